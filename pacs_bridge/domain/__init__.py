@@ -1,0 +1,1 @@
+"""Nouns and rules of the scheme; standard library and numpy only."""

@@ -1,0 +1,142 @@
+"""What was read out of one received object: marks, breast decisions, who and when.
+
+The JSON form of `ReadObject` is a contract (`pacs-bridge marks read --json`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Point = tuple[float, float]
+"""x = column, y = row; continuous; (0.0, 0.0) is the top left corner of the first stored
+pixel (PS3.3 C.10.5.1.2 and C.18.6.1.1)."""
+
+Kind = Literal[
+    "measurement-report",
+    "cad-sr",
+    "other-sr",
+    "presentation-state",
+    "key-object",
+    "overlay",
+    "not-marks",
+]
+Shape = Literal[
+    "POINT", "CIRCLE", "ELLIPSE", "POLYLINE", "POLYGON", "INTERPOLATED", "TEXT", "BITMAP"
+]
+Laterality = Literal["R", "L"]
+Decision = Literal["RTS", "RECALL", "TECH"]
+
+NOT_A_LOCATION = "not-a-location"
+"""Flag of a label position, reference point or anatomy outline: never enters a reading."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """A coded concept. Compare value and scheme, never the meaning."""
+
+    value: str
+    scheme: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One location a reader pointed at, with its rating.
+
+    Parameters
+    ----------
+    image : str
+        SOP Instance UID of the image it lies on.
+    frame : int or None
+        Frame number, 1-based; None for a single frame.
+    points : tuple of (float, float)
+        The object's own graphic data as pairs, in its order, never flattened.
+    centre : (float, float)
+        Centre of what the points draw.
+    rating : int or None
+        Suspicion on the scheme's scale, 1 (normal) to 5 (highly suspicious).
+    item : str
+        Path inside the object, so that a person can find it there.
+    group : str or None
+        The same for all parts of one mark.
+    tracking_uid : str or None
+        TrackingUID, where the object gives one.
+    """
+
+    image: str
+    frame: int | None
+    shape: Shape
+    points: tuple[Point, ...]
+    centre: Point
+    finding: Code | None = None
+    rating: int | None = None
+    text: str = ""
+    laterality: Laterality | None = None
+    view: str | None = None
+    item: str = ""
+    group: str | None = None
+    flags: tuple[str, ...] = ()
+    tracking_uid: str | None = None
+
+
+@dataclass(frozen=True)
+class BreastDecision:
+    """What was decided of one breast. None means not said, never no."""
+
+    laterality: Laterality
+    decision: Decision | None
+    rating: int | None = None
+    density: str | None = None
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Who made an object, as far as it says; `evidence` keeps every attribute that spoke."""
+
+    name: str | None = None
+    login: str | None = None
+    id: str | None = None
+    device: bool = False
+    evidence: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReadObject:
+    """Everything read out of one object. `refused` says in one sentence why nothing could be."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    kind: Kind
+    observer: Observer = field(default_factory=Observer)
+    observed_at: datetime | None = None
+    marks: tuple[Mark, ...] = ()
+    breasts: tuple[BreastDecision, ...] = ()
+    referenced_images: tuple[str, ...] = ()
+    referenced_studies: tuple[str, ...] = ()
+    predecessors: tuple[str, ...] = ()
+    refused: str | None = None
+
+    def as_json(self, file: str) -> dict[str, Any]:
+        """The contract's form of it, for one file."""
+        marks = []
+        for mark in self.marks:
+            row = asdict(mark)
+            del row["tracking_uid"]
+            row["finding"] = row["finding"] or {"value": "", "scheme": "", "meaning": ""}
+            row["points"] = [list(point) for point in mark.points]
+            row["centre"] = list(mark.centre)
+            row["flags"] = list(mark.flags)
+            marks.append(row)
+        return {
+            "file": file,
+            "sop_class_uid": self.sop_class_uid,
+            "sop_instance_uid": self.sop_instance_uid,
+            "kind": self.kind,
+            "observer": asdict(self.observer),
+            "observed_at": self.observed_at.isoformat() if self.observed_at else None,
+            "marks": marks,
+            "breasts": [asdict(breast) for breast in self.breasts],
+            "refused": self.refused,
+        }

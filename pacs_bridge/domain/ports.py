@@ -1,0 +1,143 @@
+"""What services need of the outside world; adapters implement these, wiring joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from pacs_bridge.domain.caseset import Case
+from pacs_bridge.domain.loading import PacsAnswer
+from pacs_bridge.domain.pacs import Pacs
+
+Clock = Callable[[], datetime]
+"""Gives the present moment, with time zone (UTC)."""
+
+
+@dataclass(frozen=True)
+class StoreAnswer:
+    """How a PACS answered one C-STORE.
+
+    Parameters
+    ----------
+    status : int
+        The DIMSE status. 0x0000 stored; 0xB000, 0xB006, 0xB007 stored with a warning.
+    """
+
+    sop_instance_uid: str
+    status: int
+    comment: str = ""
+    offending: str = ""
+
+    @property
+    def stored(self) -> bool:
+        """Whether the PACS has it (PS3.4 table B.2-1: warnings mean stored)."""
+        return self.status in (0x0000, 0xB000, 0xB006, 0xB007)
+
+
+@dataclass(frozen=True)
+class Sendable:
+    """One archived object to send."""
+
+    path: Path
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+class PacsPeer(Protocol):
+    """The DIMSE services a PACS offers us."""
+
+    def echo(self, pacs: Pacs) -> None:
+        """Ask for a C-ECHO; raises `PeerUnavailable` naming the phase."""
+
+    def store(self, pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
+        """C-STORE each over one association, yielding each answer as it comes."""
+
+    def find_case(self, pacs: Pacs, case: Case) -> PacsAnswer:
+        """Ask everything about one case; never raises for a broken conversation but says so."""
+
+    def find_cases(self, pacs: Pacs, cases: Iterable[Case]) -> Iterator[PacsAnswer]:
+        """Ask about several cases over one association, in order."""
+
+
+class Archive(Protocol):
+    """Objects by content hash (SHA-256, hexadecimal)."""
+
+    def open(self, content_hash: str) -> BinaryIO:
+        """Open for reading; raises `NotFound`."""
+
+    def path(self, content_hash: str) -> Path:
+        """A local path to read it from."""
+
+    def put(self, data: bytes) -> str:
+        """Make bytes safe (fsync, rename, fsync of the directory); gives their hash."""
+
+    def adopt(self, spooled: Path, content_hash: str) -> None:
+        """Take over a spooled, already synced file on the same disk."""
+
+    def has(self, content_hash: str) -> bool:
+        """Whether it is there."""
+
+
+@dataclass(frozen=True)
+class ScorerReceipt:
+    """The scorer's JSON receipt; counts only when it echoes the content hash."""
+
+    reading: str
+    revision: int
+    content_hash: str
+
+
+class Scorer(Protocol):
+    """The scoring service's HTTP contract (DESIGN.md 4)."""
+
+    def put_truth(self, set_name: str, version: int, truth: dict[str, Any]) -> None:
+        """Make a version of a set's truth known."""
+
+    def post_reading(self, payload: dict[str, Any]) -> ScorerReceipt:
+        """Hand over one reading; raises `ScorerUnavailable` or `ScorerRefused`."""
+
+    def get_result(self, reading_uid: str) -> dict[str, Any]:
+        """What the scorer made of one reading."""
+
+    def get_summary(self, set_name: str, reader: str) -> dict[str, Any]:
+        """A reader's figures over a set, each with its n."""
+
+
+class Enqueue(Protocol):
+    """Makes a job due in the caller's own transaction.
+
+    Parameters are passed to the job as they are and must be JSON values. `key` names the
+    job: a second one with the same key, while the first has not ended, is not made.
+    """
+
+    def __call__(
+        self,
+        transaction: Any,
+        job: str,
+        *args: Any,
+        key: str | None = None,
+        partition: str | None = None,
+        delay: float = 0.0,
+    ) -> None:
+        """Queue the job named `job`."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One mail to one person."""
+
+    key: str
+    to: str
+    subject: str
+    body: str
+
+
+class Mailer(Protocol):
+    """Hands a mail to a mail server."""
+
+    def send(self, message: Message) -> None:
+        """Send it once; raises `MailUnavailable`."""
