@@ -1,0 +1,26 @@
+"""What every test stands on: pydicom at its strictest when it writes, and nothing inherited."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pydicom.config
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _strict_when_writing() -> Iterator[None]:
+    """What we write must be valid; what we read may be anything, so reading keeps to warnings."""
+    before = pydicom.config.settings.writing_validation_mode
+    pydicom.config.settings.writing_validation_mode = pydicom.config.RAISE
+    yield
+    pydicom.config.settings.writing_validation_mode = before
+
+
+@pytest.fixture(autouse=True)
+def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own installation must not reach into a test."""
+    for name in list(os.environ):
+        if name.startswith("PACS_BRIDGE_"):
+            monkeypatch.delenv(name)
