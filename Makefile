@@ -1,0 +1,60 @@
+# Every target has one line of help after ##; `make help` prints them.
+# ARGS="…" is handed to the command that a target runs, e.g. make demo ARGS="--keep".
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+LOCKS := requirements/build.txt requirements/run.txt requirements/dev.txt
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup peers demo test check format bench faults fuzz lock clean
+
+help: ## print these lines
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+setup: $(DEV) ## make .venv with everything that building and testing need
+
+peers: ## install the peers and judges of the tests (apt and npm), as far as allowed
+	@tools/peers.sh
+
+demo: $(RUN) ## a whole round in front of you: images, PACS, marks, scores (ARGS="--keep" leaves it running)
+	@tools/demo.sh $(ARGS)
+
+test: $(DEV) peers ## run all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: $(DEV) ## before each commit: format, lint, types, layers, fast tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(ARGS)
+
+format: $(DEV) ## put the code into its one form, mend what ruff can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(DEV) ## measure against peers in the same run (ARGS="NAME --json")
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+faults: $(DEV) peers ## break it on purpose: kills, full disks, cut lines
+	@$(BIN)/python -m pytest tests/faults $(ARGS)
+
+fuzz: $(DEV) ## the property tests with many more examples
+	@$(BIN)/python -m pytest -q -n 2 -m hypothesis --hypothesis-profile=fuzz --timeout=1800 $(ARGS)
+
+lock: $(DEV) ## compile the hashed locks from requirements/*.in (UPGRADE=--upgrade for newer)
+	@UPGRADE="$(UPGRADE)" tools/lock.sh
+
+clean: ## remove the environment, the npm peers and every cache
+	@rm -rf $(VENV) .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN): requirements/build.txt requirements/run.txt pyproject.toml tools/setup.sh
+	@tools/setup.sh run
+
+$(DEV): $(LOCKS) pyproject.toml tools/setup.sh
+	@tools/setup.sh dev
