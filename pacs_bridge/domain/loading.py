@@ -137,6 +137,44 @@ class InstanceCounts:
     failed: int
 
 
+@dataclass(frozen=True)
+class Load:
+    """How a load stands.
+
+    Parameters
+    ----------
+    misses : int
+        Sweeps in a row that missed a case while ready.
+    run : int
+        Counts the times it was started; names the job of each start.
+    """
+
+    load_id: int
+    set_name: str
+    pacs: str
+    readiness: Readiness
+    copy: int = 0
+    misses: int = 0
+    run: int = 0
+    note: str = ""
+    created_at: datetime | None = None
+    last_sent_at: datetime | None = None
+    verified_at: datetime | None = None
+    ready_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """How one image of a load stands."""
+
+    sop_instance_uid: str
+    accession: str
+    state: InstanceState
+    status: int | None = None
+    comment: str = ""
+    attempts: int = 0
+
+
 GRADE = {
     Completeness.PROVEN: 3,
     Completeness.COUNTED: 2,
@@ -217,11 +255,12 @@ _INSTRUCTION = {
     Completeness.COUNTED: "",
     Completeness.PRESENT: "",
     Completeness.WAITING: "Nothing to do: the PACS may still be filing it; we ask again.",
-    Completeness.PARTIAL: "Some images did not arrive: start the load again, it sends only what is missing.",
-    Completeness.MISSING: "The case did not arrive: start the load again; if it stays missing, look in the "
-    "PACS for failed imports.",
-    Completeness.CONFLICT: "Another image stands under our number in your PACS: delete this study there, "
-    "then start the load again.",
+    Completeness.PARTIAL: "Some images did not arrive: start the load again, it sends only what "
+    "is missing.",
+    Completeness.MISSING: "The case did not arrive: start the load again; if it stays missing, "
+    "look in the PACS for failed imports.",
+    Completeness.CONFLICT: "Another image stands under our number in your PACS: delete this study "
+    "there, then start the load again.",
     Completeness.UNKNOWN: "",
 }
 _NEAR_NOTE = {
@@ -252,12 +291,15 @@ def _judge_findable(
             if theirs and theirs.strip() != ours:
                 return (
                     Findable.BY_OTHER_NAME,
-                    f"Your PACS gave it another {label}; tell the readers to search for what it shows.",
+                    f"Your PACS gave it another {label}; tell the readers to search for that.",
                 )
     if by_name is False:
         return (
             Findable.NOT_BY_NAME,
-            f"A search for {case.accession} does not find it: check that the accession number is indexed.",
+            (
+                f"A search for {case.accession} does not find it: check that the PACS indexes "
+                "accession numbers."
+            ),
         )
     return Findable.AS_NAMED, ""
 

@@ -1,0 +1,1 @@
+"""Everything that knows SQLAlchemy: tables, unit of work, repositories, queries, migrations."""

@@ -1,0 +1,50 @@
+"""Engines, with the settings on which "safe" rests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+
+BUSY_MILLISECONDS = 30_000
+
+
+def make_engine(url: str, *, immediate: bool = True) -> Engine:
+    """Make an engine for SQLite or PostgreSQL.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL.
+    immediate : bool
+        For SQLite: begin every transaction as a writer. A transaction that starts as a
+        reader and turns writer may fail at once, whatever the busy time-out; readers that
+        only read use an engine with False.
+
+    Notes
+    -----
+    SQLite runs with WAL and ``synchronous=FULL``: a committed transaction survives a power
+    cut, which NORMAL does not promise in WAL mode.
+    """
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in (
+            f"busy_timeout={BUSY_MILLISECONDS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine

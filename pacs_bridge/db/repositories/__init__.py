@@ -1,0 +1,1 @@
+"""Repositories: each hides some tables, takes and gives frozen dataclasses."""

@@ -1,0 +1,263 @@
+"""Case sets and truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from pacs_bridge.db.tables import CaseRow, CaseSetRow, InstanceRow, TruthRow
+from pacs_bridge.domain.caseset import Passport
+from pacs_bridge.domain.errors import NotFound
+from pacs_bridge.domain.identifiers import CaseName
+
+
+@dataclass(frozen=True)
+class KnownCase:
+    """A case of ours that an object or query named."""
+
+    accession: str
+    master: str
+    set_name: str
+    number: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class KnownImage:
+    """An image of ours, as far as placing a mark needs it."""
+
+    sop_instance_uid: str
+    accession: str
+    laterality: str
+    view: str
+    rows: int
+    columns: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class CaseSetLine:
+    """A case set in a list."""
+
+    name: str
+    copy: int
+    title: str
+    created_at: datetime
+    digest: str
+    cases: int
+    images: int
+
+
+class CaseSets:
+    """Case sets with their signed passports."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, passport: Passport) -> None:
+        """Keep a signed passport and index its cases and images.
+
+        Adding the same manifest again changes nothing.
+        """
+        if self.find(passport.set_name, passport.copy) is not None:
+            return
+        row = CaseSetRow(
+            name=passport.set_name,
+            copy=passport.copy,
+            title=passport.title,
+            created_at=passport.created_at,
+            digest=passport.digest(),
+            passport=passport.as_dict(),
+        )
+        self._session.add(row)
+        self._session.flush()
+        for case in passport.cases:
+            name = CaseName.parse(case.accession)
+            master = str(CaseName(name.set_name, name.number))
+            self._session.add(
+                CaseRow(
+                    accession=case.accession,
+                    case_set_id=row.case_set_id,
+                    master=master,
+                    set_name=passport.set_name,
+                    number=case.number,
+                    kind=case.kind,
+                )
+            )
+        self._session.flush()
+        self._session.add_all(
+            InstanceRow(
+                sop_instance_uid=image.sop_instance_uid,
+                accession=case.accession,
+                study_instance_uid=study.study_instance_uid,
+                laterality=image.laterality,
+                view=image.view,
+                rows=image.rows,
+                columns=image.columns,
+                frames=image.frames,
+            )
+            for case, study, _series, image in passport.instances()
+        )
+
+    def find(self, set_name: str, copy: int = 0) -> Passport | None:
+        """Look a passport up; None where there is none."""
+        row = self._session.scalar(
+            select(CaseSetRow).where(CaseSetRow.name == set_name, CaseSetRow.copy == copy)
+        )
+        return None if row is None else Passport.from_dict(row.passport)
+
+    def get(self, set_name: str, copy: int = 0) -> Passport:
+        """Look a passport up; raises `NotFound` where there is none."""
+        passport = self.find(set_name, copy)
+        if passport is None:
+            raise NotFound(f"There is no case set {set_name}; `case-set list` shows what there is.")
+        return passport
+
+    def remove(self, set_name: str, copy: int = 0) -> None:
+        """Forget a set, its cases and images."""
+        found = select(CaseSetRow.case_set_id).where(
+            CaseSetRow.name == set_name, CaseSetRow.copy == copy
+        )
+        cases = select(CaseRow.accession).where(CaseRow.case_set_id.in_(found))
+        self._session.execute(delete(InstanceRow).where(InstanceRow.accession.in_(cases)))
+        self._session.execute(delete(CaseRow).where(CaseRow.case_set_id.in_(found)))
+        self._session.execute(
+            delete(CaseSetRow).where(CaseSetRow.name == set_name, CaseSetRow.copy == copy)
+        )
+
+    def lines(self) -> list[CaseSetLine]:
+        """List all sets, by name."""
+        images = dict(
+            self._session.execute(
+                select(CaseRow.case_set_id, func.count())
+                .join(InstanceRow, InstanceRow.accession == CaseRow.accession)
+                .group_by(CaseRow.case_set_id)
+            )
+            .tuples()
+            .all()
+        )
+        cases = dict(
+            self._session.execute(
+                select(CaseRow.case_set_id, func.count()).group_by(CaseRow.case_set_id)
+            )
+            .tuples()
+            .all()
+        )
+        rows = self._session.scalars(select(CaseSetRow).order_by(CaseSetRow.name, CaseSetRow.copy))
+        return [
+            CaseSetLine(
+                r.name,
+                r.copy,
+                r.title,
+                r.created_at,
+                r.digest,
+                cases.get(r.case_set_id, 0),
+                images.get(r.case_set_id, 0),
+            )
+            for r in rows
+        ]
+
+    def case(self, accession: str) -> KnownCase | None:
+        """Look a case up by its exact accession number."""
+        row = self._session.get(CaseRow, accession)
+        return None if row is None else _known(row)
+
+    def cases_named_by(
+        self, *, studies: Iterable[str] = (), images: Iterable[str] = (), accession: str = ""
+    ) -> list[KnownCase]:
+        """Find the cases of ours that any of these identifiers name."""
+        rows = self._session.scalars(
+            select(CaseRow)
+            .join(InstanceRow, InstanceRow.accession == CaseRow.accession)
+            .where(
+                or_(
+                    InstanceRow.study_instance_uid.in_(list(studies)[:500]),
+                    InstanceRow.sop_instance_uid.in_(list(images)[:500]),
+                    CaseRow.accession == accession,
+                )
+            )
+            .distinct()
+            .order_by(CaseRow.accession)
+        )
+        return [_known(row) for row in rows]
+
+    def images(self, sop_instance_uids: Iterable[str]) -> dict[str, KnownImage]:
+        """Look images up by SOP Instance UID; unknown ones are left out."""
+        wanted = list(sop_instance_uids)
+        found: dict[str, KnownImage] = {}
+        for start in range(0, len(wanted), 500):
+            for row in self._session.scalars(
+                select(InstanceRow).where(
+                    InstanceRow.sop_instance_uid.in_(wanted[start : start + 500])
+                )
+            ):
+                found[row.sop_instance_uid] = KnownImage(
+                    row.sop_instance_uid,
+                    row.accession,
+                    row.laterality,
+                    row.view,
+                    row.rows,
+                    row.columns,
+                    row.frames,
+                )
+        return found
+
+
+def _known(row: CaseRow) -> KnownCase:
+    return KnownCase(row.accession, row.master, row.set_name, row.number, row.kind)
+
+
+@dataclass(frozen=True)
+class TruthVersion:
+    """One version of a set's truth, as it goes to the scorer."""
+
+    set_name: str
+    version: int
+    digest: str
+    payload: dict[str, Any]
+    delivered_at: datetime | None
+
+
+class Truths:
+    """Versions of each set's truth; none is ever changed."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def latest(self, set_name: str) -> TruthVersion | None:
+        """Give the newest version, if any."""
+        row = self._session.scalar(
+            select(TruthRow)
+            .where(TruthRow.set_name == set_name)
+            .order_by(TruthRow.version.desc())
+            .limit(1)
+        )
+        if row is None:
+            return None
+        return TruthVersion(row.set_name, row.version, row.digest, row.payload, row.delivered_at)
+
+    def add(
+        self, set_name: str, version: int, digest: str, payload: dict[str, Any], now: datetime
+    ) -> None:
+        """Keep a new version."""
+        self._session.add(
+            TruthRow(
+                set_name=set_name,
+                version=version,
+                digest=digest,
+                payload=payload,
+                created_at=now,
+                delivered_at=None,
+            )
+        )
+
+    def set_delivered(self, set_name: str, version: int, now: datetime) -> None:
+        """Note that the scorer has it."""
+        row = self._session.get(TruthRow, (set_name, version))
+        if row is not None:
+            row.delivered_at = now

@@ -1,0 +1,275 @@
+"""Received objects, refusals and marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from pacs_bridge.db.tables import MarkRow, ObjectRow, ReadObjectRow, RefusalRow
+from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject
+from pacs_bridge.domain.objects import Caller, ReceivedObject, Refusal
+
+
+class Objects:
+    """Objects that we answered Success to."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, received: ReceivedObject) -> None:
+        """Keep a new object."""
+        caller = received.caller
+        last = self._session.scalar(select(func.max(ObjectRow.arrival))) or 0
+        self._session.add(
+            ObjectRow(
+                sop_instance_uid=received.sop_instance_uid,
+                sop_class_uid=received.sop_class_uid,
+                transfer_syntax_uid=received.transfer_syntax_uid,
+                content_hash=received.content_hash,
+                same_content=received.same_content,
+                size=received.size,
+                pacs=caller.pacs,
+                calling_ae=caller.ae_title,
+                address=caller.address,
+                accession=received.accession,
+                received_at=received.received_at,
+                state=received.state,
+                reason=received.reason,
+                kind=received.kind,
+                reader=received.reader,
+                arrival=last + 1,
+                observed_at=received.observed_at,
+                repeats=0,
+            )
+        )
+        self._session.flush()
+
+    def find(self, sop_instance_uid: str) -> ReceivedObject | None:
+        """Look an object up."""
+        row = self._session.get(ObjectRow, sop_instance_uid)
+        return None if row is None else _object(row)
+
+    def count_repeat(self, sop_instance_uid: str) -> None:
+        """Note that the same object came again."""
+        self._session.get_one(ObjectRow, sop_instance_uid).repeats += 1
+
+    def set_read(
+        self,
+        sop_instance_uid: str,
+        *,
+        kind: str,
+        reader: str | None,
+        observed_at: datetime | None,
+    ) -> None:
+        """Note that an object was read, and whose it is."""
+        row = self._session.get_one(ObjectRow, sop_instance_uid)
+        row.state, row.kind, row.reader, row.observed_at = "read", kind, reader, observed_at
+        row.reason = ""
+
+    def park(self, sop_instance_uid: str, reason: str, *, kind: str = "") -> None:
+        """Set an object aside for a person."""
+        row = self._session.get_one(ObjectRow, sop_instance_uid)
+        row.state, row.reason, row.kind = "parked", reason[:500], kind or row.kind
+
+    def in_state(self, state: str, limit: int = 1000) -> list[ReceivedObject]:
+        """List objects in a state, oldest first."""
+        rows = self._session.scalars(
+            select(ObjectRow)
+            .where(ObjectRow.state == state)
+            .order_by(ObjectRow.arrival)
+            .limit(limit)
+        )
+        return [_object(row) for row in rows]
+
+    def list_newest(self, limit: int = 200) -> list[ReceivedObject]:
+        """List the newest objects, unclaimed and parked ones first."""
+        rows = self._session.scalars(
+            select(ObjectRow)
+            .order_by(ObjectRow.reader.is_not(None), ObjectRow.arrival.desc())
+            .limit(limit)
+        )
+        return [_object(row) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """Count objects by state."""
+        return dict(
+            self._session.execute(select(ObjectRow.state, func.count()).group_by(ObjectRow.state))
+            .tuples()
+            .all()
+        )
+
+
+class Marks:
+    """What was read out of objects."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def keep(self, read: ReadObject, *, accession: str, reader: str | None) -> None:
+        """Keep all that was read out of one object, replacing an earlier reading of it."""
+        uid = read.sop_instance_uid
+        self._session.execute(delete(MarkRow).where(MarkRow.object_uid == uid))
+        row = self._session.get(ReadObjectRow, uid) or ReadObjectRow(object_uid=uid)
+        row.body = asdict(read) | {
+            "observed_at": read.observed_at.isoformat() if read.observed_at else None
+        }
+        self._session.add(row)
+        self._session.add_all(
+            MarkRow(
+                object_uid=uid,
+                reader=reader,
+                accession=accession,
+                image=mark.image,
+                rating=mark.rating,
+                body=asdict(mark),
+            )
+            for mark in read.marks
+        )
+        self._session.flush()
+
+    def of_reading(self, accession: str, reader: str) -> list[ReadObject]:
+        """List what was read out of a reader's objects of one case, oldest first."""
+        rows = self._session.execute(
+            select(ReadObjectRow.body)
+            .join(ObjectRow, ObjectRow.sop_instance_uid == ReadObjectRow.object_uid)
+            .where(
+                ObjectRow.accession == accession,
+                ObjectRow.reader == reader,
+                ObjectRow.state == "read",
+            )
+            .order_by(ObjectRow.arrival)
+        )
+        return [_read_object(body) for (body,) in rows]
+
+    def count(self, *, set_name_prefix: str = "") -> int:
+        """Count marks, of all cases or of those whose accession begins so."""
+        query = select(func.count()).select_from(MarkRow)
+        if set_name_prefix:
+            query = query.where(MarkRow.accession.startswith(set_name_prefix, autoescape=True))
+        return self._session.scalar(query) or 0
+
+    def counts_by_reader(self) -> dict[tuple[str, str], int]:
+        """Count marks by reader and kind of object."""
+        rows = self._session.execute(
+            select(ObjectRow.reader, ObjectRow.kind, func.count(MarkRow.mark_id))
+            .join(MarkRow, MarkRow.object_uid == ObjectRow.sop_instance_uid)
+            .where(ObjectRow.reader.is_not(None))
+            .group_by(ObjectRow.reader, ObjectRow.kind)
+        )
+        return {(reader or "", kind): count for reader, kind, count in rows}
+
+
+class Refusals:
+    """Objects that were not taken."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, refusal: Refusal) -> None:
+        """Keep a refusal."""
+        caller = refusal.caller
+        self._session.add(
+            RefusalRow(
+                at=refusal.at,
+                pacs=caller.pacs,
+                calling_ae=caller.ae_title,
+                address=caller.address,
+                sop_class_uid=refusal.sop_class_uid,
+                size=refusal.size,
+                status=refusal.status,
+                kind=refusal.kind,
+                reason=refusal.reason[:500],
+                keyed_hash=refusal.keyed_hash,
+                content_hash=refusal.content_hash,
+            )
+        )
+
+    def count_since(self, pacs: str, kind: str, since: datetime) -> int:
+        """Count a PACS's refusals of one kind since a moment."""
+        return (
+            self._session.scalar(
+                select(func.count())
+                .select_from(RefusalRow)
+                .where(RefusalRow.pacs == pacs, RefusalRow.kind == kind, RefusalRow.at >= since)
+            )
+            or 0
+        )
+
+    def newest(self, limit: int = 100) -> list[Refusal]:
+        """List the newest refusals."""
+        rows = self._session.scalars(select(RefusalRow).order_by(RefusalRow.at.desc()).limit(limit))
+        return [
+            Refusal(
+                r.at,
+                Caller(r.calling_ae, "", r.address, r.pacs),
+                r.sop_class_uid,
+                r.size,
+                r.status,
+                r.kind,
+                r.reason,
+                r.keyed_hash,
+                r.content_hash,
+            )
+            for r in rows
+        ]
+
+
+def _object(row: ObjectRow) -> ReceivedObject:
+    return ReceivedObject(
+        row.sop_instance_uid,
+        row.sop_class_uid,
+        row.transfer_syntax_uid,
+        row.content_hash,
+        row.same_content,
+        row.size,
+        Caller(row.calling_ae, "", row.address, row.pacs),
+        row.accession,
+        row.received_at,
+        row.state,
+        row.reason,
+        row.kind,
+        row.reader,
+        row.observed_at,
+    )
+
+
+def _read_object(body: dict[str, Any]) -> ReadObject:
+    moment = body.get("observed_at")
+    return ReadObject(
+        **{
+            **body,
+            "observed_at": datetime.fromisoformat(moment) if moment else None,
+            "observer": Observer(**body["observer"]),
+            "marks": tuple(map(mark_from_json, body["marks"])),
+            "breasts": tuple(BreastDecision(**each) for each in body["breasts"]),
+            **{k: tuple(body[k]) for k in _TUPLES},
+        }
+    )
+
+
+_TUPLES = ("referenced_images", "referenced_studies", "predecessors")
+
+
+def mark_from_json(body: dict[str, Any]) -> Mark:
+    """Rebuild a mark from its JSON form."""
+    x, y = body["centre"]
+    finding = body.get("finding")
+    return Mark(
+        **{
+            **body,
+            "points": tuple((px, py) for px, py in body["points"]),
+            "centre": (x, y),
+            "finding": Code(**finding) if finding else None,
+            "flags": tuple(body["flags"]),
+        }
+    )
+
+
+def marks_from_json(bodies: Iterable[dict[str, Any]]) -> tuple[Mark, ...]:
+    """Rebuild several marks."""
+    return tuple(map(mark_from_json, bodies))

@@ -1,0 +1,107 @@
+"""Registered PACS."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from pacs_bridge.db.tables import EndpointRow, PacsRow
+from pacs_bridge.domain.errors import NotFound
+from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
+
+
+class PacsList:
+    """Hospital PACS by name, and which of them a caller is."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(self, pacs: Pacs, now: datetime) -> None:
+        """Register a PACS or change it."""
+        row = self._session.get(PacsRow, pacs.name) or PacsRow(name=pacs.name, created_at=now)
+        row.our_ae_title, row.plain, row.isolation = pacs.our_ae_title, pacs.plain, pacs.isolation
+        row.paused, row.timeouts = pacs.paused, dict(pacs.timeouts)
+        self._session.add(row)
+        self._session.flush()
+        self._session.execute(delete(EndpointRow).where(EndpointRow.pacs == pacs.name))
+        for endpoint in pacs.endpoints:
+            self._session.add(
+                EndpointRow(
+                    pacs=pacs.name,
+                    ae_title=endpoint.ae_title,
+                    host=endpoint.host,
+                    port=endpoint.port,
+                    roles=" ".join(endpoint.roles),
+                    net=endpoint.net,
+                )
+            )
+
+    def find(self, name: str) -> Pacs | None:
+        """Look a PACS up; None where there is none."""
+        row = self._session.get(PacsRow, name)
+        return None if row is None else self._pacs(row)
+
+    def get(self, name: str) -> Pacs:
+        """Look a PACS up; raises `NotFound` where there is none."""
+        pacs = self.find(name)
+        if pacs is None:
+            raise NotFound(f"There is no PACS named {name}; `pacs list` shows what there is.")
+        return pacs
+
+    def all(self) -> list[Pacs]:
+        """List all PACS, by name."""
+        rows = self._session.scalars(select(PacsRow).order_by(PacsRow.name))
+        return [self._pacs(row) for row in rows]
+
+    def of_caller(self, ae_title: str, address: str) -> Pacs | None:
+        """Find the PACS that calls under this AE title from this address.
+
+        Both must agree: an AE title is a label, not proof. An endpoint without a network
+        may call from its host only when that is an address; a host name matches any.
+        """
+        rows = self._session.scalars(select(EndpointRow).where(EndpointRow.ae_title == ae_title))
+        for row in rows:
+            if "calls-from" in row.roles.split() and _from_there(row, address):
+                return self.get(row.pacs)
+        return None
+
+    def set_paused(self, name: str, *, paused: bool) -> None:
+        """Stop or resume taking objects from a PACS."""
+        row = self._session.get(PacsRow, name)
+        if row is not None:
+            row.paused = paused
+
+    def _pacs(self, row: PacsRow) -> Pacs:
+        endpoints = self._session.scalars(
+            select(EndpointRow)
+            .where(EndpointRow.pacs == row.name)
+            .order_by(EndpointRow.endpoint_id)
+        )
+        return Pacs(
+            row.name,
+            tuple(
+                Endpoint(e.ae_title, e.host, e.port, tuple(e.roles.split()), e.net)
+                for e in endpoints
+            ),
+            row.our_ae_title,
+            row.plain,
+            Isolation(row.isolation),
+            row.paused,
+            dict(row.timeouts),
+        )
+
+
+def _from_there(row: EndpointRow, address: str) -> bool:
+    try:
+        caller = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(caller, ipaddress.IPv6Address) and caller.ipv4_mapped:
+        caller = caller.ipv4_mapped
+    try:
+        return caller in ipaddress.ip_network(row.net or row.host, strict=False)
+    except ValueError:
+        return not row.net  # a host name: the network layer knows its address, not the row

@@ -1,0 +1,158 @@
+"""Associations, events and mails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from pacs_bridge.db.tables import AssociationRow, EventRow, MailRow
+from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
+from pacs_bridge.domain.ports import Message
+
+
+class Associations:
+    """Associations with the node, as they happened."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(self, association: Association) -> None:
+        """Keep an association or how it stands now."""
+        caller = association.caller
+        row = self._session.get(AssociationRow, association.association_id) or AssociationRow(
+            association_id=association.association_id, opened_at=association.opened_at
+        )
+        row.address, row.calling_ae = caller.address, caller.ae_title
+        row.called_ae, row.pacs = caller.called_ae_title, caller.pacs
+        row.outcome, row.ended_at = association.outcome, association.ended_at
+        row.stored, row.refused = association.stored, association.refused
+        row.echoes, row.note = association.echoes, association.note[:300]
+        self._session.add(row)
+
+    def end_stale(self, now: datetime) -> None:
+        """Call ended whatever a node that is gone had left open."""
+        self._session.execute(
+            update(AssociationRow)
+            .where(AssociationRow.outcome == AssociationOutcome.OPEN)
+            .values(outcome=AssociationOutcome.ABORTED, ended_at=now, note="the node stopped")
+        )
+
+    def newest(self, limit: int = 100) -> list[Association]:
+        """List the newest associations, open ones first."""
+        rows = self._session.scalars(
+            select(AssociationRow)
+            .order_by(
+                AssociationRow.outcome != AssociationOutcome.OPEN, AssociationRow.opened_at.desc()
+            )
+            .limit(limit)
+        )
+        return [
+            Association(
+                r.association_id,
+                r.opened_at,
+                Caller(r.calling_ae, r.called_ae, r.address, r.pacs, r.association_id),
+                AssociationOutcome(r.outcome),
+                r.ended_at,
+                r.stored,
+                r.refused,
+                r.echoes,
+                r.note,
+            )
+            for r in rows
+        ]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened; never holds patient data."""
+
+    at: datetime
+    kind: str
+    subject: str
+    detail: dict[str, Any]
+
+
+class Events:
+    """What happened, for admins and the audit trail."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, now: datetime, kind: str, subject: str, **detail: Any) -> None:
+        """Keep one event."""
+        self._session.add(EventRow(at=now, kind=kind, subject=subject[:64], detail=detail))
+
+    def newest(self, limit: int = 100, kind: str = "") -> list[Event]:
+        """List the newest events, of one kind or all."""
+        query = select(EventRow).order_by(EventRow.event_id.desc()).limit(limit)
+        if kind:
+            query = query.where(EventRow.kind == kind)
+        return [Event(r.at, r.kind, r.subject, r.detail) for r in self._session.scalars(query)]
+
+
+@dataclass(frozen=True)
+class MailLine:
+    """A mail and how it stands."""
+
+    message: Message
+    state: str
+    reason: str
+    created_at: datetime
+    sent_at: datetime | None
+
+
+class Mails:
+    """Mails, each sent at most once per key."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, message: Message, now: datetime) -> bool:
+        """Keep a mail to be sent; False when its key was used before."""
+        if self._session.get(MailRow, message.key) is not None:
+            return False
+        self._session.add(
+            MailRow(
+                key=message.key,
+                to=message.to,
+                subject=message.subject,
+                body=message.body,
+                state="waiting",
+                reason="",
+                created_at=now,
+                sent_at=None,
+            )
+        )
+        self._session.flush()
+        return True
+
+    def find(self, key: str) -> MailLine | None:
+        """Look a mail up."""
+        row = self._session.get(MailRow, key)
+        return None if row is None else _line(row)
+
+    def set_sent(self, key: str, now: datetime) -> None:
+        """Note that the mail server took it."""
+        row = self._session.get_one(MailRow, key)
+        row.state, row.sent_at, row.reason = "sent", now, ""
+
+    def park(self, key: str, reason: str) -> None:
+        """Set aside what cannot be sent."""
+        row = self._session.get_one(MailRow, key)
+        row.state, row.reason = "parked", reason[:300]
+
+    def newest(self, limit: int = 100) -> list[MailLine]:
+        """List the newest mails."""
+        rows = self._session.scalars(
+            select(MailRow).order_by(MailRow.created_at.desc()).limit(limit)
+        )
+        return [_line(row) for row in rows]
+
+
+def _line(row: MailRow) -> MailLine:
+    message = Message(row.key, row.to, row.subject, row.body)
+    return MailLine(message, row.state, row.reason, row.created_at, row.sent_at)

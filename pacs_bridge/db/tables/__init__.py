@@ -1,0 +1,64 @@
+"""All tables; their names begin with ``pb_`` because the jobs' tables share the database."""
+
+from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.case_sets import CaseRow, CaseSetRow, InstanceRow, TruthRow
+from pacs_bridge.db.tables.loads import (
+    EndpointRow,
+    LoadCaseRow,
+    LoadInstanceRow,
+    LoadRow,
+    PacsRow,
+)
+from pacs_bridge.db.tables.objects import (
+    MarkRow,
+    ObjectRow,
+    OutboxRow,
+    ReadingRow,
+    ReadObjectRow,
+    RefusalRow,
+    SummaryRow,
+)
+from pacs_bridge.db.tables.people import (
+    AccountRoleRow,
+    AccountRow,
+    AccountSiteRow,
+    EnrolmentRow,
+    ReaderAliasRow,
+    ReaderRow,
+    RoleRow,
+    RoundRow,
+    SiteRow,
+)
+from pacs_bridge.db.tables.watch import AssociationRow, EventRow, MailRow
+
+__all__ = [
+    "AccountRoleRow",
+    "AccountRow",
+    "AccountSiteRow",
+    "AssociationRow",
+    "Base",
+    "CaseRow",
+    "CaseSetRow",
+    "EndpointRow",
+    "EnrolmentRow",
+    "EventRow",
+    "InstanceRow",
+    "LoadCaseRow",
+    "LoadInstanceRow",
+    "LoadRow",
+    "MailRow",
+    "MarkRow",
+    "ObjectRow",
+    "OutboxRow",
+    "PacsRow",
+    "ReadObjectRow",
+    "ReaderAliasRow",
+    "ReaderRow",
+    "ReadingRow",
+    "RefusalRow",
+    "RoleRow",
+    "RoundRow",
+    "SiteRow",
+    "SummaryRow",
+    "TruthRow",
+]

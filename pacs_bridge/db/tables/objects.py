@@ -1,0 +1,128 @@
+"""Received objects, refusals, and what readers said in them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pacs_bridge.db.tables.base import Base
+
+
+class ObjectRow(Base):
+    """One received object that we answered Success to."""
+
+    __tablename__ = "pb_object"
+    sop_instance_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sop_class_uid: Mapped[str] = mapped_column(String(64))
+    transfer_syntax_uid: Mapped[str] = mapped_column(String(64))
+    content_hash: Mapped[str] = mapped_column(String(64))
+    same_content: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    pacs: Mapped[str | None] = mapped_column(String(32), index=True)
+    calling_ae: Mapped[str] = mapped_column(String(16))
+    address: Mapped[str] = mapped_column(String(64))
+    accession: Mapped[str | None] = mapped_column(String(16), index=True)
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(String(8), index=True)  # received, read, parked
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    kind: Mapped[str] = mapped_column(String(24), default="")
+    reader: Mapped[str | None] = mapped_column(String(32), index=True)
+    observed_at: Mapped[datetime | None]
+    arrival: Mapped[int] = mapped_column(default=0)
+    repeats: Mapped[int] = mapped_column(default=0)
+
+
+class MarkRow(Base):
+    """One mark as read out of one object; `body` is the whole of it."""
+
+    __tablename__ = "pb_mark"
+    mark_id: Mapped[int] = mapped_column(primary_key=True)
+    object_uid: Mapped[str] = mapped_column(ForeignKey("pb_object.sop_instance_uid"), index=True)
+    reader: Mapped[str | None] = mapped_column(String(32), index=True)
+    accession: Mapped[str] = mapped_column(String(16), index=True)
+    image: Mapped[str] = mapped_column(String(64))
+    rating: Mapped[int | None]
+    body: Mapped[dict[str, Any]]
+
+
+class ReadObjectRow(Base):
+    """All that was read out of one object, in the contract's JSON form."""
+
+    __tablename__ = "pb_read_object"
+    object_uid: Mapped[str] = mapped_column(
+        ForeignKey("pb_object.sop_instance_uid"), primary_key=True
+    )
+    body: Mapped[dict[str, Any]]
+
+
+class RefusalRow(Base):
+    """One object that was not taken: who, when, why; of an alien object nothing else."""
+
+    __tablename__ = "pb_refusal"
+    refusal_id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    pacs: Mapped[str | None] = mapped_column(String(32), index=True)
+    calling_ae: Mapped[str] = mapped_column(String(16))
+    address: Mapped[str] = mapped_column(String(64))
+    sop_class_uid: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    status: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(40), index=True)
+    reason: Mapped[str] = mapped_column(String(500))
+    keyed_hash: Mapped[str] = mapped_column(String(64), default="")
+    content_hash: Mapped[str] = mapped_column(String(64), default="")
+
+
+class ReadingRow(Base):
+    """Everything one reader said about one case, and how far it has come."""
+
+    __tablename__ = "pb_reading"
+    __table_args__ = (UniqueConstraint("accession", "reader"),)
+    reading_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    set_name: Mapped[str] = mapped_column(String(16), index=True)
+    accession: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[str] = mapped_column(String(8))
+    reader: Mapped[str] = mapped_column(String(32), index=True)
+    pacs: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(8), index=True)  # open, closed, scored, parked
+    revision: Mapped[int] = mapped_column(default=0)
+    content_hash: Mapped[str] = mapped_column(String(64), default="")
+    last_object_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    body: Mapped[dict[str, Any] | None]
+    result: Mapped[dict[str, Any] | None]
+    scored_at: Mapped[datetime | None]
+
+
+class OutboxRow(Base):
+    """One revision of a reading on its way to the scorer."""
+
+    __tablename__ = "pb_outbox"
+    __table_args__ = (
+        UniqueConstraint("reading_uid", "revision"),
+        Index("ix_pb_outbox_state_created", "state", "created_at"),
+    )
+    outbox_id: Mapped[int] = mapped_column(primary_key=True)
+    reading_uid: Mapped[str] = mapped_column(ForeignKey("pb_reading.reading_uid"), index=True)
+    revision: Mapped[int]
+    set_name: Mapped[str] = mapped_column(String(16), index=True)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(8))  # waiting, settled, parked
+    attempts: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class SummaryRow(Base):
+    """A reader's figures over a set, as the scorer last gave them."""
+
+    __tablename__ = "pb_summary"
+    set_name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    reader: Mapped[str] = mapped_column(String(32), primary_key=True)
+    body: Mapped[dict[str, Any]]
+    at: Mapped[datetime]

@@ -1,0 +1,95 @@
+"""One unit of work: one thread, one transaction, all repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from pacs_bridge.db.repositories.case_sets import CaseSets, Truths
+from pacs_bridge.db.repositories.loads import Loads
+from pacs_bridge.db.repositories.objects import Marks, Objects, Refusals
+from pacs_bridge.db.repositories.pacs import PacsList
+from pacs_bridge.db.repositories.people import Accounts, Enrolments, Readers, Rounds, Sites
+from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
+from pacs_bridge.db.repositories.watch import Associations, Events, Mails
+from pacs_bridge.domain.errors import StoreBusy
+from pacs_bridge.domain.ports import Enqueue
+
+
+class UnitOfWork:
+    """Commits on a clean exit, rolls back on any exception; never held across threads.
+
+    Parameters
+    ----------
+    make_session : callable
+        Opens a database session.
+    enqueue : Enqueue or None
+        Queues a job inside this transaction; None where nothing may be queued.
+
+    Raises
+    ------
+    StoreBusy
+        When the database did not take the change in time.
+    """
+
+    def __init__(self, make_session: Callable[[], Session], enqueue: Enqueue | None = None) -> None:
+        self._make_session, self._enqueue = make_session, enqueue
+
+    def __enter__(self) -> UnitOfWork:
+        session = self._session = self._make_session()
+        self.case_sets, self.truths = CaseSets(session), Truths(session)
+        self.pacs, self.loads = PacsList(session), Loads(session)
+        self.sites, self.readers = Sites(session), Readers(session)
+        self.rounds, self.enrolments = Rounds(session), Enrolments(session)
+        self.accounts = Accounts(session)
+        self.objects, self.marks, self.refusals = (
+            Objects(session),
+            Marks(session),
+            Refusals(session),
+        )
+        self.readings, self.outbox = Readings(session), Outbox(session)
+        self.summaries = Summaries(session)
+        self.associations, self.events = Associations(session), Events(session)
+        self.mails = Mails(session)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._session.commit()
+            else:
+                self._session.rollback()
+        except OperationalError as busy:
+            self._session.rollback()
+            raise StoreBusy("The database is busy; the same call works later.") from busy
+        finally:
+            self._session.close()
+        if isinstance(error, OperationalError):
+            raise StoreBusy("The database is busy; the same call works later.") from error
+
+    def enqueue(
+        self,
+        job: str,
+        *args: Any,
+        key: str | None = None,
+        partition: str | None = None,
+        delay: float = 0.0,
+    ) -> None:
+        """Queue a job that becomes due exactly when this transaction commits."""
+        if self._enqueue is None:
+            raise RuntimeError("this unit of work was opened without a queue")
+        self._session.flush()
+        self._enqueue(self._session, job, *args, key=key, partition=partition, delay=delay)
+
+
+Begin = Callable[[], UnitOfWork]
+"""Opens a unit of work; what services are given."""

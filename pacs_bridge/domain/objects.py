@@ -1,0 +1,141 @@
+"""A received object as the node hands it on, what became of it, and associations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who called: what the association says, and which PACS that is here (None: unknown)."""
+
+    ae_title: str
+    called_ae_title: str
+    address: str
+    pacs: str | None = None
+    association_id: str = ""
+
+
+@dataclass(frozen=True)
+class StoreRequest:
+    """One C-STORE as the node took it: plain facts and a spooled file, no library type.
+
+    Parameters
+    ----------
+    spooled : Path
+        The data set as received (no preamble, no group 0002), already on the archive's
+        disk, synced; removed or taken over by whoever handles the request.
+    """
+
+    caller: Caller
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    spooled: Path
+    size: int
+
+
+@dataclass(frozen=True)
+class ReceivedObject:
+    """One object that we answered Success to.
+
+    Parameters
+    ----------
+    content_hash : str
+        SHA-256 of the archived file (preamble, file meta and the bytes as received).
+    same_content : str
+        Digest over tags and values, independent of encoding (DESIGN.md 3).
+    state : str
+        ``received`` (safe, not yet looked into), ``read`` or ``parked`` (with a reason).
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    content_hash: str
+    same_content: str
+    size: int
+    caller: Caller
+    accession: str | None
+    received_at: datetime
+    state: str = "received"
+    reason: str = ""
+    kind: str = ""
+    reader: str | None = None
+    observed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One object that was not taken. Of an alien object nothing else is kept."""
+
+    at: datetime
+    caller: Caller
+    sop_class_uid: str
+    size: int
+    status: int
+    kind: str
+    reason: str
+    keyed_hash: str = ""
+    content_hash: str = ""
+
+
+class AssociationOutcome(StrEnum):
+    """How an association with the node ended."""
+
+    OPEN = "open"
+    RELEASED = "released"
+    ABORTED = "aborted"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Association:
+    """One association with the node."""
+
+    association_id: str
+    opened_at: datetime
+    caller: Caller
+    outcome: AssociationOutcome = AssociationOutcome.OPEN
+    ended_at: datetime | None = None
+    stored: int = 0
+    refused: int = 0
+    echoes: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ReadingState:
+    """How far one reader's reading of one case has come: open, closed, scored or parked."""
+
+    reading_uid: str
+    set_name: str
+    accession: str
+    kind: str
+    reader: str
+    pacs: str
+    state: str
+    revision: int
+    content_hash: str
+    last_object_at: datetime
+    closed_at: datetime | None = None
+    result: dict[str, object] | None = None
+    scored_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class OutboxItem:
+    """One revision of a reading on its way to the scorer."""
+
+    outbox_id: int
+    reading_uid: str
+    revision: int
+    set_name: str
+    content_hash: str
+    payload: dict[str, object]
+    state: str
+    attempts: int = 0
+    reason: str = ""
