@@ -1,0 +1,64 @@
+"""The root command, and the one place where an error becomes a line and an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from types import ModuleType
+
+import typer
+
+from pacs_bridge.domain.errors import PacsBridgeError, RefusedInput
+
+GROUPS = {
+    "case-set": ("pacs_bridge.cli.case_set", "Case sets: import, list, show, check."),
+    "pacs": ("pacs_bridge.cli.pacs", "Hospital PACS: add, list, echo."),
+    "load": ("pacs_bridge.cli.load", "Loads: start, status, verify."),
+    "marks": ("pacs_bridge.cli.marks", "Marks: read files, list what arrived."),
+    "truth": ("pacs_bridge.cli.truth", "Truth of a case set: import."),
+    "account": ("pacs_bridge.cli.account", "People: accounts, readers, rounds, enrolments."),
+    "sandbox": ("pacs_bridge.cli.sandbox", "A simulated hospital: images, PACS, readers."),
+}
+SINGLE = ("init", "roles", "demo", "doctor", "results", "statement")
+"""Modules whose commands stand at the root; each has ``register(app)``."""
+
+
+def build() -> typer.Typer:
+    """Put all commands under one root."""
+    app = typer.Typer(
+        name="pacs-bridge",
+        help="Case sets to hospital PACS, readers' marks back, results to readers.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for module in SINGLE:
+        _import(f"pacs_bridge.cli.{module}").register(app)
+    for name, (module, text) in GROUPS.items():
+        app.add_typer(_import(module).app, name=name, help=text, no_args_is_help=True)
+    return app
+
+
+def _import(module: str) -> ModuleType:
+    return importlib.import_module(module)
+
+
+def main() -> None:
+    """Run a command; exit 0 done, 1 refused or failed with one clear line, 2 usage."""
+    try:
+        build()()
+    except RefusedInput as error:
+        for name, reason in error.reasons:
+            sys.stderr.write(f"  {name}: {reason}\n")
+        _end(error)
+    except PacsBridgeError as error:
+        _end(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _end(error: PacsBridgeError) -> None:
+    sys.stderr.write(f"pacs-bridge: {error}\n")
+    sys.exit(1)

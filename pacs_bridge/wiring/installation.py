@@ -1,0 +1,99 @@
+"""What every role and command of one home shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacs_bridge.config import Config
+from pacs_bridge.domain.errors import RefusedInput
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from pacs_bridge.archive.local import LocalArchive
+    from pacs_bridge.db.unit_of_work import UnitOfWork
+
+HOME_VARIABLE = "PACS_BRIDGE_HOME"
+
+
+def now() -> datetime:
+    """Give the present moment, UTC."""
+    return datetime.now(UTC)
+
+
+def find_home(home: Path | None) -> Path:
+    """Give the home from ``--home`` or the environment.
+
+    Raises
+    ------
+    RefusedInput
+        When neither says it.
+    """
+    if home is not None:
+        return home
+    if place := os.environ.get(HOME_VARIABLE):
+        return Path(place)
+    raise RefusedInput(f"Say which home: give --home FOLDER or set {HOME_VARIABLE}.")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A home that is open: its configuration, database, archive and clock.
+
+    Everything is made when first asked for, so that a command pays only for what it uses.
+    """
+
+    config: Config
+    now: Callable[[], datetime] = now
+
+    @classmethod
+    def open(cls, home: Path | None) -> Installation:
+        """Open a home; raises `RefusedInput` where there is none or its settings are wrong."""
+        return cls(Config.load(find_home(home)))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database, for units of work that write."""
+        from pacs_bridge.db.engine import make_engine
+
+        return make_engine(self.config.database_url)
+
+    @cached_property
+    def reading_engine(self) -> Engine:
+        """The database, for units of work that only read and so never wait for a writer."""
+        from pacs_bridge.db.engine import make_engine
+
+        return make_engine(self.config.database_url, immediate=False)
+
+    @cached_property
+    def begin(self) -> Callable[[], UnitOfWork]:
+        """Open a unit of work that may write and queue jobs."""
+        from sqlalchemy.orm import sessionmaker
+
+        from pacs_bridge.db.unit_of_work import UnitOfWork
+        from pacs_bridge.jobs.queue import JobQueue
+
+        queue = JobQueue(self.config.database_url)
+        return partial(UnitOfWork, sessionmaker(self.engine, expire_on_commit=False), queue)
+
+    @cached_property
+    def read(self) -> Callable[[], UnitOfWork]:
+        """Open a unit of work that only reads."""
+        from sqlalchemy.orm import sessionmaker
+
+        from pacs_bridge.db.unit_of_work import UnitOfWork
+
+        return partial(UnitOfWork, sessionmaker(self.reading_engine, expire_on_commit=False))
+
+    @cached_property
+    def archive(self) -> LocalArchive:
+        """The objects of this home."""
+        from pacs_bridge.archive.local import LocalArchive
+
+        return LocalArchive(self.config.archive_dir)
