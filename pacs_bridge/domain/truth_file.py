@@ -32,6 +32,9 @@ Row = dict[str, Any]
 MOST_POINTS = 10_000
 """More points than this in one polygon are refused: no outline drawn by a person has them."""
 
+LEAST_AREA = 1e-6
+"""Twice an area below this, in square pixels, is none: the points stand on one line."""
+
 FARTHEST = 1_000_000.0
 """No coordinate of an image lies further from its origin, in pixels."""
 
@@ -224,7 +227,7 @@ def check_outline(shape: RegionShape, points: object) -> tuple[Point, ...]:
     if shape == "POLYGON":
         if len(pairs) > 1 and pairs[0] == pairs[-1]:
             pairs = pairs[:-1]
-        if len(pairs) < 3 or _area(pairs) == 0:
+        if len(pairs) < 3 or abs(_area(pairs)) < LEAST_AREA:
             raise RefusedInput("a POLYGON has at least 3 points and encloses an area")
         return pairs
     needed = 4 if shape == "ELLIPSE" else 2

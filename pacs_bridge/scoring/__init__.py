@@ -1,0 +1,1 @@
+"""Figures of merit, the hit rule, the built-in scoring server and the client towards it."""
