@@ -52,16 +52,16 @@ install_lock() { # the lock, and "sync" to take away what it does not name, or "
   local lock=$1 manner=$2
   local -a words=(pip install -r "$lock")
   [ "$manner" = sync ] && words=(pip sync "$lock")
-  if "$venv/bin/uv" "${words[@]}" --python "$venv/bin/python" --require-hashes --compile-bytecode; then
+  if "$venv/bin/uv" "${words[@]}" --quiet --python "$venv/bin/python" --require-hashes --compile-bytecode; then
     return
   fi
-  say "uv could not do it; once more with pip, which is slower"
+  say "uv could not do it; once more with pip, which takes some minutes"
   pip install --require-hashes --no-deps -r "$lock" ||
     stop "The package index could not be reached or lacks a pinned version; look at pip's message above and run make again"
 }
 
 make_venv
-say "Installing requirements/$what.txt (hashes checked)"
+say "Installing $(grep -c == requirements/$what.txt) packages as requirements/$what.txt pins them"
 pip install --require-hashes --no-deps -r requirements/build.txt ||
   stop "pip could not install requirements/build.txt; look at its message above and run make again"
 hand_on_index
