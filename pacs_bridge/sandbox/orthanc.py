@@ -125,14 +125,21 @@ class Orthanc:
         return self
 
     def stop(self) -> None:
-        """End it, orderly if it can; nothing happens when it does not run."""
+        """End it in its own order, which takes it some four seconds."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would; its folder stays usable."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
         if self.forward is not None:
             self.forward.stop()
             self.forward = None
         pid, self.pid = self.pid, 0
         if not pid:
             return
-        _signal(pid, signal.SIGTERM)
+        _signal(pid, number)
         if not self._gone_within(pid, _STOP_SECONDS):
             _signal(pid, signal.SIGKILL)
             self._gone_within(pid, _STOP_SECONDS)
@@ -257,6 +264,7 @@ class Orthanc:
             "HttpPort": self.http_port,
             "RemoteAccessAllowed": False,
             "AuthenticationEnabled": False,
+            "WebDavEnabled": False,
             "DicomPort": self.dicom_port,
             "DicomAet": self.ae_title,
             "DicomAlwaysAllowEcho": True,

@@ -37,6 +37,9 @@ MARK_CLASSES = (
     KeyObjectSelectionDocumentStorage,
 )
 
+# DCMTK's own switch against 40 ms of waiting a message (Nagle's algorithm).
+NO_DELAY = {**os.environ, "TCP_NODELAY": "1"}
+
 
 def an_object(folder: Path, number: int, sop_class: str | None = None) -> str:
     """Write a small object of case `number` to `folder`; gives its SOP Instance UID."""
@@ -64,7 +67,7 @@ def save_to(pacs: Orthanc, folder: Path) -> None:
     """Save a folder's objects to the PACS, as a viewer does."""
     storescu = need("storescu", "dcmtk")
     command = [storescu, "-aec", pacs.ae_title, "+sd", pacs.host, str(pacs.dicom_port), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=NO_DELAY)
     assert done.returncode == 0, done.stderr
 
 
@@ -74,8 +77,8 @@ def a_storescp(folder: Path, port: int) -> Iterator[Path]:
     folder.mkdir(exist_ok=True)
     program = need("storescp", "dcmtk")
     command = [program, "--fork", "-od", str(folder), "-aet", "NODE", str(port)]
-    environment = {**os.environ, "TCP_NODELAY": "1"}
-    with subprocess.Popen(command, env=environment, stdout=-3, stderr=-3) as process:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, env=NO_DELAY, stdout=quiet, stderr=quiet) as process:
         try:
             yield folder
         finally:
@@ -94,7 +97,8 @@ def received(folder: Path) -> set[str]:
 
 
 def test_it_starts_on_free_ports_and_stops_without_a_trace_of_itself(tmp_path):
-    with running_orthanc(tmp_path, ae_title="NORTHSIDE") as pacs:
+    need("Orthanc", "orthanc")
+    with Orthanc(OrthancConfig(folder=tmp_path, ae_title="NORTHSIDE")) as pacs:
         system = pacs.get("/system")
         pid = pacs.pid
     assert (system["DicomAet"], system["DicomPort"]) == ("NORTHSIDE", pacs.dicom_port)
