@@ -7,6 +7,12 @@ from collections.abc import Iterator
 
 import pydicom.config
 import pytest
+from hypothesis import settings
+
+# A shared machine is slow now and then; that says nothing about the code.
+settings.register_profile("check", deadline=None, max_examples=60)
+settings.register_profile("fuzz", deadline=None, max_examples=20_000)
+settings.load_profile("check")
 
 
 @pytest.fixture(autouse=True, scope="session")
