@@ -16,6 +16,7 @@ help: ## print these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
 setup: $(DEV) ## make .venv with everything that building and testing need
+	@echo "$(VENV) is ready"
 
 peers: ## install the peers and judges of the tests (apt and npm), as far as allowed
 	@tools/peers.sh

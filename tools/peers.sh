@@ -20,7 +20,7 @@ elif ! cmp -s tools/peers/package-lock.json .peers/package-lock.json; then
   echo "Installing the npm peers into .peers"
   mkdir -p .peers
   cp tools/peers/package.json tools/peers/package-lock.json .peers/
-  if ! (cd .peers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); then
+  if ! (cd .peers && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error); then
     rm -f .peers/package-lock.json # so that the next run tries again
     echo "  npm could not install them; the tests that need them skip."
   fi
