@@ -1,0 +1,209 @@
+"""Taking values out of a data set that somebody else wrote.
+
+Every function gives a plain, bounded Python value or says that there is none; none raises
+for odd content. Text that cannot be decoded as declared is decoded as UTF-8, else as
+Latin-1, so that nothing a reader wrote is lost.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pydicom
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+
+from pacs_bridge.domain.errors import UnreadableObject
+from pacs_bridge.domain.identifiers import parse_uid
+from pacs_bridge.domain.marks import Code, Point
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+LONGEST_TEXT = 4096
+"""Characters kept of one text value; a note that a reader types is far shorter."""
+
+LONGEST_ITEMS = 10_000
+"""Items looked at in one sequence."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
+_TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6}))?")
+
+
+def tolerate_odd_values() -> None:
+    """Let pydicom hand over values as they are; what we use, we check ourselves.
+
+    Otherwise it prints offending values, which may be a person's, on standard error.
+    """
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+
+def _value(ds: Dataset, keyword: str) -> Any:
+    """The value of an element, or its undecoded bytes where pydicom cannot convert it."""
+    tag = tag_for_keyword(keyword)
+    if tag is None or tag not in ds:
+        return None
+    try:
+        return ds[tag].value
+    except Exception:  # noqa: BLE001  whatever a broken value makes pydicom raise
+        try:
+            raw = ds.get_item(tag).value
+        except Exception:  # noqa: BLE001
+            return None
+        return raw if isinstance(raw, bytes) else None
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def text(ds: Dataset, keyword: str) -> str:
+    """The text of an element: first value, trimmed, without control characters, bounded."""
+    value = _value(ds, keyword)
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        value = _decoded(value)
+    elif not isinstance(value, str) and isinstance(
+        value, list | tuple | pydicom.multival.MultiValue
+    ):
+        value = value[0] if value else ""
+    try:
+        plain = str(value)
+    except Exception:  # noqa: BLE001  a person name that cannot be decoded
+        plain = ""
+    return _CONTROL.sub("", plain[:LONGEST_TEXT]).strip(" \r\n\t\0")
+
+
+def person(ds: Dataset, keyword: str) -> str:
+    """A person name, alphabetic group, without trailing empty components."""
+    return text(ds, keyword).split("=")[0].rstrip("^ ")[:64]
+
+
+def uid(ds: Dataset, keyword: str) -> str:
+    """A UID, or an empty text where it is none."""
+    value = text(ds, keyword)
+    try:
+        return str(parse_uid(value)) if value else ""
+    except UnreadableObject:
+        return ""
+
+
+def items(ds: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; empty where there is none that can be read."""
+    value = _value(ds, keyword)
+    if value is None or isinstance(value, bytes | str):
+        return []
+    try:
+        return [item for item in list(value)[:LONGEST_ITEMS] if isinstance(item, pydicom.Dataset)]
+    except TypeError:
+        return []
+
+
+def code(ds: Dataset, keyword: str) -> Code | None:
+    """The first code of a code sequence, whichever of the three code value forms it uses.
+
+    References
+    ----------
+    PS3.3 section 8.8 (CodeValue, LongCodeValue, URNCodeValue).
+    """
+    for item in items(ds, keyword)[:1]:
+        value = next(
+            filter(None, (text(item, k) for k in ("CodeValue", "LongCodeValue", "URNCodeValue"))),
+            "",
+        )
+        meaning = text(item, "CodeMeaning")
+        if value or meaning:
+            return Code(value, text(item, "CodingSchemeDesignator"), meaning)
+    return None
+
+
+def integers(ds: Dataset, keyword: str) -> list[int]:
+    """Whole numbers of an element; empty where any of them is none."""
+    value = _value(ds, keyword)
+    if value is None or isinstance(value, bytes):
+        return []
+    values = [value] if isinstance(value, int | float | str) else value
+    try:
+        return [int(each) for each in values]
+    except (TypeError, ValueError):
+        return []
+
+
+def pairs(ds: Dataset, keyword: str) -> tuple[Point, ...] | None:
+    """Coordinates as (x, y) pairs, in their order.
+
+    Returns
+    -------
+    tuple of (float, float) or None
+        None where the element is absent, has an odd count or a number that is not finite.
+    """
+    value = _value(ds, keyword)
+    if value is None or isinstance(value, bytes | str):
+        return None
+    try:
+        numbers = [float(each) for each in ([value] if isinstance(value, int | float) else value)]
+    except (TypeError, ValueError):
+        return None
+    if not numbers or len(numbers) % 2 or not all(map(math.isfinite, numbers)):
+        return None
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def moment(ds: Dataset, date: str, time: str) -> datetime | None:
+    """Date and time of two elements.
+
+    Returns
+    -------
+    datetime or None
+        With a time zone where TimezoneOffsetFromUTC (0008,0201) gives one; without it the
+        offset is undefined, not UTC (PS3.3 C.12.1.1.1), and the result has none.
+    """
+    day, clock = text(ds, date).replace(".", "").replace("-", ""), text(ds, time)
+    match = _TIME.match(clock)
+    hour, minute, second = (int(part or 0) for part in match.groups()[:3]) if match else (0, 0, 0)
+    fraction = int((match[4] or "0").ljust(6, "0")) if match else 0
+    year, month, date_of_month = day[:4], day[4:6], day[6:8]
+    try:
+        when = datetime(  # noqa: DTZ001  a time of unknown offset has none
+            int(year), int(month), int(date_of_month), hour, minute, second, fraction
+        )
+    except ValueError:
+        return None
+    offset = _OFFSET.fullmatch(text(ds, "TimezoneOffsetFromUTC"))
+    if offset is None:
+        return when
+    span = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+    if span >= timedelta(hours=24):
+        return when
+    return when.replace(tzinfo=timezone(-span if offset[1] == "-" else span))
+
+
+def sequences(ds: Dataset) -> Iterator[tuple[str, Dataset]]:
+    """Every item of every standard sequence of a data set, one level deep, with its keyword."""
+    for tag in list(ds.keys()):
+        if tag.is_private:
+            continue
+        try:
+            raw = ds.get_item(tag)
+            vr = raw.VR
+            if vr in (None, "UN"):
+                vr = dictionary_VR(tag)
+        except (KeyError, AttributeError):
+            continue
+        if vr == "SQ":
+            keyword = pydicom.datadict.keyword_for_tag(tag)
+            for item in items(ds, keyword):
+                yield keyword, item
+
+
+def has_overlay(ds: Dataset) -> bool:
+    """Whether the data set itself holds overlay bits (60xx,3000)."""
+    return any(0x6000 <= tag.group <= 0x601E and tag.element == 0x3000 for tag in list(ds.keys()))

@@ -1,0 +1,60 @@
+"""Key object selections: images that a reader picked out, with a title and a free text.
+
+They hold no geometry. Titles such as "For Further Workup" may mean recall, but name no
+breast, so nothing is decided from them alone.
+
+References
+----------
+PS3.16 TID 2010 and CID 7010; STANDARDS.md 1.1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pacs_bridge.domain.marks import ReadObject
+from pacs_bridge.sr import codes, decided, elements
+from pacs_bridge.sr.notes import parse_breasts
+from pacs_bridge.sr.observers import made_at, observer_of_report
+from pacs_bridge.sr.references import references
+from pacs_bridge.sr.tree import read_tree
+from pacs_bridge.sr.unread import Unread
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+POINTS_AT_NOTHING = (
+    "A key object selection picks images out and marks no place on them; mark the place, too."
+)
+
+
+def read_key_object(ds: Dataset) -> ReadObject:
+    """Read who picked which images out, and what the free text decides of a breast."""
+    tree = read_tree(ds)
+    unread = Unread()
+    nodes = list(tree.root.walk())
+    texts = [
+        node.said()
+        for node in nodes
+        if node.value_type == "TEXT" and (node.name() in codes.NOTES or node.concept is None)
+    ]
+    breasts = decided.unite((each for text in texts for each in parse_breasts(text)), unread)
+    found = references(ds)
+    observer = observer_of_report(ds, (n for n in nodes if n.relationship == "HAS OBS CONTEXT"))
+    title = "" if tree.root.concept is None else tree.root.concept.meaning
+    for name, said in (("title", title), ("description", "\n".join(texts)[:1000])):
+        if said:
+            observer.evidence[name] = said
+    conflict = "decision-conflict" in unread.flags
+    return ReadObject(
+        sop_class_uid=elements.uid(ds, "SOPClassUID"),
+        sop_instance_uid=elements.uid(ds, "SOPInstanceUID"),
+        kind="key-object",
+        observer=observer,
+        observed_at=made_at(ds),
+        breasts=breasts,
+        referenced_images=found.images,
+        referenced_studies=found.studies,
+        predecessors=found.predecessors,
+        refused=unread.sentence(POINTS_AT_NOTHING) if conflict or not breasts else None,
+    )

@@ -1,0 +1,75 @@
+"""Which text belongs to which graphic: often two objects that nothing links.
+
+References
+----------
+STANDARDS.md 1.3: (a) the same graphic group, (b) the same compound graphic, (c) the
+nearest graphic centre in the same annotation, from the anchor point, else the middle of
+the text's box; (d) else the text stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pacs_bridge.domain.marks import Mark, Point
+
+
+@dataclass
+class Drawn:
+    """A graphic as read, and the texts that were linked to it."""
+
+    mark: Mark
+    annotation: int
+    graphic_group: int | None
+    compound: int | None
+    texts: list[str] = field(default_factory=list)
+    inferred: bool = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text as read, with where it stands."""
+
+    text: str
+    mark: Mark
+    annotation: int
+    graphic_group: int | None
+    compound: int | None
+
+
+def link(
+    drawn: Sequence[Drawn], written: Sequence[Written], stands_alone: Callable[[str], bool]
+) -> list[Written]:
+    """Give each text to its graphic; what is left over is returned.
+
+    Parameters
+    ----------
+    stands_alone : callable
+        Tells of a text that it is about a breast, not a place: never linked by nearness.
+    """
+    alone: list[Written] = []
+    for text in written:
+        partners = [
+            each
+            for each in drawn
+            if (text.graphic_group is not None and text.graphic_group == each.graphic_group)
+            or (text.compound is not None and text.compound == each.compound)
+        ]
+        if partners:
+            for each in partners:
+                each.texts.append(text.text)
+            continue
+        near = [each for each in drawn if each.annotation == text.annotation]
+        if not near or stands_alone(text.text):
+            alone.append(text)
+            continue
+        place = text.mark.centre
+        nearest = min(near, key=lambda each: _square(each.mark.centre, place))
+        nearest.texts.append(text.text)
+        nearest.inferred = True
+    return alone
+
+
+def _square(one: Point, other: Point) -> float:
+    return (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2

@@ -1,0 +1,66 @@
+"""Laterality and view of marks: they come from the image, never from what was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from pacs_bridge.domain.marks import NOT_A_LOCATION, Laterality, Mark, ReadObject
+from pacs_bridge.sr.notes import parse_note
+
+
+class Placed(NamedTuple):
+    """Where an image belongs, as its header or the passport says; a plain tuple will do.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Size of the image in pixels.
+    """
+
+    laterality: Laterality | None
+    view: str | None
+    rows: int
+    columns: int
+
+
+def place_marks(
+    read: ReadObject,
+    images: Mapping[str, Placed | tuple[Laterality | None, str | None, int, int]],
+) -> ReadObject:
+    """Fill in side and view of each mark and flag what does not fit its image.
+
+    Parameters
+    ----------
+    images : mapping
+        SOP Instance UID to laterality, view, rows and columns.
+
+    Returns
+    -------
+    ReadObject
+        The same with marks flagged ``unknown-image`` (not among `images`),
+        ``outside-image`` (a point beyond 0..columns or 0..rows, edges included) and
+        ``side-conflict`` (the text names the other breast).
+    """
+    return replace(read, marks=tuple(_placed(mark, images) for mark in read.marks))
+
+
+def _placed(
+    mark: Mark, images: Mapping[str, Placed | tuple[Laterality | None, str | None, int, int]]
+) -> Mark:
+    if not mark.image:
+        return mark
+    image = images.get(mark.image)
+    if image is None:
+        return replace(mark, flags=(*mark.flags, "unknown-image"))
+    laterality, view, rows, columns = image
+    flags = list(mark.flags)
+    inside = all(0 <= x <= columns and 0 <= y <= rows for x, y in mark.points)
+    if not inside and NOT_A_LOCATION not in flags:
+        flags.append("outside-image")
+    side = parse_note(mark.text).side if mark.text else None
+    about_a_place = mark.shape != "TEXT"  # a legend may speak of either breast
+    if about_a_place and laterality and side in ("R", "L") and side != laterality:
+        flags.append("side-conflict")
+    return replace(mark, laterality=laterality, view=view, flags=tuple(flags))

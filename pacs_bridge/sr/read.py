@@ -1,0 +1,81 @@
+"""Any DICOM object to what a reader said in it: one table from SOP class to reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pacs_bridge.domain.marks import ReadObject
+from pacs_bridge.sr import elements, sop_classes
+from pacs_bridge.sr.keyobject import read_key_object
+from pacs_bridge.sr.observers import made_at
+from pacs_bridge.sr.presentation import read_state
+from pacs_bridge.sr.references import references
+from pacs_bridge.sr.report import read_report
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+READERS: dict[str, Callable[[Dataset], ReadObject]] = {
+    **dict.fromkeys(sop_classes.PLANE_STATES | sop_classes.RENDERED_STATES, read_state),
+    **dict.fromkeys(sop_classes.REPORTS | sop_classes.CAD_REPORTS, read_report),
+    sop_classes.KEY_OBJECT: read_key_object,
+}
+"""SOP class to reader; every other class holds no marks and says so."""
+
+BROKEN = "The object could not be read to its end; export it again."
+NO_CLASS = "The object does not say what it is (no SOP class); export it again."
+
+
+def read_object(ds: Dataset) -> ReadObject:
+    """Read everything a reader said in one object.
+
+    Parameters
+    ----------
+    ds : Dataset
+        The object, pixel data not needed.
+
+    Returns
+    -------
+    ReadObject
+        Never raises for odd content: `refused` says in a sentence why nothing was read.
+    """
+    elements.tolerate_odd_values()
+    sop_class = elements.uid(ds, "SOPClassUID")
+    reader = READERS.get(sop_class)
+    try:
+        return _no_marks(ds, sop_class) if reader is None else reader(ds)
+    except Exception:  # noqa: BLE001  the object is kept and parked, whatever broke it
+        return ReadObject(
+            sop_class, elements.uid(ds, "SOPInstanceUID"), "not-marks", refused=BROKEN
+        )
+
+
+def _no_marks(ds: Dataset, sop_class: str) -> ReadObject:
+    found = references(ds)
+    overlay = elements.has_overlay(ds)
+    refused = None
+    if overlay:
+        refused = (
+            "The image carries an overlay bitmap, which is not read; "
+            "save the marks as a presentation state or a structured report."
+        )
+    elif sop_class in sop_classes.UNREAD_REGIONS:
+        what = sop_classes.UNREAD_REGIONS[sop_class]
+        refused = f"A {what} is not read; save the marks as a presentation state or a report."
+    elif sop_class in sop_classes.SECONDARY_CAPTURES:
+        refused = (
+            "A picture of the screen cannot be read by a program; "
+            "save the marks as a presentation state or a structured report."
+        )
+    elif not sop_class:
+        refused = NO_CLASS
+    return ReadObject(
+        sop_class_uid=sop_class,
+        sop_instance_uid=elements.uid(ds, "SOPInstanceUID"),
+        kind="overlay" if overlay else "not-marks",
+        observed_at=made_at(ds),
+        referenced_images=found.images,
+        referenced_studies=found.studies,
+        refused=refused,
+    )

@@ -1,0 +1,46 @@
+"""What of an object could not be read: said in sentences for people and in flags for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SENTENCES = {
+    "unread-compound": "Its compound graphics are not read; save the marks as simple graphics.",
+    "unread-overlay": (
+        "Its marks are drawn as an overlay bitmap, which is not read; "
+        "save them as graphic annotations."
+    ),
+    "unread-3d": (
+        "Its marks are in room coordinates (SCOORD3D), which an image without a frame of "
+        "reference does not have; save them as image coordinates."
+    ),
+    "unread-rendered": (
+        "Its marks lie on a rendered view, not on the stored image; mark the image itself."
+    ),
+    "unread-units": "Some graphics give units that are unknown; save them in PIXEL units.",
+    "unread-graphic": "Some graphics have broken coordinates; draw them again.",
+    "unread-display": (
+        "Some graphics are in DISPLAY units without a displayed area to measure them by; "
+        "save them in PIXEL units."
+    ),
+    "unread-side": "A decision names no breast; say right or left.",
+    "decision-conflict": "It decides two things for one breast; ask the reader which one counts.",
+    "too-large": "The report is larger than is read; ask for one report a case.",
+    "unread-measurements": "It holds measurements without a drawn location; mark the place too.",
+}
+"""Flag to sentence: what is the matter and what to do."""
+
+
+@dataclass
+class Unread:
+    """Collects what was not read while an object is walked."""
+
+    flags: dict[str, None] = field(default_factory=dict)
+
+    def add(self, flag: str) -> None:
+        """Note one kind of thing, once."""
+        self.flags[flag] = None
+
+    def sentence(self, otherwise: str) -> str:
+        """What was not read, or `otherwise` when there was nothing to read."""
+        return " ".join(SENTENCES[flag] for flag in self.flags) or otherwise
