@@ -28,13 +28,33 @@ def make_engine(url: str, *, immediate: bool = True) -> Engine:
     """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
+    engine = _sqlite(url, isolation_level=None)  # we say BEGIN ourselves, below
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def make_jobs_engine(url: str) -> Engine:
+    """Make an engine for the jobs' library, which begins its SQLite transactions itself.
+
+    It sets neither WAL nor a durable ``synchronous`` (its own would be SQLite's defaults).
+    """
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    return _sqlite(url, isolation_level="IMMEDIATE")
+
+
+def _sqlite(url: str, isolation_level: str | None) -> Engine:
     engine = create_engine(
         url, connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000}
     )
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.isolation_level = isolation_level
         for pragma in (
             f"busy_timeout={BUSY_MILLISECONDS}",
             "journal_mode=WAL",
@@ -42,9 +62,5 @@ def make_engine(url: str, *, immediate: bool = True) -> Engine:
             "foreign_keys=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine

@@ -109,7 +109,10 @@ class Association:
 
 @dataclass(frozen=True)
 class ReadingState:
-    """How far one reader's reading of one case has come: open, closed, scored or parked."""
+    """How far one reader's reading of one case has come.
+
+    `state` is open, closed, scored, kept (practice: captured, never scored) or parked.
+    """
 
     reading_uid: str
     set_name: str
@@ -124,6 +127,7 @@ class ReadingState:
     closed_at: datetime | None = None
     result: dict[str, object] | None = None
     scored_at: datetime | None = None
+    essence: str = ""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,10 @@ class Scorer(Protocol):
         """Make a version of a set's truth known."""
 
     def post_reading(self, payload: dict[str, Any]) -> ScorerReceipt:
-        """Hand over one reading; raises `ScorerUnavailable` or `ScorerRefused`."""
+        """Hand over one reading; returns only with a receipt that echoes its content hash.
+
+        Raises `ScorerUnavailable` or `ScorerRefused`.
+        """
 
     def get_result(self, reading_uid: str) -> dict[str, Any]:
         """What the scorer made of one reading."""
@@ -110,8 +113,9 @@ class Scorer(Protocol):
 class Enqueue(Protocol):
     """Makes a job due in the caller's own transaction.
 
-    Parameters are passed to the job as they are and must be JSON values. `key` names the
-    job: a second one with the same key, while the first has not ended, is not made.
+    Arguments are passed to the job as they are and must be JSON values. `key` names the
+    job for good: a second one with a key that was ever used is not made, so that whatever
+    queues it may be repeated.
     """
 
     def __call__(

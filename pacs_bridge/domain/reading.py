@@ -74,6 +74,19 @@ class Reading:
             "sources": list(self.sources),
         }
 
+    def essence(self) -> str:
+        """Hash what the reader said, without when and in which objects.
+
+        Two revisions with the same essence say the same: nothing new goes to scoring.
+        """
+        marks = [
+            [m.image, m.frame, m.shape, [list(p) for p in m.points], m.rating, m.laterality]
+            + ([m.finding.scheme, m.finding.value] if m.finding else [None, None])
+            for m in self.marks
+        ]
+        breasts = [asdict(breast) for breast in self.breasts]
+        return hash_payload({"marks": marks, "breasts": breasts, "case": self.accession})
+
     def content_hash(self) -> str:
         """SHA-256 over the canonical JSON of the payload, hexadecimal."""
         return hash_payload(self.as_payload())

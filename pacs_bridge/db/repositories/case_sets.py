@@ -237,9 +237,12 @@ class Truths:
             .order_by(TruthRow.version.desc())
             .limit(1)
         )
-        if row is None:
-            return None
-        return TruthVersion(row.set_name, row.version, row.digest, row.payload, row.delivered_at)
+        return None if row is None else _version(row)
+
+    def get(self, set_name: str, version: int) -> TruthVersion | None:
+        """Give one version, if there is."""
+        row = self._session.get(TruthRow, (set_name, version))
+        return None if row is None else _version(row)
 
     def add(
         self, set_name: str, version: int, digest: str, payload: dict[str, Any], now: datetime
@@ -261,3 +264,7 @@ class Truths:
         row = self._session.get(TruthRow, (set_name, version))
         if row is not None:
             row.delivered_at = now
+
+
+def _version(row: TruthRow) -> TruthVersion:
+    return TruthVersion(row.set_name, row.version, row.digest, row.payload, row.delivered_at)

@@ -43,6 +43,7 @@ class Readings:
                 state="open",
                 revision=0,
                 content_hash="",
+                essence="",
                 last_object_at=now,
                 closed_at=None,
                 body=None,
@@ -59,18 +60,28 @@ class Readings:
         row = self._session.get(ReadingRow, reading_uid)
         return None if row is None else _state(row)
 
-    def close(self, reading: Reading, content_hash: str, state: str, now: datetime) -> None:
+    def close(self, reading: Reading, state: str, now: datetime) -> None:
         """Close a reading with what it says: state ``closed``, or ``kept`` for practice."""
         row = self._session.get_one(ReadingRow, reading.reading_uid)
-        row.state, row.revision, row.content_hash = state, reading.revision, content_hash
-        row.closed_at, row.body = now, reading.as_payload()
+        row.state, row.revision, row.content_hash = state, reading.revision, reading.content_hash()
+        row.essence, row.closed_at, row.body = reading.essence(), now, reading.as_payload()
+
+    def close_unchanged(self, reading_uid: str) -> None:
+        """Close again a reading to which the last objects added nothing."""
+        row = self._session.get_one(ReadingRow, reading_uid)
+        if row.kind == "practice":
+            row.state = "kept"
+        elif row.result is not None and row.result.get("revision") == row.revision:
+            row.state = "scored"
+        else:
+            row.state = "closed"
 
     def set_scored(
         self, reading_uid: str, revision: int, result: dict[str, Any], now: datetime
     ) -> None:
         """Keep the scorer's result, unless a newer revision is open or closed meanwhile."""
         row = self._session.get_one(ReadingRow, reading_uid)
-        row.result, row.scored_at = result, now
+        row.result, row.scored_at = {**result, "revision": revision}, now
         if row.revision == revision and row.state == "closed":
             row.state = "scored"
 
@@ -205,6 +216,7 @@ def _state(row: ReadingRow) -> ReadingState:
         row.closed_at,
         row.result,
         row.scored_at,
+        row.essence,
     )
 
 

@@ -90,6 +90,7 @@ class ReadingRow(Base):
     state: Mapped[str] = mapped_column(String(8), index=True)  # open, closed, scored, parked
     revision: Mapped[int] = mapped_column(default=0)
     content_hash: Mapped[str] = mapped_column(String(64), default="")
+    essence: Mapped[str] = mapped_column(String(64), default="")
     last_object_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     body: Mapped[dict[str, Any] | None]

@@ -1,0 +1,1 @@
+"""Durable workflows, queues and schedules: the only home of DBOS."""

@@ -1,0 +1,102 @@
+"""The jobs' engine: migrated by `init`, launched by the jobs role."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import structlog
+from dbos import DBOS, DBOSConfig
+
+from pacs_bridge.db.engine import make_jobs_engine
+from pacs_bridge.jobs.names import APPLICATION, LANES, VERSION
+from pacs_bridge.jobs.workflows import Services, register
+
+LOG = structlog.get_logger()
+
+POLL_SECONDS = 0.2
+TICK_SECONDS = 5.0
+
+
+def migrate_jobs(database_url: str) -> None:
+    """Make the engine's own tables; `init` calls it before anything can be queued."""
+    _quiet()
+    DBOS(config=_config(database_url, "init"))
+    try:
+        DBOS.launch()
+        for lane in LANES:
+            if lane.partitioned:
+                DBOS.register_queue(
+                    lane.name,
+                    partition_concurrency=1,
+                    worker_concurrency=lane.concurrency,
+                    polling_interval_sec=POLL_SECONDS,
+                )
+            else:
+                DBOS.register_queue(
+                    lane.name,
+                    worker_concurrency=lane.concurrency,
+                    polling_interval_sec=POLL_SECONDS,
+                )
+    finally:
+        DBOS.destroy()
+
+
+class Jobs:
+    """The running engine of one host.
+
+    Parameters
+    ----------
+    host_id : str
+        The same at every start of this host: work that a killed process left is taken up
+        again by the next process with this id.
+    """
+
+    def __init__(self, database_url: str, services: Services, host_id: str = "local") -> None:
+        self._url, self._services, self._host = database_url, services, host_id
+        self._stop = threading.Event()
+        self._ticker: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Launch, take up what a crash had cut off, and begin serving the queues."""
+        _quiet()
+        DBOS(config=_config(self._url, self._host))
+        register(self._services)
+        DBOS.launch()
+        self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
+        self._ticker.start()
+
+    def stop(self, seconds: int = 10) -> None:
+        """Let running steps end, at most so long; the rest is taken up at the next start."""
+        self._stop.set()
+        DBOS.destroy(workflow_completion_timeout_sec=seconds)
+
+    def _tick(self) -> None:
+        """Do what is due by the clock: release readers whose round has opened."""
+        while not self._stop.wait(TICK_SECONDS):
+            _guarded(self._services.release_due)
+
+
+def _guarded(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except Exception:  # the clock must go on; the trace says what to mend
+        LOG.exception("tick-failed")
+
+
+def _config(database_url: str, host_id: str) -> DBOSConfig:
+    return DBOSConfig(
+        name=APPLICATION,
+        system_database_engine=make_jobs_engine(database_url),
+        executor_id=host_id,
+        application_version=VERSION,
+        run_migrations=True,
+        log_level="WARNING",
+        notification_listener_polling_interval_sec=1.0,
+    )
+
+
+def _quiet() -> None:
+    """Silence the library's advertisement at launch."""
+    logging.getLogger("dbos").setLevel(logging.WARNING)

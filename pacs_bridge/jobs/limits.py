@@ -1,0 +1,140 @@
+"""Running a reader of objects in a process of its own, under limits of memory and time.
+
+An object that passed the structural check may still be made to exhaust a parser. Its
+reader's death or delay then parks that one object and costs nothing else.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pacs_bridge.domain.errors import GiveUp, UnreadableObject
+from pacs_bridge.domain.marks import ReadObject
+
+WALL_SECONDS = 15.0
+CPU_SECONDS = 10
+MEMORY_BYTES = 1 << 30
+OBJECTS_PER_PROCESS = 500
+
+
+class LimitedReader:
+    """Reads objects one at a time in a child process; safe to call from several threads.
+
+    Parameters
+    ----------
+    read : callable
+        A module-level function that reads one file; it runs in the child.
+    """
+
+    def __init__(
+        self, read: Callable[[Path], ReadObject], *, wall_seconds: float = WALL_SECONDS
+    ) -> None:
+        self._read, self._wall = read, wall_seconds
+        self._lock = threading.Lock()
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._served = 0
+
+    def __call__(self, path: Path) -> ReadObject:
+        """Read one file.
+
+        Raises
+        ------
+        UnreadableObject
+            When it cannot be read, or not within the limits.
+        """
+        with self._lock:
+            answer = self._ask(self._start(), path)
+            if answer is None:
+                self._stop()
+                raise UnreadableObject(
+                    "Reading it went over the limits of memory or time; it is kept."
+                )
+            self._served += 1
+            if self._served >= OBJECTS_PER_PROCESS:
+                self._stop()
+        if isinstance(answer, GiveUp):
+            raise answer
+        return answer
+
+    def _ask(self, pipe: Connection, path: Path) -> ReadObject | GiveUp | None:
+        """Ask the child; None when it died or took too long."""
+        try:
+            pipe.send(path)
+            return pipe.recv() if pipe.poll(self._wall) else None
+        except (EOFError, OSError):
+            return None
+
+    def close(self) -> None:
+        """End the child."""
+        with self._lock:
+            self._stop()
+
+    def _start(self) -> Connection:
+        if self._pipe is not None and self._process.is_alive():
+            return self._pipe
+        self._stop()
+        # Not fork: the parent has threads, and a fork of a process with threads may hang.
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, self._read), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._pipe, self._served = ours, 0
+        return ours
+
+    def _stop(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process.close()
+            self._process = None
+
+
+def _serve(pipe: Connection, read: Callable[[Path], ReadObject]) -> None:
+    """Serve reads in the child until the parent hangs up."""
+    _limit_memory()
+    while True:
+        try:
+            path = pipe.recv()
+        except EOFError:
+            return
+        _limit_cpu()
+        answer: ReadObject | GiveUp
+        try:
+            answer = read(path)
+        except GiveUp as error:
+            answer = error
+        except MemoryError:
+            answer = UnreadableObject("Reading it took too much memory; it is kept.")
+        except Exception as error:  # noqa: BLE001  a reader's bug must park the object, not lose it
+            answer = UnreadableObject(f"Reading it failed ({type(error).__name__}); it is kept.")
+        pipe.send(answer)
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # not on this system: the time limit in the parent still holds
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES * 2, MEMORY_BYTES * 2))
+
+
+def _limit_cpu() -> None:
+    """Allow this much processor time from now on, for the next object."""
+    try:
+        import resource
+    except ImportError:
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

@@ -1,0 +1,193 @@
+"""Each job as a durable workflow: what to call, what to repeat, when to stop.
+
+A workflow that was cut off by a crash is run again from its last finished step. Every
+service it calls may therefore happen twice, and is made for that.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from dbos import DBOS
+
+from pacs_bridge.domain.errors import GiveUp, RetryLater
+from pacs_bridge.domain.loading import Readiness
+
+LOG = structlog.get_logger()
+
+FORWARD_DAYS = 7
+MAIL_ATTEMPTS = 40
+
+
+@dataclass(frozen=True)
+class LoadPace:
+    """How a load is repeated; seconds."""
+
+    chunk: int = 16
+    first_verify: float = 1.0
+    retry: float = 5.0
+    max_retry: float = 900.0
+    grace: float = 900.0
+    attempts: int = 5
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the jobs call; joined by wiring, every other argument already given."""
+
+    send_next: Callable[[int, int], int]
+    verify_load: Callable[[int], Any]
+    reopen_missing: Callable[[int, list[str]], int]
+    note_load: Callable[[int, str], None]
+    extract_object: Callable[[str], str]
+    park_object: Callable[[str, str], str]
+    close_reading: Callable[[str], str]
+    forward_reading: Callable[[int], str]
+    deliver_truth: Callable[[str, int], None]
+    deliver_mail: Callable[[str], None]
+    release_due: Callable[[], int]
+    pace: LoadPace = LoadPace()
+
+
+def back_off(attempt: int, first: float, most: float) -> float:
+    """Seconds to wait before attempt number `attempt` + 1: doubling, with jitter."""
+    return min(most, first * 2 ** min(attempt, 20)) * random.uniform(0.75, 1.0)  # noqa: S311  not a secret
+
+
+def register(services: Services) -> None:
+    """Make every workflow known under the name that services queue it by."""
+    DBOS.workflow(name="load")(_load_workflow(services))
+    DBOS.workflow(name="verify")(lambda load_id: _verify_once(services, load_id))
+    DBOS.workflow(name="extract")(lambda uid: _extract(services, uid))
+    DBOS.workflow(name="close")(lambda uid: services.close_reading(uid))
+    DBOS.workflow(name="forward")(
+        lambda outbox_id: _until_done(
+            "forward", lambda: services.forward_reading(outbox_id), days=FORWARD_DAYS
+        )
+    )
+    DBOS.workflow(name="deliver_truth")(
+        lambda set_name, version: _until_done(
+            "truth", lambda: services.deliver_truth(set_name, version), days=FORWARD_DAYS
+        )
+    )
+    DBOS.workflow(name="mail")(
+        lambda key: _until_done("mail", lambda: services.deliver_mail(key), days=1)
+    )
+
+
+def _load_workflow(services: Services) -> Callable[[int, int], str]:
+    pace = services.pace
+
+    def load(load_id: int, run: int) -> str:
+        """Send what is pending, verify, send again what is missing, until ready or at a loss."""
+        LOG.info("load-started", load=load_id, run=run)
+        for _ in range(pace.attempts):
+            if not _send_all(services, load_id):
+                return "parked"
+            readiness, missing = _verify_until_settled(services, load_id)
+            if readiness is Readiness.READY:
+                return "ready"
+            if not missing:
+                break
+            DBOS.run_step({"name": "reopen"}, services.reopen_missing, load_id, missing)
+        DBOS.run_step(
+            {"name": "park"},
+            services.note_load,
+            load_id,
+            "This load needs a person: see the instruction beside each case, then start it again.",
+        )
+        return "parked"
+
+    return load
+
+
+def _send_all(services: Services, load_id: int) -> bool:
+    """Send chunk by chunk until nothing is pending; False when the PACS cannot be reached."""
+    pace, failures = services.pace, 0
+    while True:
+        remaining = DBOS.run_step({"name": "send"}, _try_send, services, load_id)
+        if isinstance(remaining, int):
+            failures = 0
+            if remaining == 0:
+                return True
+            continue
+        failures += 1
+        DBOS.run_step({"name": "note"}, services.note_load, load_id, remaining)
+        if failures > pace.attempts * 8:
+            return False
+        DBOS.sleep(back_off(failures - 1, pace.retry, pace.max_retry))
+
+
+def _try_send(services: Services, load_id: int) -> int | str:
+    """Send one chunk: how many remain, or in one sentence why it could not be sent."""
+    try:
+        return services.send_next(load_id, services.pace.chunk)
+    except (RetryLater, GiveUp) as error:
+        return str(error)
+
+
+def _verify_until_settled(services: Services, load_id: int) -> tuple[Readiness, list[str]]:
+    """Sweep with growing pauses while images may still be on their way to the index."""
+    pace, waited = services.pace, 0.0
+    DBOS.sleep(pace.first_verify)
+    attempt = 0
+    while True:
+        readiness, waiting, missing = DBOS.run_step({"name": "verify"}, _sweep, services, load_id)
+        if readiness is Readiness.READY or not waiting or waited > pace.grace:
+            return readiness, missing
+        pause = back_off(attempt, pace.first_verify, 60.0)
+        DBOS.sleep(pause)
+        waited += pause
+        attempt += 1
+
+
+def _sweep(services: Services, load_id: int) -> tuple[Readiness, bool, list[str]]:
+    sweep = services.verify_load(load_id)
+    return sweep.readiness, sweep.waiting, list(sweep.missing)
+
+
+def _verify_once(services: Services, load_id: int) -> str:
+    return str(_sweep(services, load_id)[0])
+
+
+def _extract(services: Services, uid: str) -> str:
+    try:
+        return services.extract_object(uid)
+    except RetryLater:
+        DBOS.sleep(1.0)
+        return services.extract_object(uid)
+    except Exception:
+        # A bug of ours: the object is safe; a person must see it, and the trace must too.
+        LOG.exception("extract-failed", object=uid)
+        return services.park_object(uid, "Our own reading of it failed; it is kept for repair.")
+
+
+def _until_done(name: str, call: Callable[[], Any], *, days: float) -> str:
+    """Repeat a call while it may succeed later: 1 s, 2 s … 15 min, for so many days."""
+    waited, attempt = 0.0, 0
+    while True:
+        answer = DBOS.run_step({"name": name}, _try, call)
+        if answer is None:
+            return "done"
+        if waited > days * 86_400:
+            LOG.error("job-given-up", job=name, reason=answer)
+            return "given up"
+        pause = back_off(attempt, 1.0, 900.0)
+        DBOS.sleep(pause)
+        waited += pause
+        attempt += 1
+
+
+def _try(call: Callable[[], Any]) -> str | None:
+    """Call once: None when done (or never to be done), else why it must be repeated."""
+    try:
+        call()
+    except RetryLater as error:
+        return str(error)
+    except GiveUp as error:
+        LOG.warning("job-refused", reason=str(error))
+    return None

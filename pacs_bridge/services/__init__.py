@@ -1,0 +1,1 @@
+"""Use cases, one a file; they own the transactions and reach the world through ports."""

@@ -1,0 +1,153 @@
+"""Received object → marks, whose they are, and the reading they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pacs_bridge.db.repositories.case_sets import KnownCase
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.errors import GiveUp
+from pacs_bridge.domain.identifiers import CaseName
+from pacs_bridge.domain.marks import Observer, ReadObject
+from pacs_bridge.domain.objects import ReceivedObject
+from pacs_bridge.domain.ports import Archive, Clock
+from pacs_bridge.sr.place import place_marks
+
+ReadFile = Callable[[Path], ReadObject]
+"""Reads the marks out of one archived file, under limits of memory and time."""
+
+
+@dataclass(frozen=True)
+class Parked:
+    """Why an object waits for a person."""
+
+    reason: str
+
+
+def extract_object(
+    sop_instance_uid: str,
+    *,
+    begin: Begin,
+    archive: Archive,
+    read_file: ReadFile,
+    now: Clock,
+    settle: float,
+) -> str:
+    """Read one received object and put what it says where it belongs.
+
+    Marks, the object's reader and the reading's new object stand in one transaction with
+    the job that will close the reading. Whatever cannot be placed is kept and parked with
+    a reason; an object that was already looked into is left as it is.
+
+    Parameters
+    ----------
+    settle : float
+        Seconds of silence after which a reading may close.
+
+    Returns
+    -------
+    str
+        The object's new state: ``read`` or ``parked``.
+    """
+    with begin() as uow:
+        received = uow.objects.find(sop_instance_uid)
+    if received is None or received.state != "received":
+        return received.state if received else "parked"
+    try:
+        read = read_file(archive.path(received.content_hash))
+    except GiveUp as error:
+        return park_object(sop_instance_uid, str(error), begin=begin, now=now)
+    with begin() as uow:
+        outcome = _place(uow, received, read, now(), settle)
+        if isinstance(outcome, Parked):
+            uow.objects.park(sop_instance_uid, outcome.reason, kind=read.kind)
+            uow.events.add(now(), "object-parked", sop_instance_uid, reason=outcome.reason)
+            return "parked"
+    return "read"
+
+
+def park_object(sop_instance_uid: str, reason: str, *, begin: Begin, now: Clock) -> str:
+    """Set an object aside for a person, with the reason."""
+    with begin() as uow:
+        uow.objects.park(sop_instance_uid, reason)
+        uow.events.add(now(), "object-parked", sop_instance_uid, reason=reason)
+    return "parked"
+
+
+def _place(
+    uow: UnitOfWork, received: ReceivedObject, read: ReadObject, now: datetime, settle: float
+) -> Parked | None:
+    case = _case_of(uow, received, read)
+    if isinstance(case, Parked):
+        return case
+    images = uow.case_sets.images({mark.image for mark in read.marks})
+    read = place_marks(
+        read,
+        {
+            uid: (image.laterality, image.view, image.rows, image.columns)
+            for uid, image in images.items()
+            if image.accession == case.accession
+        },
+    )
+    if not (read.marks or read.breasts):
+        uow.marks.keep(read, accession=case.accession, reader=None)
+        return Parked(read.refused or "No mark or decision was found in it; it is kept as it came.")
+    pacs = received.caller.pacs or ""
+    reader = _reader_of(uow, pacs, read.observer)
+    if isinstance(reader, Parked):
+        uow.marks.keep(read, accession=case.accession, reader=None)
+        return reader
+    uow.marks.keep(read, accession=case.accession, reader=reader)
+    uow.objects.set_read(
+        read.sop_instance_uid, kind=read.kind, reader=reader, observed_at=read.observed_at
+    )
+    reading_uid = reading_uid_of(case, reader)
+    uow.readings.touch(
+        reading_uid=reading_uid,
+        set_name=case.set_name,
+        accession=case.master,
+        kind=case.kind,
+        reader=reader,
+        pacs=pacs,
+        now=now,
+    )
+    # One job an object, not a reading: a job that is just ending cannot miss the last object.
+    uow.enqueue(
+        "close", reading_uid, key=f"close-{reading_uid}-{received.sop_instance_uid}", delay=settle
+    )
+    return None
+
+
+def _case_of(uow: UnitOfWork, received: ReceivedObject, read: ReadObject) -> KnownCase | Parked:
+    """Find the one case an object is about: by image and study first, never by name alone."""
+    cases = uow.case_sets.cases_named_by(
+        studies=read.referenced_studies, images=read.referenced_images
+    )
+    if not cases and received.accession:
+        named = uow.case_sets.case(received.accession)
+        cases = [named] if named else []
+    if len(cases) == 1:
+        return cases[0]
+    if cases:
+        return Parked(
+            "It refers to images of more than one case; a person must say which is meant."
+        )
+    return Parked("It refers to no image of ours; a person must say which case is meant.")
+
+
+def _reader_of(uow: UnitOfWork, pacs: str, observer: Observer) -> str | Parked:
+    if observer.device:
+        return Parked("A device made it, not a person; it is kept and never scored as a reader's.")
+    said = [name for name in (observer.login, observer.id, observer.name) if name]
+    reader = uow.readers.of_login(pacs, said)
+    if reader is None:
+        return Parked("It does not say which reader made it; the reader may claim it.")
+    return reader
+
+
+def reading_uid_of(case: KnownCase, reader: str) -> str:
+    """Name a reader's reading of a case: the same for every object and revision of it."""
+    return f"{CaseName.parse(case.master)}-{reader}"

@@ -1,0 +1,117 @@
+"""The jobs role: the engine, with every service it calls, and the built-in scorer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacs_bridge.wiring.installation import Installation
+
+if TYPE_CHECKING:
+    from pacs_bridge.domain.marks import ReadObject
+    from pacs_bridge.jobs.engine import Jobs
+    from pacs_bridge.jobs.limits import LimitedReader
+    from pacs_bridge.scoring.server import ScoringServer
+
+
+def read_archived(path: Path) -> ReadObject:
+    """Read the marks out of one archived file; runs in the limited child process."""
+    from pacs_bridge.sr.read import read_file
+
+    return read_file(path)
+
+
+@dataclass
+class JobsRole:
+    """Everything that the jobs role runs.
+
+    Parameters
+    ----------
+    scorer : ScoringServer or None
+        The built-in one, where no other is configured.
+    """
+
+    jobs: Jobs
+    reader: LimitedReader
+    scorer: ScoringServer | None
+
+    def start(self) -> None:
+        """Begin serving the queues."""
+        self.jobs.start()
+
+    def stop(self) -> None:
+        """End in the order of dependence."""
+        self.jobs.stop()
+        self.reader.close()
+        if self.scorer is not None:
+            self.scorer.close()
+
+
+def build_scorer(installation: Installation) -> ScoringServer:
+    """Start the built-in scorer on a free port of this machine."""
+    from pacs_bridge.scoring.server import ScorerConfig, create_app, serve
+
+    config = ScorerConfig(
+        database=installation.config.home / "scoring.sqlite",
+        secret=installation.config.secret("scoring_hmac"),
+    )
+    return serve(create_app(config), "127.0.0.1", 0)
+
+
+def build_jobs(installation: Installation) -> JobsRole:
+    """Join the jobs role of an installation."""
+    from pacs_bridge.jobs.engine import Jobs
+    from pacs_bridge.jobs.limits import LimitedReader
+    from pacs_bridge.jobs.workflows import LoadPace, Services
+    from pacs_bridge.scoring.client import HttpScorer
+    from pacs_bridge.services.close import close_reading
+    from pacs_bridge.services.extract import extract_object, park_object
+    from pacs_bridge.services.forward import deliver_truth, forward_reading
+    from pacs_bridge.services.mails import deliver_mail
+    from pacs_bridge.services.release import release_due
+    from pacs_bridge.services.send import note_load, reopen_missing, send_next
+    from pacs_bridge.services.verify import verify_load
+    from pacs_bridge.wiring.peers import build_mailer, build_peer
+
+    config, begin, now = installation.config, installation.begin, installation.now
+    server = None if config.scoring.url else build_scorer(installation)
+    url = config.scoring.url if server is None else server.url
+    scorer = HttpScorer(url, config.secret("scoring_hmac"), config.scoring.timeout)
+    reader = LimitedReader(read_archived)
+    peer, archive = build_peer(installation), installation.archive
+    loading, settle = config.loading, config.marks.settle
+    services = Services(
+        send_next=partial(
+            send_next, begin=begin, peer=peer, archive=archive, now=now, attempts=loading.attempts
+        ),
+        verify_load=partial(
+            verify_load,
+            begin=begin,
+            peer=peer,
+            now=now,
+            grace=loading.grace_seconds,
+            public_url=config.web.public_url,
+        ),
+        reopen_missing=partial(reopen_missing, begin=begin, now=now),
+        note_load=partial(note_load, begin=begin),
+        extract_object=partial(
+            extract_object, begin=begin, archive=archive, read_file=reader, now=now, settle=settle
+        ),
+        park_object=partial(park_object, begin=begin, now=now),
+        close_reading=partial(close_reading, begin=begin, now=now, settle=settle),
+        forward_reading=partial(forward_reading, begin=begin, scorer=scorer, now=now),
+        deliver_truth=partial(deliver_truth, begin=begin, scorer=scorer, now=now),
+        deliver_mail=partial(deliver_mail, begin=begin, mailer=build_mailer(installation), now=now),
+        release_due=partial(release_due, begin=begin, now=now, public_url=config.web.public_url),
+        pace=LoadPace(
+            chunk=loading.chunk,
+            first_verify=loading.first_verify_seconds,
+            retry=loading.retry_seconds,
+            max_retry=loading.max_retry_seconds,
+            grace=loading.grace_seconds,
+            attempts=loading.attempts,
+        ),
+    )
+    return JobsRole(Jobs(config.database_url, services), reader, server)
