@@ -44,7 +44,7 @@ pip() { "$venv/bin/python" -m pip --quiet "$@"; }
 # uv does not read pip's settings; where they name an index, it is handed on.
 hand_on_index() {
   local index
-  index=${PIP_INDEX_URL:-$(pip config get global.index-url 2>/dev/null || true)}
+  index=${PIP_INDEX_URL:-$("$venv/bin/python" -m pip config get global.index-url 2>/dev/null || true)}
   if [ -n "$index" ] && [ -z "${UV_DEFAULT_INDEX:-}" ]; then export UV_DEFAULT_INDEX=$index; fi
 }
 
