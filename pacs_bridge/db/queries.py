@@ -1,0 +1,336 @@
+"""What pages read: rows joined and counted for one page, as frozen dataclasses.
+
+A read model may see more than a person may: which rows somebody is shown is the caller's
+question, put as an argument (their PACS, their reader's code), never left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, select, text
+from sqlalchemy.orm import Session
+
+from pacs_bridge.db.repositories.loads import Loads
+from pacs_bridge.db.repositories.objects import Marks
+from pacs_bridge.db.repositories.people import Enrolments, Rounds
+from pacs_bridge.db.repositories.readings import Summaries
+from pacs_bridge.db.tables import (
+    CaseRow,
+    CaseSetRow,
+    EnrolmentRow,
+    LoadCaseRow,
+    LoadInstanceRow,
+    LoadRow,
+    ReadingRow,
+    SiteRow,
+)
+from pacs_bridge.domain.loading import (
+    CaseVerdict,
+    Completeness,
+    InstanceCounts,
+    InstanceState,
+    Load,
+)
+from pacs_bridge.domain.people import Enrolment, Round
+from pacs_bridge.domain.reading import join_breasts, join_marks
+
+
+@dataclass(frozen=True)
+class LoadLine:
+    """One load in a list.
+
+    Parameters
+    ----------
+    proven, checked, cases : int
+        Cases found whole; cases the last sweep looked at; cases of the set.
+    instructions : int
+        Cases that ask something of a person.
+    """
+
+    load: Load
+    title: str
+    images: InstanceCounts
+    cases: int
+    checked: int
+    proven: int
+    instructions: int
+    sites: tuple[str, ...]
+    enrolled: int
+    released: int
+
+
+@dataclass(frozen=True)
+class LoadedCase:
+    """One case of a load: how far its images are sent, and what the last sweep found."""
+
+    accession: str
+    images: int
+    sent: int
+    failed: int
+    trouble: str
+    verdict: CaseVerdict | None
+
+
+@dataclass(frozen=True)
+class BreastLine:
+    """What a reader decided of one breast, and the highest rating given to it."""
+
+    laterality: str
+    decision: str | None
+    rating: int | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What arrived of one reader's reading of one case; nothing of what is true of it."""
+
+    accession: str
+    kind: str
+    state: str
+    marks: int
+    breasts: tuple[BreastLine, ...]
+    last_object_at: datetime
+    revision: int
+
+
+@dataclass(frozen=True)
+class ReaderRound:
+    """One reader in one round.
+
+    Parameters
+    ----------
+    test_cases, practice_cases : int
+        Of the set: how many there are to read.
+    states : dict of str to int
+        Test readings by state.
+    figures : dict or None
+        The reader's figures as the scorer last gave them (its summary), and `figures_at`.
+    """
+
+    enrolment: Enrolment
+    title: str
+    round: Round | None
+    readiness: str | None
+    test_cases: int
+    practice_cases: int
+    practice_read: int
+    states: dict[str, int]
+    figures: dict[str, Any] | None
+    figures_at: datetime | None
+
+    @property
+    def read(self) -> int:
+        """Test cases read: those whose reading is closed, scored or parked."""
+        return sum(count for state, count in self.states.items() if state != "open")
+
+
+class Queries:
+    """Read models of the pages.
+
+    Parameters
+    ----------
+    make_session : callable
+        Opens a database session for reading.
+    """
+
+    def __init__(self, make_session: Callable[[], Session]) -> None:
+        self._make_session = make_session
+
+    def ping(self) -> None:
+        """Ask the database the simplest thing; raises when it does not answer."""
+        with self._make_session() as session:
+            session.execute(text("SELECT 1"))
+
+    def loads(self, pacs: Iterable[str] | None) -> list[LoadLine]:
+        """List loads into these PACS, or all; newest first."""
+        with self._make_session() as session:
+            query = select(LoadRow.load_id).order_by(
+                LoadRow.created_at.desc(), LoadRow.load_id.desc()
+            )
+            if pacs is not None:
+                query = query.where(LoadRow.pacs.in_(list(pacs)))
+            return [_load_line(session, load_id) for load_id in session.scalars(query)]
+
+    def load(self, load_id: int, pacs: Iterable[str] | None) -> LoadLine | None:
+        """Give one load, if it goes into one of these PACS (None: any)."""
+        with self._make_session() as session:
+            row = session.get(LoadRow, load_id)
+            if row is None or (pacs is not None and row.pacs not in set(pacs)):
+                return None
+            return _load_line(session, load_id)
+
+    def loaded_cases(self, load_id: int) -> list[LoadedCase]:
+        """List a load's cases: those that ask for something first, then by number."""
+        with self._make_session() as session:
+            verdicts = {v.accession: v for v in Loads(session).verdicts(load_id)}
+            images: dict[str, Counter[str]] = {}
+            trouble: dict[str, str] = {}
+            for row in session.scalars(
+                select(LoadInstanceRow)
+                .where(LoadInstanceRow.load_id == load_id)
+                .order_by(LoadInstanceRow.place)
+            ):
+                images.setdefault(row.accession, Counter())[row.state] += 1
+                if row.state == InstanceState.FAILED:
+                    trouble.setdefault(row.accession, _trouble(row.status, row.comment))
+        cases = [
+            LoadedCase(
+                accession,
+                states.total(),
+                states[InstanceState.STORED] + states[InstanceState.WARNED],
+                states[InstanceState.FAILED],
+                trouble.get(accession, ""),
+                verdicts.get(accession),
+            )
+            for accession, states in images.items()
+        ]
+        return sorted(cases, key=lambda c: (not (c.verdict and c.verdict.instruction), c.accession))
+
+    def rounds_of(self, reader: str) -> list[ReaderRound]:
+        """List the rounds a reader is enrolled in, newest set first."""
+        with self._make_session() as session:
+            return [_reader_round(session, e) for e in Enrolments(session).of_reader(reader)]
+
+    def round_of(self, reader: str, set_name: str) -> ReaderRound | None:
+        """Give one round of a reader; None where they are not enrolled."""
+        with self._make_session() as session:
+            enrolment = Enrolments(session).find(set_name, reader)
+            return None if enrolment is None else _reader_round(session, enrolment)
+
+    def receipts(self, reader: str, set_name: str) -> list[Receipt]:
+        """List what arrived from a reader of a set, newest first."""
+        with self._make_session() as session:
+            rows = session.scalars(
+                select(ReadingRow)
+                .where(ReadingRow.reader == reader, ReadingRow.set_name == set_name)
+                .order_by(ReadingRow.last_object_at.desc(), ReadingRow.accession.desc())
+            )
+            return [_receipt(session, row) for row in rows]
+
+
+def _load_line(session: Session, load_id: int) -> LoadLine:
+    loads = Loads(session)
+    load = loads.get(load_id)
+    checked, proven, instructions = session.execute(
+        select(
+            func.count(),
+            func.count(case((LoadCaseRow.complete == Completeness.PROVEN, 1))),
+            func.count(case((LoadCaseRow.instruction != "", 1))),
+        ).where(LoadCaseRow.load_id == load_id)
+    ).one()
+    case_set = session.execute(
+        select(CaseSetRow.title, func.count(CaseRow.accession))
+        .outerjoin(CaseRow, CaseRow.case_set_id == CaseSetRow.case_set_id)
+        .where(CaseSetRow.name == load.set_name, CaseSetRow.copy == load.copy)
+        .group_by(CaseSetRow.title)
+    ).first()
+    title, cases = ("", 0) if case_set is None else case_set
+    enrolled, released = session.execute(
+        select(func.count(), func.count(EnrolmentRow.released_at))
+        .select_from(EnrolmentRow)
+        .join(SiteRow, SiteRow.name == EnrolmentRow.site)
+        .where(
+            EnrolmentRow.set_name == load.set_name,
+            EnrolmentRow.copy == load.copy,
+            SiteRow.pacs == load.pacs,
+        )
+    ).one()
+    sites = session.scalars(
+        select(SiteRow.name).where(SiteRow.pacs == load.pacs).order_by(SiteRow.name)
+    )
+    return LoadLine(
+        load,
+        title,
+        loads.counts(load_id),
+        cases,
+        checked,
+        proven,
+        instructions,
+        tuple(sites),
+        enrolled,
+        released,
+    )
+
+
+def _trouble(status: int | None, comment: str) -> str:
+    said = "no answer" if status is None else f"status 0x{status:04X}"
+    return f"The PACS refused an image ({said}{': ' if comment else ''}{comment})."
+
+
+def _reader_round(session: Session, enrolment: Enrolment) -> ReaderRound:
+    name, reader = enrolment.set_name, enrolment.reader
+    cases = dict(
+        session.execute(
+            select(CaseRow.kind, func.count())
+            .join(CaseSetRow, CaseSetRow.case_set_id == CaseRow.case_set_id)
+            .where(CaseSetRow.name == name, CaseSetRow.copy == enrolment.copy)
+            .group_by(CaseRow.kind)
+        )
+        .tuples()
+        .all()
+    )
+    read = session.execute(
+        select(ReadingRow.kind, ReadingRow.state, func.count())
+        .where(ReadingRow.set_name == name, ReadingRow.reader == reader)
+        .group_by(ReadingRow.kind, ReadingRow.state)
+    ).all()
+    title = session.scalar(
+        select(CaseSetRow.title).where(CaseSetRow.name == name, CaseSetRow.copy == enrolment.copy)
+    )
+    readiness = session.scalar(
+        select(LoadRow.readiness)
+        .join(SiteRow, SiteRow.pacs == LoadRow.pacs)
+        .where(
+            SiteRow.name == enrolment.site,
+            LoadRow.set_name == name,
+            LoadRow.copy == enrolment.copy,
+        )
+    )
+    figures, at = Summaries(session).find(name, reader) or (None, None)
+    return ReaderRound(
+        enrolment,
+        title or "",
+        Rounds(session).find(name),
+        readiness,
+        cases.get("test", 0),
+        cases.get("practice", 0),
+        sum(count for kind, state, count in read if kind == "practice" and state != "open"),
+        {state: count for kind, state, count in read if kind == "test"},
+        figures,
+        at,
+    )
+
+
+def _receipt(session: Session, row: ReadingRow) -> Receipt:
+    """Make a receipt: of what was closed, else of what has come so far."""
+    if row.state != "open" and row.body is not None:
+        said, count = row.body["breasts"], len(row.body["marks"])
+        rated = [(each["laterality"], each["rating"]) for each in [*said, *row.body["marks"]]]
+        decided = {each["laterality"]: each["decision"] for each in said}
+    else:
+        objects = Marks(session).of_reading(row.accession, row.reader)
+        marks, breasts = join_marks(objects), join_breasts(objects)
+        count = len(marks)
+        rated = [(each.laterality, each.rating) for each in (*breasts, *marks)]
+        decided = {each.laterality: each.decision for each in breasts}
+    return Receipt(
+        row.accession,
+        row.kind,
+        row.state,
+        count,
+        tuple(
+            BreastLine(
+                side,
+                decided.get(side),
+                max((r for at, r in rated if at == side and r is not None), default=None),
+            )
+            for side in ("R", "L")
+        ),
+        row.last_object_at,
+        row.revision,
+    )

@@ -1,0 +1,217 @@
+"""Accounts, readers, sites, rounds and enrolments.
+
+Each function is one use case and one transaction; repeating it changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.errors import NotFound, RefusedInput
+from pacs_bridge.domain.identifiers import SetName, parse_name
+from pacs_bridge.domain.people import Enrolment, Role, Round, Site
+from pacs_bridge.domain.ports import Clock
+from pacs_bridge.services.passwords import hash_password, make_password
+
+__all__ = [
+    "add_account",
+    "add_reader",
+    "add_site",
+    "enrol",
+    "hash_password",
+    "make_password",
+    "open_round",
+    "parse_email",
+    "parse_login",
+    "parse_reader",
+    "set_alias",
+]
+
+_EMAIL = re.compile(r"[^@\s<>\"'\\,;:()\[\]]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,185}[A-Za-z0-9])?")
+_READER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,30}[A-Za-z0-9])?")
+
+
+def parse_email(text: str) -> str:
+    """Check an e-mail address and give it in lower case; raises `RefusedInput`."""
+    address = text.strip().lower()
+    if len(address) > 254 or not address.isprintable() or _EMAIL.fullmatch(address) is None:
+        raise RefusedInput("This is not an e-mail address; give one such as name@hospital.org.")
+    return address
+
+
+def parse_reader(text: str) -> str:
+    """Check a reader's scheme code: letters, digits, dashes; raises `RefusedInput`."""
+    code = text.strip()
+    if _READER.fullmatch(code) is None:
+        raise RefusedInput(
+            "A reader's code has 1 to 32 letters, digits and dashes; use such a one."
+        )
+    return code
+
+
+def parse_login(text: str) -> str:
+    """Check a log-in that a reader has in a PACS; raises `RefusedInput`."""
+    login = text.strip()
+    if not 1 <= len(login) <= 64 or not login.isprintable():
+        raise RefusedInput("A PACS log-in has 1 to 64 printable characters; use such a one.")
+    return login
+
+
+def add_account(
+    email: str,
+    password_hash: str,
+    roles: Iterable[Role],
+    *,
+    begin: Begin,
+    now: Clock,
+    reader: str | None = None,
+    sites: Iterable[str] = (),
+) -> int:
+    """Make an account, or change its password, roles, reader and sites. Gives its number.
+
+    Parameters
+    ----------
+    email : str
+        What the person signs in with.
+    password_hash : str
+        From `hash_password`.
+    reader : str, optional
+        The scheme code of whoever reads under this account; made known if it is new.
+
+    Raises
+    ------
+    RefusedInput
+        When there is no role, a reader's account names no reader, or a contact's no site.
+    NotFound
+        When a site is unknown.
+    """
+    address, wanted = parse_email(email), tuple(dict.fromkeys(roles))
+    named = tuple(dict.fromkeys(map(parse_name, sites)))
+    if not wanted:
+        raise RefusedInput("An account needs a role: reader, contact or admin; say which.")
+    if (Role.READER in wanted) != (reader is not None):
+        raise RefusedInput("A reader's account, and no other, names its reader: give the code.")
+    if Role.CONTACT in wanted and not named:
+        raise RefusedInput("A contact's account names at least one site; say which.")
+    code = None if reader is None else parse_reader(reader)
+    with begin() as uow:
+        for site in named:
+            _need_site(uow, site)
+        if code is not None:
+            uow.readers.add(code, now())
+        account = uow.accounts.put(address, password_hash, wanted, now(), reader=code, sites=named)
+        uow.events.add(now(), "account-set", str(account), roles=list(map(str, wanted)))
+        return account
+
+
+def add_reader(code: str, *, begin: Begin, now: Clock) -> str:
+    """Make a reader known by scheme code; gives the code as it is kept."""
+    reader = parse_reader(code)
+    with begin() as uow:
+        uow.readers.add(reader, now())
+    return reader
+
+
+def set_alias(pacs: str, login: str, reader: str, *, begin: Begin) -> None:
+    """Say which reader a log-in in a PACS is.
+
+    Raises
+    ------
+    NotFound
+        When the PACS or the reader is unknown.
+    """
+    name, alias, code = parse_name(pacs), parse_login(login), parse_reader(reader)
+    with begin() as uow:
+        uow.pacs.get(name)
+        _need_reader(uow, code)
+        uow.readers.set_alias(name, alias, code)
+
+
+def add_site(name: str, *, pacs: str, begin: Begin) -> Site:
+    """Make a site, or change the PACS it reads on; raises `NotFound` for an unknown PACS."""
+    site = Site(parse_name(name), parse_name(pacs))
+    with begin() as uow:
+        uow.pacs.get(site.pacs)
+        uow.sites.put(site)
+    return site
+
+
+def open_round(
+    set_name: str,
+    *,
+    opens_at: datetime,
+    closes_at: datetime,
+    begin: Begin,
+    release: Callable[[], int],
+) -> Round:
+    """Set when a case set may be read, then release whoever may now read.
+
+    Parameters
+    ----------
+    release : callable
+        Releases every reader who is due; gives how many.
+
+    Raises
+    ------
+    RefusedInput
+        When it would close before it opens.
+    NotFound
+        When there is no such case set.
+    """
+    round_ = Round(str(SetName.parse(set_name)), opens_at, closes_at)
+    if opens_at >= closes_at:
+        raise RefusedInput("A round closes after it opens; give a later closing.")
+    with begin() as uow:
+        uow.case_sets.get(round_.set_name)
+        uow.rounds.put(round_)
+    release()
+    return round_
+
+
+def enrol(enrolment: Enrolment, *, begin: Begin, release: Callable[[], int]) -> Enrolment:
+    """Enrol a reader in a round at a site, then release them if everything else stands.
+
+    Parameters
+    ----------
+    release : callable
+        Releases every reader who is due; gives how many.
+
+    Returns
+    -------
+    Enrolment
+        As it stands afterwards, with `released_at` where the reader is released.
+
+    Raises
+    ------
+    NotFound
+        When the round, the reader, the site or the copy of the set is unknown.
+    """
+    code, site = parse_reader(enrolment.reader), parse_name(enrolment.site)
+    set_name = str(SetName.parse(enrolment.set_name))
+    with begin() as uow:
+        if uow.rounds.find(set_name) is None:
+            raise NotFound(f"There is no round of {set_name}; open one with `account round`.")
+        _need_reader(uow, code)
+        _need_site(uow, site)
+        uow.case_sets.get(set_name, enrolment.copy)
+        uow.enrolments.put(
+            Enrolment(set_name, code, site, enrolment.copy, enrolment.way, enrolment.consent)
+        )
+    release()
+    with begin() as uow:
+        found = uow.enrolments.find(set_name, code)
+    assert found is not None  # put above, and enrolments are never removed
+    return found
+
+
+def _need_reader(uow: UnitOfWork, code: str) -> None:
+    if not uow.readers.exists(code):
+        raise NotFound(f"There is no reader {code}; make them known with `account reader`.")
+
+
+def _need_site(uow: UnitOfWork, name: str) -> None:
+    if name not in {site.name for site in uow.sites.all()}:
+        raise NotFound(f"There is no site {name}; make it known with `account site`.")
