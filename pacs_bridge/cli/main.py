@@ -18,9 +18,10 @@ GROUPS = {
     "marks": ("pacs_bridge.cli.marks", "Marks: read files, list what arrived."),
     "truth": ("pacs_bridge.cli.truth", "Truth of a case set: import."),
     "account": ("pacs_bridge.cli.account", "People: accounts, readers, rounds, enrolments."),
+    "results": ("pacs_bridge.cli.results", "Results: export for study."),
     "sandbox": ("pacs_bridge.cli.sandbox", "A simulated hospital: images, PACS, readers."),
 }
-SINGLE = ("init", "roles", "demo", "doctor", "results", "statement")
+SINGLE = ("init", "roles", "demo", "doctor", "statement")
 """Modules whose commands stand at the root; each has ``register(app)``."""
 
 

@@ -87,7 +87,8 @@ def _migrate(installation: Installation) -> None:
 
 
 def _make_admin(installation: Installation) -> None:
-    from pacs_bridge.services.people import add_account, hash_password, make_password
+    from pacs_bridge.services.passwords import hash_password, make_password
+    from pacs_bridge.services.people import add_account
 
     with installation.read() as uow:
         if uow.accounts.count():
@@ -98,8 +99,8 @@ def _make_admin(installation: Installation) -> None:
     _write_new(path, f"{ADMIN}\n{password}\n".encode())
     add_account(
         ADMIN,
-        hash_password(password),
-        [Role.ADMIN],
+        roles=[Role.ADMIN],
+        password_hash=hash_password(password),
         begin=installation.begin,
         now=installation.now,
     )

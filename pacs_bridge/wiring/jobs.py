@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 def read_archived(path: Path) -> ReadObject:
     """Read the marks out of one archived file; runs in the limited child process."""
-    from pacs_bridge.sr.read import read_file
+    from pydicom import dcmread
 
-    return read_file(path)
+    from pacs_bridge.sr.read import read_object
+
+    return read_object(dcmread(path))
 
 
 @dataclass
@@ -55,7 +57,7 @@ def build_scorer(installation: Installation) -> ScoringServer:
 
     config = ScorerConfig(
         database=installation.config.home / "scoring.sqlite",
-        secret=installation.config.secret("scoring_hmac"),
+        secret_file=installation.config.home / "keys" / "scoring_hmac",
     )
     return serve(create_app(config), "127.0.0.1", 0)
 

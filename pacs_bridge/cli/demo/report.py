@@ -1,0 +1,150 @@
+"""What a demo round says at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pacs_bridge.cli.terminal import console
+
+if TYPE_CHECKING:
+    from pacs_bridge.cli.demo.processes import ReaderAtViewer
+    from pacs_bridge.cli.demo.outcome import Outcome
+    from pacs_bridge.wiring.installation import Installation
+
+FIGURES = (
+    ("sensitivity", "Sensitivity"),
+    ("specificity", "Specificity"),
+    ("correct_recall", "Correct recall"),
+    ("correct_return", "Correct return"),
+    ("auc", "ROC AUC"),
+    ("lesions_localised", "Lesions found"),
+)
+
+
+def gather(
+    installation: Installation,
+    product: str,
+    readers: list[ReaderAtViewer],
+    set_name: str,
+    pacs: str,
+    expected: int,
+    *,
+    mails: int,
+) -> Outcome:
+    """Read out of the database what became of the round."""
+    from pacs_bridge.cli.demo.outcome import Outcome, ReaderOutcome
+    from pacs_bridge.domain.loading import InstanceState, Readiness
+
+    outcome = Outcome(product, readings_expected=expected, mails=mails)
+    with installation.read() as uow:
+        load = uow.loads.find(set_name, pacs)
+        assert load is not None
+        ledger = uow.loads.ledger(load.load_id)
+        unsent = {r.accession for r in ledger if r.state is InstanceState.PENDING}
+        accessions = {r.accession for r in ledger}
+        outcome.cases, outcome.cases_sent = len(accessions), len(accessions - unsent)
+        outcome.cases_proven = sum(v.complete == "proven" for v in uow.loads.verdicts(load.load_id))
+        outcome.ready = load.readiness is Readiness.READY
+        objects = uow.objects.list_newest(100_000)
+        outcome.objects_received = len(objects)
+        outcome.objects_parked = sum(each.state == "parked" for each in objects)
+        marks = uow.marks.counts_by_reader()
+        outcome.marks_captured = sum(marks.values())
+        counts = uow.readings.counts(set_name)
+        for reader in readers:
+            summary = uow.summaries.find(set_name, reader.code)
+            scored = counts.get((reader.code, "scored"), 0)
+            outcome.readings_scored += scored
+            outcome.readers.append(
+                ReaderOutcome(
+                    reader.code,
+                    reader.kind,
+                    reader.skill,
+                    dict(Counter(o.kind for o in objects if o.reader == reader.code)),
+                    {kind: n for (code, kind), n in marks.items() if code == reader.code},
+                    scored,
+                    dict(summary[0]["figures"]) if summary else {},
+                )
+            )
+    return outcome
+
+
+def print_table(outcome: Outcome) -> None:
+    """Print the round so that a newcomer understands it."""
+    from rich.table import Table
+
+    out = console()
+    out.print()
+    out.print(f"[bold]The round, against {outcome.pacs}[/bold]")
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    ready = "ready, readers released and told by mail" if outcome.ready else "not ready"
+    for name, value in (
+        ("Cases sent / proven there", f"{outcome.cases_sent} / {outcome.cases_proven}"),
+        ("Load", f"{ready} ({outcome.mails} mails)"),
+        ("Objects received from the PACS", f"{outcome.objects_received}"),
+        ("Marks captured", f"{outcome.marks_captured}"),
+        ("Test readings scored", f"{outcome.readings_scored} of {outcome.readings_expected}"),
+        ("Time", f"{outcome.seconds:.0f} s"),
+    ):
+        facts.add_row(name, value)
+    if outcome.objects_parked:
+        facts.add_row("Objects waiting for a person", str(outcome.objects_parked))
+    out.print(facts)
+    out.print()
+    table = Table(title="The readers", title_justify="left", title_style="bold")
+    table.add_column("Reader")
+    table.add_column("Saved marks as")
+    table.add_column("Marks captured")
+    table.add_column("Scored", justify="right")
+    for _, title in FIGURES:
+        table.add_column(title, justify="right")
+    for reader in outcome.readers:
+        table.add_row(
+            f"{reader.reader}\n({reader.skill})",
+            _SAVED[reader.saved_as],
+            "\n".join(
+                f"{count} in {_KIND.get(kind, kind)}"
+                for kind, count in sorted(reader.marks.items())
+            ),
+            str(reader.readings_scored),
+            *(_figure(reader.figures.get(name)) for name, _ in FIGURES),
+        )
+    out.print(table)
+    out.print("Each figure stands over what it rests on. What they mean: docs/scoring.md")
+    out.print(
+        "Open next: [bold]make demo ARGS=--keep[/bold] leaves it running and prints the web "
+        "address and log-ins."
+    )
+
+
+_SAVED = {
+    "gsps": "presentation states",
+    "sr": "structured reports",
+    "both": "both",
+}
+_KIND = {
+    "presentation-state": "presentation states",
+    "measurement-report": "reports",
+}
+
+
+def _figure(figure: dict[str, Any] | None) -> str:
+    if figure is None:
+        return "–"
+    if figure["value"] is None:
+        return "not computable"
+    if figure["unit"].startswith("pair"):
+        return f"{figure['value']:.2f}\n(n = {figure['denominator']})"
+    return f"{figure['value']:.0%}\n({figure['numerator']:g} of {figure['denominator']})"
+
+
+def print_addresses(addresses: dict[str, Any], *, to_stderr: bool) -> None:
+    """Say where everything is while it is kept running."""
+    out = console(stderr=to_stderr)
+    out.print()
+    out.print(f"[bold]Running until you press Ctrl-C.[/bold]  Web: {addresses['web']}")
+    for email, password in addresses["logins"].items():
+        out.print(f"  {email:<26} {password}")
+    out.print(f"PACS: {addresses['pacs']}   node: {addresses['node']}")
+    out.print(f"Home: {addresses['home']}  (pacs-bridge load status --home …)")

@@ -1,0 +1,74 @@
+"""``results``: what readers scored, for study."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pacs_bridge.cli.terminal import Home, open_home, print_json
+
+app = typer.Typer()
+
+
+class Format(StrEnum):
+    """Forms of an export."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+@app.command("export")
+def export(
+    set_name: Annotated[str, typer.Argument(metavar="SET", help="Prefix, such as PERFORMS121.")],
+    form: Annotated[Format, typer.Option("--format", help="csv or json.")] = Format.CSV,
+    home: Home = None,
+) -> None:
+    """Print each reader's figures over a set, by scheme code, each with its n."""
+    from pacs_bridge.domain.identifiers import SetName
+
+    name = str(SetName.parse(set_name))
+    with open_home(home).read() as uow:
+        uow.case_sets.get(name)
+        found = {code: uow.summaries.find(name, code) for code in uow.readers.all()}
+    figures = {code: summary[0]["figures"] for code, summary in found.items() if summary}
+    if form is Format.JSON:
+        print_json({"set": name, "readers": figures})
+        return
+    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL)
+    writer.writerow(["set", "reader", "figure", "value", "numerator", "denominator", "unit"])
+    for code, of_reader in figures.items():
+        for key, each in of_reader.items():
+            value = "" if each["value"] is None else f"{each['value']:.6f}"
+            row = [name, code, key, value, each["numerator"], each["denominator"], each["unit"]]
+            writer.writerow(row)
+
+
+@app.command("show")
+def show(
+    set_name: Annotated[str, typer.Argument(metavar="SET", help="Prefix, such as PERFORMS121.")],
+    home: Home = None,
+) -> None:
+    """Show how many readings of a set stand where, by reader."""
+    from rich.table import Table
+
+    from pacs_bridge.cli.terminal import console
+    from pacs_bridge.domain.identifiers import SetName
+
+    name = str(SetName.parse(set_name))
+    with open_home(home).read() as uow:
+        uow.case_sets.get(name)
+        counts = uow.readings.counts(name)
+    table = Table(
+        "Reader", "Open", "Closed", "Scored", "Practice", "Parked", title=f"Readings of {name}"
+    )
+    for code in sorted({reader for reader, _ in counts}):
+        states = ("open", "closed", "scored", "kept", "parked")
+        table.add_row(code, *(str(counts.get((code, state), 0)) for state in states))
+    if counts:
+        console().print(table)
+    else:
+        console().print(f"No reading of {name} has arrived yet.")

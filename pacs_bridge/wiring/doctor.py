@@ -1,0 +1,138 @@
+"""What `doctor` looks at. Health is proven by a message and its reply, not by a state."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from typing import Any
+
+from pacs_bridge.domain.errors import PacsBridgeError
+from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.wiring.installation import Installation
+
+FREE_BYTES = 5 << 30
+FREE_SHARE = 0.10
+CLOCK_YEAR = 2025
+SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: good or not, and what to do."""
+
+    subject: str
+    good: bool
+    says: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as plain JSON values."""
+        return asdict(self)
+
+
+def examine(installation: Installation) -> Iterator[Finding]:
+    """Look at everything an installation stands on, one finding each."""
+    yield Finding("settings", good=True, says=f"read from {installation.config.home}")
+    yield _tables(installation)
+    yield _durability(installation)
+    yield _disk(installation)
+    yield _clock(installation)
+    yield _node(installation)
+    yield _web(installation)
+    yield from _peers(installation)
+    yield from _waiting(installation)
+
+
+def _tables(installation: Installation) -> Finding:
+    from pacs_bridge.db.migrate import is_current
+
+    if is_current(installation.engine):
+        return Finding("database", good=True, says="has this version's tables")
+    return Finding("database", good=False, says="is of another version: run `pacs-bridge init`")
+
+
+def _durability(installation: Installation) -> Finding:
+    engine = installation.engine
+    if engine.dialect.name != "sqlite":
+        return Finding("durability", good=True, says="is the database server's to keep")
+    with engine.connect() as connection:
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        level = connection.exec_driver_sql("PRAGMA synchronous").scalar()
+    good = mode == "wal" and level == 2
+    says = "a commit survives a power cut" if good else "SQLite is not in WAL with synchronous FULL"
+    return Finding("durability", good=good, says=says)
+
+
+def _disk(installation: Installation) -> Finding:
+    usage = shutil.disk_usage(installation.config.home)
+    free = f"{usage.free / 2**30:.0f} GB free"
+    good = usage.free >= FREE_BYTES and usage.free >= FREE_SHARE * usage.total
+    return Finding("disk", good=good, says=free if good else f"only {free}: make room")
+
+
+def _clock(installation: Installation) -> Finding:
+    moment = installation.now()
+    good = moment.year >= CLOCK_YEAR and moment.tzinfo is UTC
+    return Finding("clock", good=good, says=f"{moment:%d %B %Y, %H:%M} UTC")
+
+
+def _node(installation: Installation) -> Finding:
+    """Echo our own node as a registered PACS would."""
+    from pacs_bridge.scu.peer import DimsePeer
+
+    node = installation.config.node
+    host = "127.0.0.1" if node.host in ("0.0.0.0", "") else node.host  # noqa: S104  any address
+    with installation.read() as uow:
+        ours = next(iter(uow.pacs.all()), None)
+    if ours is None:
+        return Finding("node", good=False, says="no PACS is registered yet: `pacs-bridge pacs add`")
+    calls = ours.endpoint("calls-from").ae_title
+    us = Pacs("our node", (Endpoint(node.ae_title, host, node.port, ("store",)),), calls)
+    try:
+        DimsePeer().echo(us)
+    except PacsBridgeError as error:
+        hint = "; it answers registered addresses only" if "association" in str(error) else ""
+        return Finding("node", good=False, says=f"{error} Is `pacs-bridge run` running?{hint}")
+    return Finding("node", good=True, says=f"{node.ae_title} answered an echo on port {node.port}")
+
+
+def _web(installation: Installation) -> Finding:
+    web = installation.config.web
+    url = f"http://{web.host}:{web.port}/health"
+    try:
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310  our own address
+            good = answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return Finding("web", good=False, says=f"no answer at {url}: is `pacs-bridge run` running?")
+    return Finding("web", good=good, says=f"answered at {url}")
+
+
+def _peers(installation: Installation) -> Iterator[Finding]:
+    from pacs_bridge.wiring.peers import build_peer
+
+    peer = build_peer(installation)
+    with installation.read() as uow:
+        registered = uow.pacs.all()
+    for pacs in registered:
+        try:
+            peer.echo(pacs)
+        except PacsBridgeError as error:
+            yield Finding(f"PACS {pacs.name}", good=False, says=str(error))
+        else:
+            yield Finding(f"PACS {pacs.name}", good=True, says="answered an echo")
+
+
+def _waiting(installation: Installation) -> Iterator[Finding]:
+    """Say what waits for a person: nothing parked may stay unseen."""
+    with installation.read() as uow:
+        objects = uow.objects.counts().get("parked", 0)
+        readings = uow.outbox.counts().get("parked", 0)
+    for subject, count, where in (
+        ("objects", objects, "`pacs-bridge marks list` shows them"),
+        ("outbox", readings, "the watch page shows them"),
+    ):
+        says = "nothing waits for a person" if not count else f"{count} wait for a person: {where}"
+        yield Finding(subject, good=not count, says=says)
