@@ -191,15 +191,20 @@ class ResultMark(_Body):
 
 
 class Result(_Body):
-    """What one reading comes to, by which truth and which rule."""
+    """What one reading comes to, by which truth and which rule.
+
+    `status` is ``unscored``, and the lists are empty, where the truth in force no longer has
+    the case: the reading is kept, and a later truth may score it again.
+    """
 
     reading: Name
     revision: Version
     content_hash: Hash
+    status: Literal["scored", "unscored"]
     set: str
     case: str
     reader: Name
-    truth_version: Version
+    truth_version: Version | None
     rule: str
     tolerance: float = Field(description="Pixels that a mark may lie outside a region.")
     breasts: tuple[ResultBreast, ...]
@@ -252,7 +257,7 @@ class Summary(_Body):
     rule: str
     tolerance: float
     test_cases: int = Field(description="Test cases of the truth: how many there are to read.")
-    readings_without_truth: int = Field(
+    readings_unscored: int = Field(
         description="Readings of cases that the present truth does not score."
     )
     figures: dict[str, SummaryFigure]

@@ -35,8 +35,8 @@ class Location:
     Parameters
     ----------
     verdict : str
-        ``hit``, ``repeat`` (of a lesion already hit, or a further part of one mark),
-        ``false-positive``, or ``ignored`` (it points at no tissue: a label, an outline).
+        ``hit``, ``repeat`` (of a lesion already hit), ``false-positive``, or ``ignored`` (it
+        points at no tissue: a label, an outline).
     lesion_id : str or None
         The lesion that it hit or repeats.
     laterality : str or None

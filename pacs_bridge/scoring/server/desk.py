@@ -92,7 +92,12 @@ class Desk:
         self._refuse_unscorable(reading)
         # A reading that is here keeps its receipt, even where a later truth drops its case.
         if not self.store.has_reading(kept):
-            self._judge(kept)
+            _, cases = self._truth_in_force(kept.set_name)
+            if kept.accession not in cases:
+                raise TruthMissing(
+                    f"The truth of {kept.accession} is not here; send the truth, then this again."
+                )
+            self._judge(kept, cases[kept.accession])
         return contract.ReadingReceipt.model_validate(
             {
                 "reading": kept.reading,
@@ -109,17 +114,18 @@ class Desk:
         ------
         NotFound
             When no such reading is here.
-        TruthMissing
-            When the truth in force does not score its case.
         """
         kept = self.store.newest_reading(name)
         if kept is None:
             raise NotFound("No such reading is here; send it first.")
-        version, judged = self._judge(kept)
+        version, cases = self._truth_in_force(kept.set_name)
+        case = cases.get(kept.accession)
+        judged = self._judge(kept, case) if case else ReadingResult(kept.accession, (), (), ())
         return contract.Result(
             reading=kept.reading,
             revision=kept.revision,
             content_hash=kept.content_hash,
+            status="scored" if case else "unscored",
             set=kept.set_name,
             case=kept.accession,
             reader=kept.reader,
@@ -133,29 +139,24 @@ class Desk:
 
     def summary(self, set_name: str, reader: str) -> contract.Summary:
         """Work out all figures of one reader over one set; of none, figures without value."""
-        truth = self.store.newest_truth(set_name)
-        cases = _cases(truth.body, self.config.naming) if truth else {}
+        version, cases = self._truth_in_force(set_name)
         kept = self.store.newest_readings(set_name, reader)
-        scored = [
-            self._hold_against(cases[each.accession], each)
-            for each in kept
-            if _is_scored(cases.get(each.accession))
-        ]
-        figures = summarise(scored)
+        scored = [each for each in kept if each.accession in cases]
+        summary = summarise(self._judge(each, cases[each.accession]) for each in scored)
         return contract.Summary(
             set=set_name,
             reader=reader,
-            truth_version=truth.version if truth else None,
+            truth_version=version,
             rule=RULE,
             tolerance=self.config.tolerance,
-            test_cases=sum(map(_is_scored, cases.values())),
-            readings_without_truth=len(kept) - len(scored),
+            test_cases=len(cases),
+            readings_unscored=len(kept) - len(scored),
             figures={
                 figure.name: contract.SummaryFigure.model_validate(figure)
-                for figure in figures.figures
+                for figure in summary.figures
             },
-            roc=tuple(map(contract.SummaryRocPoint.model_validate, figures.roc)),
-            counts=contract.SummaryCounts.model_validate(figures.counts),
+            roc=tuple(map(contract.SummaryRocPoint.model_validate, summary.roc)),
+            counts=contract.SummaryCounts.model_validate(summary.counts),
         )
 
     def _refuse_unscorable(self, reading: contract.Reading) -> None:
@@ -172,28 +173,19 @@ class Desk:
         if len(set(sides)) != len(sides):
             raise RefusedInput("One breast is decided twice; send each breast once.")
 
-    def _judge(self, kept: KeptReading) -> tuple[int, ReadingResult]:
-        """Hold a reading against the truth in force; gives that truth's version too."""
-        truth = self.store.newest_truth(kept.set_name)
-        case = _cases(truth.body, self.config.naming).get(kept.accession) if truth else None
-        if truth is None or case is None or not _is_scored(case):
-            raise TruthMissing(
-                f"The truth of {kept.accession} is not here; send the set's truth, then this again."
-            )
-        return truth.version, self._hold_against(case, kept)
+    def _truth_in_force(self, set_name: str) -> tuple[int | None, dict[str, CaseTruth]]:
+        """The newest version of a set's truth and its test cases; None and none without one."""
+        truth = self.store.newest_truth(set_name)
+        return (truth.version, _cases(truth.body, self.config.naming)) if truth else (None, {})
 
-    def _hold_against(self, case: CaseTruth, kept: KeptReading) -> ReadingResult:
+    def _judge(self, kept: KeptReading, case: CaseTruth) -> ReadingResult:
         reading = contract.Reading.model_validate_json(kept.body)
         marks, breasts = reading_marks(reading.marks), reading_breasts(reading.breasts)
         return judge_reading(case, marks, breasts, tolerance=self.config.tolerance)
 
 
-def _is_scored(case: CaseTruth | None) -> bool:
-    return case is not None and case.kind == "test"
-
-
 @lru_cache(maxsize=8)
 def _cases(body: str, naming: Naming) -> dict[str, CaseTruth]:
-    """The cases of a kept truth by accession number; read once a version, not once a reading."""
+    """A kept truth's test cases by accession number; read once a version, not once a reading."""
     truth = truth_from_payload(json.loads(body), naming=naming)
-    return {case.accession: case for case in truth.cases}
+    return {case.accession: case for case in truth.cases if case.kind == "test"}

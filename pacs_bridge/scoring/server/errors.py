@@ -7,9 +7,7 @@ from pacs_bridge.domain.errors import (
     GiveUp,
     NotFound,
     PacsBridgeError,
-    RefusedInput,
     RetryLater,
-    StoreBusy,
 )
 
 
@@ -26,8 +24,8 @@ _STATUS: dict[type[PacsBridgeError], int] = {
     NotFound: 404,
     TruthMissing: 409,
     TruthConflict: 409,
-    RefusedInput: 422,
-    StoreBusy: 503,
+    GiveUp: 422,
+    RetryLater: 503,
 }
 
 SENTENCES = {
@@ -41,7 +39,7 @@ SENTENCES = {
 
 
 def http_status(error: PacsBridgeError) -> int:
-    """Tell the HTTP status of an error; one without a row here is our own fault, 500."""
+    """Tell the HTTP status of an error: of its own row here, else of its family's."""
     for kind in type(error).__mro__:
         if kind in _STATUS:
             return _STATUS[kind]

@@ -108,7 +108,7 @@ def _paths() -> dict[str, Any]:
                 "What the current revision of a reading comes to",
                 [reading, timestamp],
                 contract.Result,
-                (401, 404, 409, 503),
+                (401, 404, 503),
             )
         },
         "/v1/summaries/{set}/{reader}": {
