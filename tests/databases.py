@@ -1,0 +1,70 @@
+"""A real database for a test, with our tables and a queue that only remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import sessionmaker
+
+from pacs_bridge.db.engine import make_engine
+from pacs_bridge.db.migrate import migrate
+from pacs_bridge.db.unit_of_work import UnitOfWork
+from tests.builders import NOON
+
+
+@dataclass
+class RememberedJobs:
+    """Implements `Enqueue`: keeps what was queued, each key once."""
+
+    jobs: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+
+    def __call__(
+        self, _transaction: Any, job: str, *args: Any, key: str | None = None, **_: Any
+    ) -> None:
+        if key is not None and key in self.keys:
+            return
+        if key is not None:
+            self.keys.add(key)
+        self.jobs.append((job, args))
+
+
+@dataclass
+class Clock:
+    """A clock that a test moves."""
+
+    moment: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def pass_(self, seconds: float) -> None:
+        """Let time pass."""
+        self.moment += timedelta(seconds=seconds)
+
+
+@dataclass
+class TestDatabase:
+    """What a service test needs."""
+
+    __test__ = False
+    begin: Callable[[], UnitOfWork]
+    jobs: RememberedJobs
+    clock: Clock
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[TestDatabase]:
+    """A fresh SQLite database with this version's tables."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'test.sqlite'}")
+    migrate(engine)
+    jobs = RememberedJobs()
+    begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
+    yield TestDatabase(begin, jobs, Clock())
+    engine.dispose()
