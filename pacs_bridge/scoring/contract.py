@@ -17,7 +17,8 @@ from pacs_bridge.domain.truth import Panel, Pathology
 from pacs_bridge.scoring.hits import Verdict
 from pacs_bridge.scoring.result import Outcome
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 UidText = Annotated[str, StringConstraints(pattern=r"^[0-9.]{1,64}$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Short = Annotated[str, StringConstraints(max_length=256)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -138,7 +139,16 @@ class Desk:
         )
 
     def summary(self, set_name: str, reader: str) -> contract.Summary:
-        """Work out all figures of one reader over one set; of none, figures without value."""
+        """Work out all figures of one reader over one set; of none, figures without value.
+
+        Raises
+        ------
+        RefusedInput
+            When these are no names of a set and a reader.
+        """
+        SetName.parse(set_name, self.config.naming)
+        if re.fullmatch(contract.NAME, reader) is None:
+            raise RefusedInput("This is no reader's code; ask for letters, digits and . _ - only.")
         version, cases = self._truth_in_force(set_name)
         kept = self.store.newest_readings(set_name, reader)
         scored = [each for each in kept if each.accession in cases]

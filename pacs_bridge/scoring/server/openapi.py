@@ -117,7 +117,7 @@ def _paths() -> dict[str, Any]:
                 "All figures of one reader over one set",
                 [set_name, reader, timestamp],
                 contract.Summary,
-                (401, 503),
+                (401, 422, 503),
             )
         },
         "/health": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import Any
 
@@ -69,12 +70,13 @@ def serve(app: Flask, host: str = "127.0.0.1", port: int = 0) -> ScoringServer:
     OSError
         When the port is taken.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family)
     sockets: dict[int, Any] = {}
     server = create_server(
         app,
         map=sockets,
-        host=host,
-        port=port,
+        sockets=[listening],
         threads=4,
         channel_timeout=60,
         # A little more than the application takes, so that its own refusal is heard.
