@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from pacs_bridge.domain.caseset import Case
-from pacs_bridge.domain.loading import PacsAnswer
+from pacs_bridge.domain.found import PacsAnswer
 from pacs_bridge.domain.pacs import Pacs
 
 Clock = Callable[[], datetime]
@@ -72,8 +72,8 @@ class Archive(Protocol):
     def path(self, content_hash: str) -> Path:
         """A local path to read it from."""
 
-    def put(self, data: bytes) -> str:
-        """Make bytes safe (fsync, rename, fsync of the directory); gives their hash."""
+    def put(self, *parts: bytes | memoryview) -> str:
+        """Make bytes safe as one file (fsync, rename, fsync of the directory); gives its hash."""
 
     def adopt(self, spooled: Path, content_hash: str) -> None:
         """Take over a spooled, already synced file on the same disk."""

@@ -1,0 +1,74 @@
+"""What a PACS answered to C-FIND about one case: facts, not yet judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """One row of a C-FIND answer at IMAGE level; empty or None is "not said"."""
+
+    sop_instance_uid: str
+    sop_class_uid: str = ""
+    rows: int | None = None
+    columns: int | None = None
+    availability: str = ""
+
+
+@dataclass(frozen=True)
+class FoundStudy:
+    """What a PACS answered about one study.
+
+    Parameters
+    ----------
+    images : tuple of FoundImage or None
+        None when the PACS refuses the IMAGE level.
+    count : int or None
+        NumberOfStudyRelatedInstances where it was returned; never 0 for "not said".
+    patient_ids : tuple of str
+        Every patient ID under which the study was answered, once; more than one when the
+        PACS holds images of two patients under this Study Instance UID.
+    series_counts : dict of str to int or None
+        NumberOfSeriesRelatedInstances by Series Instance UID, asked for where the IMAGE level
+        is refused.
+    """
+
+    study_instance_uid: str
+    accession_number: str | None = None
+    patient_id: str | None = None
+    patient_name: str | None = None
+    images: tuple[FoundImage, ...] | None = ()
+    count: int | None = None
+    availability: str = ""
+    patient_ids: tuple[str, ...] = ()
+    series_counts: Mapping[str, int | None] = field(default_factory=dict)
+
+    @property
+    def lists_images(self) -> bool:
+        """Whether the PACS tells which images the study holds.
+
+        One that counts images and then lists none does not know the IMAGE level.
+        """
+        return self.images is not None and bool(self.images or not self.count)
+
+
+@dataclass(frozen=True)
+class PacsAnswer:
+    """All a PACS said about one case in one sweep.
+
+    Parameters
+    ----------
+    studies : dict of str to FoundStudy or None
+        By Study Instance UID; None for an honest "no matches".
+    by_name : bool or None
+        Whether the query by accession number found the study; None when the PACS refuses
+        such a query.
+    error : str or None
+        Why the case could not be asked; then nothing else counts.
+    """
+
+    studies: Mapping[str, FoundStudy | None] = field(default_factory=dict)
+    by_name: bool | None = None
+    error: str | None = None

@@ -1,0 +1,271 @@
+"""The three answers of one case, judged from the passport and from what the PACS said.
+
+Verdicts are made here and only here. An answer that did not come is never "no matches".
+Everything rests on UIDs: names and numbers may be changed by a PACS, and objects may be
+added to a study (marks, key images) without harm.
+
+References
+----------
+DESIGN.md 5; STANDARDS.md 5.2; QUIRKS.md C3 to C6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pacs_bridge.domain.caseset import Case, Study
+from pacs_bridge.domain.found import FoundStudy, PacsAnswer
+from pacs_bridge.domain.loading import GRADE, CaseVerdict, Completeness, Findable, Near
+
+INDEXING_GRACE = timedelta(minutes=15)
+"""How long after the last C-STORE a missing image may still be on its way to the index."""
+
+_ABSENT = (Completeness.MISSING, Completeness.PARTIAL)
+_LIKE_A_PERSONS_NUMBER = re.compile(r"\D*(\d\D?){10}\D*")  # ten digits: an NHS number's form
+
+_ASK_AGAIN = "Check that the PACS is running and allows our queries; we ask again by ourselves."
+_INSTRUCTION = {
+    Completeness.WAITING: "Nothing to do: the PACS may still be filing it; we ask again.",
+    Completeness.PARTIAL: "Some images did not arrive: start the load again, it sends only what "
+    "is missing.",
+    Completeness.MISSING: "The case did not arrive: start the load again; if it stays missing, "
+    "look in the PACS for failed imports.",
+    Completeness.CONFLICT: "Something else stands under our number in your PACS: delete this "
+    "study there, then start the load again.",
+}
+_REFUSED = (
+    "Your PACS refused images of this case: mend the reason it gives, then start the load again."
+)
+_NEARLINE = "The images are in the slow archive: fetch the study to online storage."
+
+
+def judge_case(
+    case: Case,
+    answer: PacsAnswer,
+    *,
+    last_sent_at: datetime | None,
+    now: datetime,
+    grace: timedelta = INDEXING_GRACE,
+    unsent: Collection[str] = (),
+    refused: Mapping[str, str] | None = None,
+) -> CaseVerdict:
+    """Give the three answers for one case.
+
+    Parameters
+    ----------
+    last_sent_at : datetime or None
+        When the PACS last took an image of this load.
+    unsent : collection of str
+        SOP Instance UIDs that have not been sent yet.
+    refused : dict of str to str
+        SOP Instance UIDs that the PACS refused for good, with what it said.
+
+    References
+    ----------
+    PS3.4 C.6.2 (Study Root).
+    """
+    wanted = {image.sop_instance_uid for image in case.instances()}
+    if answer.error is not None:
+        return CaseVerdict(
+            case.accession,
+            Completeness.UNKNOWN,
+            Findable.NOT_BY_NAME,
+            Near.UNKNOWN,
+            f"could not be asked: {answer.error}",
+            _ASK_AGAIN,
+            len(wanted),
+            waiting=True,
+        )
+    in_grace = last_sent_at is not None and now - last_sent_at < grace
+    has = _judge_complete(case, answer)
+    complete, evidence, instruction = has.complete, has.evidence, _INSTRUCTION.get(has.complete, "")
+    if complete in _ABSENT:
+        not_sent = has.missing & set(unsent)
+        said_no = {uid: why for uid, why in (refused or {}).items() if uid in has.missing}
+        if not_sent:
+            evidence += f"; {len(not_sent)} not sent yet"
+        if said_no:
+            evidence += f"; {len(said_no)} refused by the PACS ({next(iter(said_no.values()))})"
+        if not_sent or (in_grace and has.missing - said_no.keys()):
+            complete = Completeness.WAITING
+            instruction = _INSTRUCTION[complete]
+        elif said_no:
+            instruction = _REFUSED
+    findable, name_note = _judge_findable(case, answer)
+    near = _judge_near([study for study in answer.studies.values() if study is not None])
+    late_name = in_grace and complete in GRADE and findable is Findable.NOT_BY_NAME
+    return CaseVerdict(
+        case.accession,
+        complete,
+        findable,
+        near,
+        evidence,
+        instruction or name_note or (_NEARLINE if near is Near.NEARLINE else ""),
+        len(wanted),
+        len(wanted) - len(has.missing) if has.found is None else has.found,
+        tuple(sorted(has.missing)) if complete not in GRADE else (),
+        waiting=complete is Completeness.WAITING or late_name,
+    )
+
+
+@dataclass(frozen=True)
+class _Has:
+    """How much of a case is there; `found` where it is counted and not listed."""
+
+    complete: Completeness
+    evidence: str
+    missing: frozenset[str] = frozenset()
+    found: int | None = None
+
+
+def _judge_complete(case: Case, answer: PacsAnswer) -> _Has:
+    pairs = [(study, answer.studies.get(study.study_instance_uid)) for study in case.studies]
+    listed = all(found is None or found.lists_images for _, found in pairs)
+    has = _by_uid(case, pairs) if listed else _by_count(pairs)
+    if conflict := _conflict(case, pairs):
+        return _Has(Completeness.CONFLICT, f"{has.evidence}; {conflict}", has.missing, has.found)
+    return has
+
+
+Pairs = Sequence[tuple[Study, FoundStudy | None]]
+
+
+def _by_uid(case: Case, pairs: Pairs) -> _Has:
+    wanted = {image.sop_instance_uid for image in case.instances()}
+    there = {i.sop_instance_uid for _, found in pairs if found for i in found.images or ()}
+    counted = sum(found.count or 0 for _, found in pairs if found)
+    hit = wanted & there
+    evidence = f"{len(hit)} of {len(wanted)} images found by UID"
+    # Only series that may hold images are looked into; the PACS's own count has the rest.
+    extra = max(len(there - wanted), counted - len(hit))
+    if extra > 0:
+        evidence += f", {extra} other object{'s' * (extra != 1)} in the study"
+    missing = frozenset(wanted - hit)
+    if not missing:
+        return _Has(Completeness.PROVEN, evidence)
+    return _Has(Completeness.PARTIAL if hit else Completeness.MISSING, evidence, missing)
+
+
+def _by_count(pairs: Pairs) -> _Has:
+    """Judge by counts, a series where they are given, where images are not listed."""
+    known, unsure = 0, False
+    missing: set[str] = set()
+    for study, found in pairs:
+        wanted = [image.sop_instance_uid for image in study.instances()]
+        count = 0 if found is None else _count(study, found)
+        if count is None:
+            unsure = True
+            continue
+        known += count
+        if count < len(wanted):
+            missing.update(wanted)
+    if missing:
+        return _Has(
+            Completeness.PARTIAL if known else Completeness.MISSING,
+            f"only {known} images counted; the PACS does not list them",
+            frozenset(missing),
+            known,
+        )
+    if unsure:
+        return _Has(
+            Completeness.PRESENT,
+            "the study is there; the PACS does not say which or how many images it holds",
+            found=known,
+        )
+    return _Has(
+        Completeness.COUNTED, f"{known} images counted; the PACS does not list them", found=known
+    )
+
+
+def _count(study: Study, found: FoundStudy) -> int | None:
+    """Count the images of ours, never more than there are, None where it is not said."""
+    sizes = {s.series_instance_uid: len(s.instances) for s in study.series}
+    if found.lists_images:
+        ours = {image.sop_instance_uid for image in study.instances()}
+        return len(ours & {image.sop_instance_uid for image in found.images or ()})
+    by_series = [found.series_counts.get(uid) for uid in sizes]
+    if all(count is not None for count in by_series):
+        return sum(min(c or 0, size) for c, size in zip(by_series, sizes.values(), strict=True))
+    # Marks that were added count too, so a study's own count proves less than a series'.
+    return None if found.count is None else min(found.count, sum(sizes.values()))
+
+
+def _conflict(case: Case, pairs: Pairs) -> str:
+    """Find what must not be there: other content under our UID, another patient's images.
+
+    Anything that is no image of our own kind (reports, states, key objects, captures) may be
+    added to a study without harm.
+    """
+    ours = {image.sop_instance_uid: image for image in case.instances()}
+    kinds = {image.sop_class_uid for image in ours.values()}
+    for _, found in pairs:
+        if found is None:
+            continue
+        if case.patient_id in found.patient_ids and len(found.patient_ids) > 1:
+            return "the study holds images of another patient"
+        for image in found.images or ():
+            mine = ours.get(image.sop_instance_uid)
+            if mine is None:
+                if image.sop_class_uid in kinds:
+                    return "the study holds a mammogram that is not ours"
+                continue
+            if image.sop_class_uid and image.sop_class_uid != mine.sop_class_uid:
+                return "an image of ours is an object of another kind there"
+            if (image.rows or mine.rows, image.columns or mine.columns) != (
+                mine.rows,
+                mine.columns,
+            ):
+                return (
+                    f"an image has {image.rows} x {image.columns} pixels there and "
+                    f"{mine.rows} x {mine.columns} here"
+                )
+    return ""
+
+
+def _judge_near(present: Sequence[FoundStudy]) -> Near:
+    said = {
+        a for s in present for a in (s.availability, *(i.availability for i in s.images or ())) if a
+    }
+    if said & {"NEARLINE", "OFFLINE", "UNAVAILABLE"}:
+        return Near.NEARLINE
+    return Near.ONLINE if "ONLINE" in said else Near.UNKNOWN
+
+
+def _judge_findable(case: Case, answer: PacsAnswer) -> tuple[Findable, str]:
+    """Compare names; an attribute that the PACS leaves out or empty changes nothing.
+
+    Patient names are not compared: PACS reformat them, and nobody searches by ours.
+    """
+    current = [
+        found
+        for study in case.studies
+        if not study.prior and (found := answer.studies.get(study.study_instance_uid)) is not None
+    ]
+    if not current:
+        return Findable.NOT_BY_NAME, ""
+    for study in current:
+        for label, ours, theirs in (
+            ("accession number", case.accession, (study.accession_number or "").strip()),
+            ("patient ID", case.patient_id, (study.patient_id or "").strip()),
+        ):
+            if theirs and theirs != ours:
+                return Findable.BY_OTHER_NAME, _other_name(label, ours, theirs)
+    returned = all((study.accession_number or "").strip() for study in current)
+    if answer.by_name or (answer.by_name is None and returned):
+        return Findable.AS_NAMED, ""
+    return (
+        Findable.NOT_BY_NAME,
+        f"A search for {case.accession} does not find it: have your PACS index that number.",
+    )
+
+
+def _other_name(label: str, ours: str, theirs: str) -> str:
+    if _LIKE_A_PERSONS_NUMBER.fullmatch(theirs):  # shown to nobody: it may be a real person's
+        return (
+            f"Your PACS replaced our {label} {ours} by a number that may be a real person's: "
+            "have the study taken out of that record."
+        )
+    return f"Your PACS files it under {label} {theirs} instead of {ours}: search for {theirs}."

@@ -1,0 +1,125 @@
+"""Our side towards a PACS: implements `domain.ports.PacsPeer`.
+
+On pynetdicom's association negotiation and command codecs, until our own upper layer takes
+its place; nothing of it comes through here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import build_context
+
+from pacs_bridge.domain.caseset import Case
+from pacs_bridge.domain.errors import PeerUnavailable
+from pacs_bridge.domain.found import PacsAnswer
+from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.domain.ports import Sendable, StoreAnswer
+from pacs_bridge.scu.association import Conversation
+from pacs_bridge.scu.cases import ask_case
+from pacs_bridge.scu.find import Questions, conversation_for_questions
+from pacs_bridge.scu.store import store
+from pacs_bridge.scu.transport import settle_library
+
+_VERIFICATION = "1.2.840.10008.1.1"
+_MAX_BREAKS = 3  # conversations of one sweep that may break off before the rest waits
+
+
+class DimsePeer:
+    """The DIMSE services of PACS, each call one association."""
+
+    def __init__(self) -> None:
+        settle_library()
+
+    def echo(self, pacs: Pacs) -> None:
+        """Ask for a C-ECHO at each address that we send to or query.
+
+        Raises
+        ------
+        PeerUnavailable
+            At the first that does not answer with Success, naming the phase.
+        """
+        for endpoint in _asked(pacs):
+            contexts = [
+                build_context(_VERIFICATION, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+            ]
+            with Conversation(pacs, endpoint, contexts) as conversation:
+                started = time.monotonic()
+                try:
+                    status = conversation.association.send_c_echo(conversation.next_message_id())
+                except RuntimeError as error:  # ended between being established and now
+                    raise conversation.unavailable("command", "it ended the association") from error
+                if "Status" not in status:
+                    raise conversation.lost(started)
+                if status.Status != 0x0000:
+                    raise conversation.unavailable(
+                        "answer", f"it answered 0x{int(status.Status):04X}"
+                    )
+
+    def store(self, pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
+        """C-STORE each over one association, yielding each answer as it comes."""
+        return store(pacs, objects)
+
+    def find_case(self, pacs: Pacs, case: Case) -> PacsAnswer:
+        """Ask everything about one case; a broken conversation is an answer with an error."""
+        return next(self.find_cases(pacs, [case]))
+
+    def find_cases(self, pacs: Pacs, cases: Iterable[Case]) -> Iterator[PacsAnswer]:
+        """Ask about several cases over one association, in order.
+
+        A case at which the conversation breaks off is asked about once more over a new one.
+        When none can be had, or three broke off, the rest is answered with that error and
+        not asked: a PACS that is down costs one time-out, not one a case.
+        """
+        sweep = _Sweep(pacs)
+        try:
+            for case in cases:
+                yield sweep.ask(case)
+        finally:
+            sweep.end()
+
+
+class _Sweep:
+    """Asks about case after case, over a new association where the last one broke off."""
+
+    def __init__(self, pacs: Pacs) -> None:
+        self._pacs, self._breaks, self._down = pacs, 0, ""
+        self._open: Conversation | None = None
+
+    def ask(self, case: Case) -> PacsAnswer:
+        """Ask about a case, twice if need be; gives an error rather than raising one."""
+        for last in (False, True):
+            if self._down:
+                return PacsAnswer(error=self._down)
+            try:
+                if self._open is None:
+                    self._open = conversation_for_questions(self._pacs).open()
+            except PeerUnavailable as error:
+                self._down = str(error)
+                continue
+            try:
+                return ask_case(Questions(self._open), case)
+            except PeerUnavailable as error:
+                self.end(abort=True)
+                self._breaks += 1
+                if self._breaks >= _MAX_BREAKS:
+                    self._down = str(error)
+                if last:
+                    return PacsAnswer(error=str(error))
+        return PacsAnswer(error=self._down)
+
+    def end(self, *, abort: bool = False) -> None:
+        """Close the association, if there is one."""
+        if self._open is not None:
+            self._open.close(abort=abort)
+            self._open = None
+
+
+def _asked(pacs: Pacs) -> list[Endpoint]:
+    """List the distinct addresses that we call."""
+    found: dict[tuple[str, str, int], Endpoint] = {}
+    for endpoint in (pacs.endpoint("store"), pacs.endpoint("query")):
+        found.setdefault((endpoint.ae_title, endpoint.host, endpoint.port), endpoint)
+    return list(found.values())
