@@ -52,11 +52,14 @@ install_lock() { # the lock, and "sync" to take away what it does not name, or "
   local lock=$1 manner=$2
   local -a words=(pip install -r "$lock")
   [ "$manner" = sync ] && words=(pip sync "$lock")
-  if "$venv/bin/uv" "${words[@]}" --quiet --python "$venv/bin/python" --require-hashes --compile-bytecode; then
+  # No build isolation: what comes as source (flask-principal) is built with the setuptools of
+  # build.txt and not with whatever is newest.
+  if "$venv/bin/uv" "${words[@]}" --quiet --python "$venv/bin/python" --require-hashes \
+    --no-build-isolation --compile-bytecode; then
     return
   fi
   say "uv could not do it; once more with pip, which takes some minutes"
-  pip install --require-hashes --no-deps -r "$lock" ||
+  pip install --require-hashes --no-deps --no-build-isolation --use-pep517 -r "$lock" ||
     stop "The package index could not be reached or lacks a pinned version; look at pip's message above and run make again"
 }
 
