@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 4096
 """Characters kept of one text value; a note that a reader types is far shorter."""
 
-LONGEST_ITEMS = 10_000
+LONGEST_ITEMS = 200_000
 """Items looked at in one sequence."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

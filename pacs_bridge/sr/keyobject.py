@@ -36,7 +36,7 @@ def read_key_object(ds: Dataset) -> ReadObject:
     texts = [
         node.said()
         for node in nodes
-        if node.value_type == "TEXT" and (node.name() in codes.NOTES or node.concept is None)
+        if node.value_type == "TEXT" and (node.name in codes.NOTES or node.concept is None)
     ]
     breasts = decided.unite((each for text in texts for each in parse_breasts(text)), unread)
     found = references(ds)

@@ -95,7 +95,7 @@ def _kind(ds: Dataset, tree: Tree) -> Kind:
         elements.text(item, "TemplateIdentifier")
         for item in elements.items(ds, "ContentTemplateSequence")
     }
-    title = tree.root.name()
+    title = tree.root.name
     if sop_class in sop_classes.CAD_REPORTS:
         return "cad-sr"
     if title in codes.DOSE_REPORTS or templates & {"10001", "10003", "10011"}:
@@ -143,8 +143,8 @@ def _holder(node: Node) -> Node:
     containers = [each for each in node.ancestors() if each.value_type == "CONTAINER"]
     for each in node.ancestors():
         if each.parent is not None and (
-            each.name() == codes.MEASUREMENT_GROUP
-            or (each.value_type == "CODE" and each.name() in codes.FINDINGS)
+            each.name == codes.MEASUREMENT_GROUP
+            or (each.value_type == "CODE" and each.name in codes.FINDINGS)
         ):
             return each
     if any(child.value_type in ("TEXT", "UIDREF", "CODE") for child in node.children):
@@ -164,7 +164,7 @@ def _of_coordinates(
         unread.add("unread-graphic")
         return
     image, frame, flags = _image_of(tree, node, found)
-    if node.name() in codes.NOT_LOCATIONS:
+    if node.name in codes.NOT_LOCATIONS:
         flags = (*flags, NOT_A_LOCATION)
     several = kind == "MULTIPOINT" and len(points) > 1
     for part in [(point,) for point in points] if several else [points]:
@@ -222,7 +222,7 @@ def _said(holder: Node, *, alone: bool = False) -> _Said:
     texts: list[str] = []
     flags: list[str] = []
     for each in (holder, *_own(holder)):
-        name = each.name()
+        name = each.name
         if name == codes.TRACKING_UID and not tracking_uid:
             tracking_uid = elements.uid(each.item, "UID")
         elif each.value_type == "TEXT" and (name in codes.NOTES or each.concept is None):
@@ -270,8 +270,9 @@ def _own(holder: Node) -> Iterator[Node]:
 def _breasts(tree: Tree, unread: Unread) -> Iterator[BreastDecision]:
     """What coded items and notes decide of each breast."""
     coded = 0
+    groups: dict[tuple[int, ...], _Group] = {}
     for node in tree.root.walk():
-        name = node.name()
+        name = node.name
         if node.value_type == "TEXT" and (name in codes.NOTES or node.concept is None):
             yield from parse_breasts(node.said())
         if node.value_type != "CODE" or (value := node.value_code) is None:
@@ -280,43 +281,50 @@ def _breasts(tree: Tree, unread: Unread) -> Iterator[BreastDecision]:
             yield from parse_breasts(value.meaning)
         elif name in (codes.FOLLOW_UP, codes.DENSITY) and coded < MOST_DECISIONS:
             coded += 1
-            yield from _coded(node, value, unread)
+            yield from _coded(node, value, groups, unread)
 
 
-def _coded(node: Node, value: Code, unread: Unread) -> Iterator[BreastDecision]:
+@dataclass(frozen=True)
+class _Group:
+    """What a group says of the decisions in it: about which breasts, with which rating."""
+
+    sides: tuple[Laterality, ...]
+    rating: int | None
+
+
+def _coded(
+    node: Node, value: Code, groups: dict[tuple[int, ...], _Group], unread: Unread
+) -> Iterator[BreastDecision]:
     """A coded decision or density, with the rating that its group gives the breast."""
     decision = codes.DECISIONS.get(codes.key(value))
     density = codes.DENSITIES.get(codes.key(value))
     if decision is None and density is None:
         return
-    sides = _sides_about(node)
+    parent = node.parent or node
+    if parent.path not in groups:
+        groups[parent.path] = _group(parent)
+    group = groups[parent.path]
+    sides = _sides(node) or group.sides
     if not sides:
         unread.add("unread-side")
-    rating = None
-    group = node.parent
-    if decision and group and not any(each.value_type == "SCOORD" for each in group.walk()):
-        rating = _said(group, alone=True).rating
     for side in sides:
-        yield BreastDecision(side, decision, rating, density)
+        yield BreastDecision(side, decision, group.rating if decision else None, density)
 
 
-def _sides_about(node: Node) -> tuple[Laterality, ...]:
-    """The breasts an item is about: it says itself, else the nearest group's finding site."""
-    for child in node.children:
-        sides = codes.SIDES.get(codes.key(child.value_code), ())
-        if sides:
-            return sides
-    for each in node.ancestors():
+def _group(parent: Node) -> _Group:
+    marks = any(each.value_type == "SCOORD" for each in parent.walk())
+    rating = None if marks else _said(parent, alone=True).rating
+    for each in (parent, *parent.ancestors()):
         for child in each.children:
-            if child.name() in (codes.FINDING_SITE, codes.LATERALITY):
+            if child.name in (codes.FINDING_SITE, codes.LATERALITY):
                 sides = _sides(child)
                 if sides:
-                    return sides
-    return ()
+                    return _Group(sides, rating)
+    return _Group((), rating)
 
 
 def _sides(site: Node) -> tuple[Laterality, ...]:
-    """The breasts a finding site names, itself or by a laterality below it."""
+    """The breasts an item names, by a laterality below it or itself."""
     for node in (*site.children, site):
         sides = codes.SIDES.get(codes.key(node.value_code), ())
         if sides:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pacs_bridge.domain.marks import Code
@@ -46,11 +47,12 @@ class Node:
     target: tuple[int, ...] | None = None
     children: list[Node] = field(default_factory=list)
 
-    @property
+    @cached_property
     def value_code(self) -> Code | None:
         """The value of a CODE item."""
         return elements.code(self.item, "ConceptCodeSequence")
 
+    @cached_property
     def name(self) -> tuple[str, str]:
         """Value and scheme of the concept name."""
         return codes.key(self.concept)

@@ -142,3 +142,40 @@ def a_report(*groups: Dataset, contexts: tuple[Dataset, ...] = (), **changes: An
     for keyword, value in changes.items():
         setattr(ds, keyword, value)
     return ds
+
+
+VIEWS = {"CC": ("399162004", "cranio-caudal"), "MLO": ("399368009", "medio-lateral oblique")}
+UIDS = {"RCC": RCC, "LCC": LCC, "RMLO": RMLO, "LMLO": LMLO}
+
+
+def a_mammogram(
+    side: str, view: str, rows: int = 512, columns: int = 416, **changes: Any
+) -> Dataset:
+    """Header of a valid mammogram for presentation, with four pixels' worth of nothing."""
+    ds = Dataset()
+    ds.SOPClassUID, ds.SOPInstanceUID = MG, UIDS[side + view]
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = STUDY, f"1.2.3.{side == 'R':d}.{len(view)}"
+    ds.PatientID = ds.AccessionNumber = "PERFORMS121101"
+    ds.PatientName, ds.PatientBirthDate, ds.PatientSex = "PERFORMS121^101", "19600101", "F"
+    ds.StudyID, ds.StudyDate, ds.StudyTime = "121101", "20240101", "090000"
+    ds.ReferringPhysicianName = ""
+    ds.SeriesNumber, ds.InstanceNumber, ds.Modality = "1", "1", "MG"
+    ds.PresentationIntentType, ds.ImageLaterality, ds.ViewPosition = "FOR PRESENTATION", side, view
+    view_code = a_code(VIEWS[view][0], "SCT", VIEWS[view][1])
+    view_code[0].ViewModifierCodeSequence = []
+    ds.ViewCodeSequence = view_code
+    front = {"R": "P", "L": "A"}[side]
+    ds.PatientOrientation = [front, side if view == "CC" else "F"]
+    ds.ImagerPixelSpacing = ["0.1", "0.1"]
+    ds.Rows, ds.Columns = rows, columns
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
+    ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "0", "1", "US"
+    ds.WindowCenter, ds.WindowWidth, ds.PresentationLUTShape = "2048", "4096", "IDENTITY"
+    for keyword, value in changes.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+def four_views() -> list[Dataset]:
+    return [a_mammogram(side, view) for view in ("CC", "MLO") for side in ("R", "L")]
