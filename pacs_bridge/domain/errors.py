@@ -55,6 +55,10 @@ class MailUnavailable(RetryLater):
     """The mail server did not take a message."""
 
 
+class PausedPeer(RetryLater):
+    """A PACS from which nothing is taken until a person has looked."""
+
+
 class UnreadableObject(GiveUp):
     """An object breaks the structure of DICOM so that it cannot be read back."""
 
@@ -69,6 +73,10 @@ class ConflictingObject(GiveUp):
 
 class UnsupportedObject(GiveUp):
     """An object of a kind that the node does not take."""
+
+
+class OversizedObject(GiveUp):
+    """An object larger than the node takes."""
 
 
 class MismatchedObject(GiveUp):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -21,20 +20,23 @@ class Caller:
 
 @dataclass(frozen=True)
 class StoreRequest:
-    """One C-STORE as the node took it: plain facts and a spooled file, no library type.
+    """One C-STORE as the node took it: plain facts, no library type; nothing of it checked yet.
 
     Parameters
     ----------
-    spooled : Path
-        The data set as received (no preamble, no group 0002), already on the archive's
-        disk, synced; removed or taken over by whoever handles the request.
+    data_set : memoryview
+        The data set as received (no preamble, no group 0002). It is in no file yet: an
+        alien object must not reach the disk (DESIGN.md 3). Empty when the object was larger
+        than the node takes.
+    size : int
+        Bytes received; larger than `data_set` only when that was dropped.
     """
 
     caller: Caller
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
-    spooled: Path
+    data_set: memoryview
     size: int
 
 

@@ -200,6 +200,17 @@ class Refusals:
             or 0
         )
 
+    def count_aliens_since(self, pacs: str, since: datetime) -> int:
+        """Count a PACS's alien objects since a moment, each once however often it was tried."""
+        return (
+            self._session.scalar(
+                select(func.count(RefusalRow.keyed_hash.distinct())).where(
+                    RefusalRow.pacs == pacs, RefusalRow.kind == "alien", RefusalRow.at >= since
+                )
+            )
+            or 0
+        )
+
     def newest(self, limit: int = 100) -> list[Refusal]:
         """List the newest refusals."""
         rows = self._session.scalars(select(RefusalRow).order_by(RefusalRow.at.desc()).limit(limit))

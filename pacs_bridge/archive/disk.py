@@ -1,0 +1,41 @@
+"""The few calls on which "safe" rests, in one place so that their order can be proven."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO
+
+
+class Disk:
+    """Writes, syncs, renames and removes files of the local disk."""
+
+    def create(self, path: Path) -> IO[bytes]:
+        """Open a new file for writing that only we may read and nobody may run."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        return os.fdopen(descriptor, "wb")
+
+    def sync(self, file: IO[bytes]) -> None:
+        """Return when all that was written to a file is on the disk."""
+        file.flush()
+        os.fsync(file.fileno())
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file its final name, in one step, replacing what had it."""
+        source.replace(target)
+
+    def make_folder(self, path: Path) -> None:
+        """Make one folder where it is not there."""
+        path.mkdir(mode=0o700, exist_ok=True)
+
+    def sync_folder(self, path: Path) -> None:
+        """Return when the names in a folder are on the disk."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file; nothing happens where it is gone."""
+        path.unlink(missing_ok=True)

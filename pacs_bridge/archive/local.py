@@ -1,0 +1,226 @@
+"""The archive in a local folder: ``ab/cd/<sha256>`` for objects, ``tmp/`` for what arrives.
+
+Names are made here, from content; no value out of an object is ever part of a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from pacs_bridge.archive.disk import Disk
+from pacs_bridge.domain.errors import NotFound, StorageFull
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_PART = re.compile(r"([0-9]+)-[0-9a-f]{16}\.part")
+_STALE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A file that is whole and synced in the spool, waiting to be adopted or dropped."""
+
+    path: Path
+    content_hash: str
+    size: int
+
+
+class Spool:
+    """One file on its way in: hashed while it is written, gone unless it is adopted.
+
+    Use as a context manager; what nobody adopted before its end is removed.
+    """
+
+    def __init__(self, folder: Path, disk: Disk) -> None:
+        self._path = folder / f"{os.getpid()}-{secrets.token_hex(8)}.part"
+        self._disk, self._digest, self._size = disk, hashlib.sha256(), 0
+
+    def __enter__(self) -> Spool:
+        with _as_storage_full():
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = self._disk.create(self._path)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError:
+            pass  # a full disk, at the last flush: said before, or the file is dropped anyway
+        finally:
+            self._disk.remove(self._path)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Add bytes.
+
+        Raises
+        ------
+        StorageFull
+            When the disk does not take them.
+        """
+        with _as_storage_full():
+            self._file.write(data)
+        self._digest.update(data)
+        self._size += len(data)
+
+    def finish(self) -> Spooled:
+        """Return when every byte is on the disk.
+
+        Raises
+        ------
+        StorageFull
+            When the disk does not take them.
+        """
+        with _as_storage_full():
+            self._disk.sync(self._file)
+            self._file.close()
+        return Spooled(self._path, self._digest.hexdigest(), self._size)
+
+
+class LocalArchive:
+    """Objects by SHA-256 in a folder of one file system.
+
+    Parameters
+    ----------
+    root : Path
+        The folder; made when first written to.
+    disk : Disk
+        How files are written and synced.
+    """
+
+    def __init__(self, root: Path, *, disk: Disk | None = None) -> None:
+        self._root, self._disk = root, disk or Disk()
+        self._safe_folders: set[Path] = set()
+
+    def spool(self) -> Spool:
+        """Open a file to write into while it is hashed."""
+        return Spool(self._root / "tmp", self._disk)
+
+    def put(self, *parts: bytes | memoryview) -> str:
+        """Make bytes safe, all parts as one file; gives its hash.
+
+        Raises
+        ------
+        StorageFull
+            When the disk does not take them.
+        """
+        with self.spool() as spool:
+            for part in parts:
+                spool.write(part)
+            spooled = spool.finish()
+            self.adopt(spooled.path, spooled.content_hash)
+        return spooled.content_hash
+
+    def adopt(self, spooled: Path, content_hash: str) -> None:
+        """Take over a spooled, already synced file; afterwards it is safe under its hash.
+
+        Doing it again, or with content that is here, changes nothing.
+
+        Raises
+        ------
+        StorageFull
+            When the disk does not take the new name.
+        """
+        target = self.path(content_hash)
+        with _as_storage_full():
+            if target.exists():
+                self._disk.remove(spooled)
+                self._make_folders(target.parent)
+                self._disk.sync_folder(target.parent)  # the sync of who wrote it may be to come
+                return
+            self._make_folders(target.parent)
+            self._disk.rename(spooled, target)
+            self._disk.sync_folder(target.parent)
+
+    def _make_folders(self, folder: Path) -> None:
+        """Make ``ab/cd`` where it is missing, and have its names on the disk."""
+        if folder in self._safe_folders:
+            return
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in (folder.parent, folder):
+            self._disk.make_folder(each)
+            if each not in self._safe_folders:  # made by whom ever: its sync may be to come
+                self._disk.sync_folder(each.parent)
+                self._safe_folders.add(each)
+
+    def path(self, content_hash: str) -> Path:
+        """Tell where an object lies, or would lie.
+
+        Raises
+        ------
+        NotFound
+            When the text is no hash.
+        """
+        if _HASH.fullmatch(content_hash) is None:
+            raise NotFound("There is no such object in the archive.")
+        return self._root / content_hash[:2] / content_hash[2:4] / content_hash
+
+    def open(self, content_hash: str) -> BinaryIO:
+        """Open an object for reading.
+
+        Raises
+        ------
+        NotFound
+            When it is not here.
+        """
+        try:
+            return self.path(content_hash).open("rb")
+        except FileNotFoundError as error:
+            raise NotFound("There is no such object in the archive.") from error
+
+    def has(self, content_hash: str) -> bool:
+        """Whether an object is here."""
+        return self.path(content_hash).is_file()
+
+    def sweep(self) -> int:
+        """Remove what dead processes left in the spool; gives how many files.
+
+        What a living process writes stays, unless it has not been touched for an hour.
+        """
+        swept = 0
+        for path in (self._root / "tmp").glob("*.part"):
+            match = _PART.fullmatch(path.name)
+            if match is not None and (_is_old(path) or not _is_alive(int(match[1]))):
+                self._disk.remove(path)
+                swept += 1
+        return swept
+
+
+@contextmanager
+def _as_storage_full() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFull(
+            "The archive's disk did not take the object; make room on it, then send again."
+        ) from error
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _STALE_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's, hence alive
+    return True

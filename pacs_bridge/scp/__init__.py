@@ -1,0 +1,1 @@
+"""DIMSE towards us: what is offered, and what each request is answered."""

@@ -1,0 +1,47 @@
+"""The table of what the node offers as SCP; nothing outside it is ever negotiated.
+
+References
+----------
+PS3.4 annex A (Verification), annex B (Storage), B.5 (standard SOP classes); PS3.5 annex A.
+The conformance statement is tested against this table.
+"""
+
+from __future__ import annotations
+
+from pacs_bridge.upper_layer.contract import Context
+from pacs_bridge.upper_layer.prescan import EXPLICIT, IMPLICIT
+
+VERIFICATION = "1.2.840.10008.1.1"
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+
+NAMES = {
+    VERIFICATION: "Verification",
+    _STORAGE + "11.1": "Grayscale Softcopy Presentation State",
+    _STORAGE + "11.2": "Color Softcopy Presentation State",
+    _STORAGE + "11.3": "Pseudo-Color Softcopy Presentation State",
+    _STORAGE + "11.4": "Blending Softcopy Presentation State",
+    _STORAGE + "11.5": "XA/XRF Grayscale Softcopy Presentation State",
+    _STORAGE + "11.6": "Grayscale Planar MPR Volumetric Presentation State",
+    _STORAGE + "11.7": "Compositing Planar MPR Volumetric Presentation State",
+    _STORAGE + "11.8": "Advanced Blending Presentation State",
+    _STORAGE + "11.9": "Volume Rendering Volumetric Presentation State",
+    _STORAGE + "11.10": "Segmented Volume Rendering Volumetric Presentation State",
+    _STORAGE + "11.11": "Multiple Volume Rendering Volumetric Presentation State",
+    _STORAGE + "11.12": "Variable Modality LUT Softcopy Presentation State",
+    _STORAGE + "88.11": "Basic Text SR",
+    _STORAGE + "88.22": "Enhanced SR",
+    _STORAGE + "88.33": "Comprehensive SR",
+    _STORAGE + "88.34": "Comprehensive 3D SR",
+    _STORAGE + "88.35": "Extensible SR",
+    _STORAGE + "88.50": "Mammography CAD SR",
+    _STORAGE + "88.59": "Key Object Selection Document",
+}
+"""Every SOP class that is offered, with the name the standard gives it (PS3.6 annex A)."""
+
+TRANSFER_SYNTAXES = (EXPLICIT, IMPLICIT)
+"""Never deflated (it inflates without a bound) and never big endian (retired)."""
+
+SUPPORTED = tuple(Context(sop_class_uid, TRANSFER_SYNTAXES) for sop_class_uid in NAMES)
+
+STORED = frozenset(NAMES) - {VERIFICATION}
+"""What a C-STORE may bring."""

@@ -1,0 +1,127 @@
+"""The node: associations in, one service for each request, a row for everything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from pacs_bridge.domain.errors import GiveUp, PacsBridgeError
+from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller, StoreRequest
+from pacs_bridge.domain.ports import Clock
+from pacs_bridge.scp.contexts import SUPPORTED
+from pacs_bridge.scp.handlers import on_association, on_c_echo, on_c_store
+from pacs_bridge.scp.status import store_status
+from pacs_bridge.services.associations import Admission
+from pacs_bridge.upper_layer.contract import SUCCESS, Answer, Bounds, Rejection
+from pacs_bridge.upper_layer.reactor import Acceptor
+
+LOG = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class NodeServices:
+    """What the node calls; joined by wiring, every other argument already given."""
+
+    admit: Callable[[Caller], tuple[Admission, Caller]]
+    receive: Callable[[StoreRequest], None]
+    note_refusal: Callable[[StoreRequest, PacsBridgeError], None]
+    end: Callable[[Association], None]
+    end_stale: Callable[[], None]
+    sweep: Callable[[], int]
+
+
+class Node:
+    """Takes echoes and objects on one port.
+
+    Parameters
+    ----------
+    ae_title, host, port : str, str, int
+        What we are called and where we listen; port 0 for any free one.
+    """
+
+    def __init__(
+        self,
+        services: NodeServices,
+        *,
+        ae_title: str,
+        host: str,
+        port: int,
+        now: Clock,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._services, self._now = services, now
+        self._lock = threading.Lock()
+        self._open: dict[str, Association] = {}
+        self._acceptor = Acceptor(
+            self, SUPPORTED, ae_title=ae_title, host=host, port=port, bounds=bounds
+        )
+
+    def start(self) -> int:
+        """Tidy up after a node that was killed, then listen; gives the port.
+
+        Raises
+        ------
+        OSError
+            When the port is taken.
+        """
+        self._services.end_stale()
+        self._services.sweep()
+        return self._acceptor.start()
+
+    def stop(self) -> None:
+        """Take nothing more and let what goes on come to its end."""
+        self._acceptor.stop()
+
+    def admit(self, caller: Caller) -> Caller | Rejection:
+        """Say who this is, or why not."""
+        answer = on_association(caller, admit=self._services.admit)
+        if isinstance(answer, Caller):
+            with self._lock:
+                self._open[answer.association_id] = Association(
+                    answer.association_id, self._now(), answer
+                )
+        return answer
+
+    def echo(self, caller: Caller) -> Answer:
+        """Answer a C-ECHO."""
+        self._count(caller, echoes=1)
+        return on_c_echo()
+
+    def store(self, request: StoreRequest) -> Answer:
+        """Answer a C-STORE; a failure of our own is answered and kept like any refusal."""
+        try:
+            answer = on_c_store(request, receive=self._services.receive)
+        except Exception as error:  # noqa: BLE001  no peer may end the thread it is served by
+            # no traceback: its values came from the wire
+            LOG.error("store failed", pacs=request.caller.pacs, error=type(error).__name__)  # noqa: TRY400
+            failure = GiveUp("The node failed on this object; tell the scheme.")
+            self._services.note_refusal(request, failure)
+            answer = Answer(store_status(failure), str(failure))
+        stored = answer.status == SUCCESS
+        self._count(request.caller, stored=int(stored), refused=int(not stored))
+        return answer
+
+    def end(self, caller: Caller, outcome: AssociationOutcome, note: str) -> None:
+        """Keep how an association ended."""
+        with self._lock:
+            association = self._open.pop(caller.association_id, None)
+        if association is None:
+            return  # never admitted: its row was complete at once
+        ended = replace(association, outcome=outcome, ended_at=self._now(), note=note)
+        try:
+            self._services.end(ended)
+        except PacsBridgeError as error:
+            LOG.error("association not kept", error=type(error).__name__)  # noqa: TRY400
+
+    def _count(self, caller: Caller, *, stored: int = 0, refused: int = 0, echoes: int = 0) -> None:
+        with self._lock:
+            association = self._open[caller.association_id]
+            self._open[caller.association_id] = replace(
+                association,
+                stored=association.stored + stored,
+                refused=association.refused + refused,
+                echoes=association.echoes + echoes,
+            )

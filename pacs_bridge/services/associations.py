@@ -1,0 +1,105 @@
+"""Who may open an association with the node, and the row that every one leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.errors import RefusedInput
+from pacs_bridge.domain.identifiers import parse_ae_title
+from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
+from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.domain.ports import Clock
+
+UNFIT = "(unfit AE title)"
+"""Stands for an AE title with characters that we show nobody; 16 characters."""
+
+TELL_AGAIN = timedelta(minutes=1)
+
+
+class Admission(Enum):
+    """Whether an association is accepted."""
+
+    ACCEPTED = "accepted"
+    UNKNOWN_CALLER = "calling AE title or address not registered"
+    WRONG_CALLED = "called AE title is not ours"
+
+
+def admit_caller(
+    caller: Caller, *, begin: Begin, our_ae_title: str, now: Clock
+) -> tuple[Admission, Caller]:
+    """Judge who asks for an association, and keep the row.
+
+    AE title and address must both be those of a registered PACS; the called AE title must
+    be the node's, or our own towards that PACS. An unknown caller becomes an event from
+    which an administrator can adopt it.
+
+    Returns
+    -------
+    Admission, Caller
+        The caller as it may be written down, with its PACS where it has one.
+    """
+    shown = replace(
+        caller, ae_title=_fit(caller.ae_title), called_ae_title=_fit(caller.called_ae_title)
+    )
+    moment = now()
+    with begin() as uow:
+        pacs = uow.pacs.of_caller(shown.ae_title, shown.address)
+        admission = _judge(shown, pacs, our_ae_title)
+        shown = replace(shown, pacs=pacs.name if pacs else None)
+        accepted = admission is Admission.ACCEPTED
+        uow.associations.put(
+            Association(
+                association_id=shown.association_id,
+                opened_at=moment,
+                caller=shown,
+                outcome=AssociationOutcome.OPEN if accepted else AssociationOutcome.REJECTED,
+                ended_at=None if accepted else moment,
+                note="" if accepted else admission.value,
+            )
+        )
+        if admission is Admission.UNKNOWN_CALLER:
+            _offer_for_adoption(uow, shown, moment)
+    return admission, shown
+
+
+def end_association(association: Association, *, begin: Begin) -> None:
+    """Keep how an association ended."""
+    with begin() as uow:
+        uow.associations.put(association)
+
+
+def end_stale(*, begin: Begin, now: Clock) -> None:
+    """Call ended what a node that is gone had left open."""
+    with begin() as uow:
+        uow.associations.end_stale(now())
+
+
+def _judge(caller: Caller, pacs: Pacs | None, our_ae_title: str) -> Admission:
+    if pacs is None:
+        return Admission.UNKNOWN_CALLER
+    if caller.called_ae_title not in (our_ae_title, pacs.our_ae_title):
+        return Admission.WRONG_CALLED
+    return Admission.ACCEPTED
+
+
+def _fit(ae_title: str) -> str:
+    try:
+        return parse_ae_title(ae_title)
+    except RefusedInput:
+        return UNFIT
+
+
+def _offer_for_adoption(uow: UnitOfWork, caller: Caller, now: datetime) -> None:
+    """Make the event, unless the same caller was offered a moment ago."""
+    detail = {
+        "ae_title": caller.ae_title,
+        "address": caller.address,
+        "called_ae_title": caller.called_ae_title,
+    }
+    for event in uow.events.newest(20, kind="unknown-caller"):
+        if event.detail == detail and now - event.at < TELL_AGAIN:
+            return
+    uow.events.add(now, "unknown-caller", caller.ae_title, **detail)

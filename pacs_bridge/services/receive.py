@@ -1,0 +1,257 @@
+"""One C-STORE: taken and safe, or refused with a row and a reason.
+
+The order is the promise (DESIGN.md 3). Success is said only when the structure is sound, the
+identifiers are valid, the object is ours, its bytes are on the disk under their hash, and its
+row and its job stand in one committed transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from pacs_bridge.archive.content import same_content
+from pacs_bridge.archive.part10 import file_head
+from pacs_bridge.db.repositories.case_sets import KnownCase
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.errors import (
+    AlienObject,
+    ConflictingObject,
+    MismatchedObject,
+    OversizedObject,
+    PacsBridgeError,
+    PausedPeer,
+    UnreadableObject,
+    UnsupportedObject,
+)
+from pacs_bridge.domain.identifiers import parse_uid
+from pacs_bridge.domain.objects import ReceivedObject, Refusal, StoreRequest
+from pacs_bridge.domain.ports import Archive, Clock
+from pacs_bridge.services.aliens import answer_aliens, hash_alien
+from pacs_bridge.upper_layer.prescan import Scan, is_explicit, scan
+
+LOG = structlog.get_logger()
+_AT_ONCE = 500  # identifiers in one question to the database
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the node takes, and how a refusal is written down.
+
+    Parameters
+    ----------
+    sop_classes : frozenset of str
+        Everything else is refused as unsupported.
+    alien_key : bytes
+        Keys the hash under which an alien object is remembered.
+    status_of : callable
+        The DIMSE status that an error is answered with.
+    """
+
+    sop_classes: frozenset[str]
+    alien_key: bytes
+    status_of: Callable[[PacsBridgeError], int]
+
+
+class _Conflict(ConflictingObject):
+    """Remembers where the other content lies."""
+
+    def __init__(self, content_hash: str) -> None:
+        self.content_hash = content_hash
+        super().__init__(
+            "An object with this SOP Instance UID and other content is here already; "
+            "send the new one under a UID of its own."
+        )
+
+
+def receive_object(
+    request: StoreRequest,
+    *,
+    begin: Begin,
+    read: Begin,
+    archive: Archive,
+    rules: Rules,
+    now: Clock,
+) -> None:
+    """Take one object, or refuse it.
+
+    Returning means Success. The same object sent again is Success again, one object and one
+    job; another object under its UID is refused and both are kept.
+
+    Parameters
+    ----------
+    begin, read : callable
+        Open a unit of work that may write; one that only reads.
+
+    Raises
+    ------
+    PacsBridgeError
+        Why it was not taken; the refusal is in the database by then.
+    """
+    try:
+        _take(request, begin=begin, read=read, archive=archive, rules=rules, now=now)
+    except PacsBridgeError as error:
+        note_refusal(request, error, begin=begin, rules=rules, now=now)
+        raise
+
+
+def _take(
+    request: StoreRequest,
+    *,
+    begin: Begin,
+    read: Begin,
+    archive: Archive,
+    rules: Rules,
+    now: Clock,
+) -> None:
+    _check_request(request, rules)
+    with read() as uow:
+        _check_not_paused(uow, request)
+    explicit = is_explicit(request.transfer_syntax_uid)
+    scanned = scan(request.data_set, explicit=explicit)
+    _check_identifiers(request, scanned)
+    with read() as uow:
+        cases = _cases_named(uow, scanned)
+        known = uow.objects.find(request.sop_instance_uid)
+    if not cases:
+        raise AlienObject("This is not a case of this scheme.")
+    digest = same_content(request.data_set, explicit=explicit)
+    if known is not None and known.same_content == digest:
+        with begin() as uow:
+            uow.objects.count_repeat(request.sop_instance_uid)
+        return
+    content_hash = archive.put(_head(request), request.data_set)
+    with begin() as uow:
+        known = uow.objects.find(request.sop_instance_uid)
+        if known is None:
+            received = ReceivedObject(
+                sop_instance_uid=request.sop_instance_uid,
+                sop_class_uid=request.sop_class_uid,
+                transfer_syntax_uid=request.transfer_syntax_uid,
+                content_hash=content_hash,
+                same_content=digest,
+                size=request.size,
+                caller=request.caller,
+                accession=cases[0].accession if len(cases) == 1 else None,
+                received_at=now(),
+            )
+            uow.objects.add(received)
+            uow.enqueue(
+                "extract", request.sop_instance_uid, key=f"extract-{request.sop_instance_uid}"
+            )
+        elif known.same_content == digest:
+            uow.objects.count_repeat(request.sop_instance_uid)
+        else:
+            raise _Conflict(content_hash)
+
+
+def _check_request(request: StoreRequest, rules: Rules) -> None:
+    if request.sop_class_uid not in rules.sop_classes:
+        raise UnsupportedObject("Objects of this kind are not taken here; send marks only.")
+    if request.size > len(request.data_set):
+        raise OversizedObject("The object is larger than is taken here; send marks only.")
+    if parse_uid(request.sop_instance_uid) != request.sop_instance_uid:
+        raise UnreadableObject("The SOP Instance UID is padded wrongly; export it again.")
+
+
+def _check_not_paused(uow: UnitOfWork, request: StoreRequest) -> None:
+    pacs = uow.pacs.find(request.caller.pacs or "")
+    if pacs is None or pacs.paused:
+        raise PausedPeer("This PACS is paused here; ask the scheme to resume it, then send again.")
+
+
+def _check_identifiers(request: StoreRequest, scanned: Scan) -> None:
+    said = (parse_uid(scanned.sop_class_uid), parse_uid(scanned.sop_instance_uid))
+    if said != (request.sop_class_uid, request.sop_instance_uid):
+        raise MismatchedObject(
+            "The object's own UIDs differ from those it was sent under; export it again."
+        )
+    if scanned.study_instance_uid:  # without one it may still name a case of ours
+        parse_uid(scanned.study_instance_uid)
+
+
+def _cases_named(uow: UnitOfWork, scanned: Scan) -> list[KnownCase]:
+    """Find the cases of ours that an object names in any way."""
+    found: dict[str, KnownCase] = {}
+    studies = _valid({scanned.study_instance_uid, *scanned.referenced_studies})
+    for some in _in_parts(studies):
+        for case in uow.case_sets.cases_named_by(studies=some):
+            found[case.accession] = case
+    for some in _in_parts(_valid(scanned.referenced_instances)):
+        for case in uow.case_sets.cases_named_by(images=some):
+            found[case.accession] = case
+    if scanned.accession_number:
+        for case in uow.case_sets.cases_named_by(accession=scanned.accession_number):
+            found[case.accession] = case
+    return list(found.values())
+
+
+def _valid(uids: Iterable[str]) -> list[str]:
+    """Keep what is a UID; a reference that is none refers to nothing."""
+    valid = []
+    for uid in uids:
+        try:
+            valid.append(str(parse_uid(uid)))
+        except UnreadableObject:
+            continue
+    return sorted(valid)
+
+
+def _in_parts(uids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(uids), _AT_ONCE):
+        yield uids[start : start + _AT_ONCE]
+
+
+def _head(request: StoreRequest) -> bytes:
+    return file_head(request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid)
+
+
+_KINDS: dict[type[PacsBridgeError], str] = {
+    AlienObject: "alien",
+    ConflictingObject: "conflict",
+    MismatchedObject: "mismatched",
+    OversizedObject: "oversized",
+    PausedPeer: "paused",
+    UnreadableObject: "unreadable",
+    UnsupportedObject: "unsupported",
+}
+
+
+def note_refusal(
+    request: StoreRequest,
+    error: PacsBridgeError,
+    *,
+    begin: Begin,
+    rules: Rules,
+    now: Clock,
+) -> None:
+    """Keep the row of a refusal, and raise the alarm where one is due.
+
+    Never raises what the database says: the sender has its answer coming.
+    """
+    kind = next((_KINDS[c] for c in type(error).__mro__ if c in _KINDS), "failed")
+    alien = isinstance(error, AlienObject)
+    moment, caller = now(), request.caller
+    refusal = Refusal(
+        at=moment,
+        caller=caller,
+        sop_class_uid=next(iter(_valid([request.sop_class_uid])), ""),
+        size=request.size,
+        status=rules.status_of(error),
+        kind=kind,
+        reason=str(error),
+        keyed_hash=hash_alien(request.sop_instance_uid, rules.alien_key) if alien else "",
+        content_hash=error.content_hash if isinstance(error, _Conflict) else "",
+    )
+    try:
+        with begin() as uow:
+            uow.refusals.add(refusal)
+            if alien and caller.pacs is not None:
+                answer_aliens(uow, caller.pacs, moment)
+            if isinstance(error, ConflictingObject):
+                uow.events.add(moment, "conflict", request.sop_instance_uid, pacs=caller.pacs)
+    except PacsBridgeError as unkept:
+        failure = type(unkept).__name__  # no traceback: it may hold values of the object
+        LOG.error("refusal not kept", kind=kind, pacs=caller.pacs, error=failure)  # noqa: TRY400

@@ -1,0 +1,50 @@
+"""The node of an installation."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pacs_bridge.scp.contexts import STORED
+from pacs_bridge.scp.node import Node, NodeServices
+from pacs_bridge.scp.status import store_status
+from pacs_bridge.services import associations, receive
+from pacs_bridge.upper_layer.contract import Bounds
+from pacs_bridge.wiring.installation import Installation
+
+
+def build_node(installation: Installation) -> Node:
+    """Join configuration, database, queue and archive to a node that is ready to start."""
+    config, begin, now = installation.config.node, installation.begin, installation.now
+    archive = installation.archive
+    rules = receive.Rules(
+        sop_classes=STORED,
+        alien_key=installation.config.secret("alien_hmac"),
+        status_of=store_status,
+    )
+    services = NodeServices(
+        admit=partial(
+            associations.admit_caller, begin=begin, our_ae_title=config.ae_title, now=now
+        ),
+        receive=partial(
+            receive.receive_object,
+            begin=begin,
+            read=installation.read,
+            archive=archive,
+            rules=rules,
+            now=now,
+        ),
+        note_refusal=partial(receive.note_refusal, begin=begin, rules=rules, now=now),
+        end=partial(associations.end_association, begin=begin),
+        end_stale=partial(associations.end_stale, begin=begin, now=now),
+        sweep=archive.sweep,
+    )
+    return Node(
+        services,
+        ae_title=config.ae_title,
+        host=config.host,
+        port=config.port,
+        now=now,
+        bounds=Bounds(
+            associations=config.max_associations, object_bytes=config.max_object_mb << 20
+        ),
+    )
