@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from pacs_bridge.domain.marks import BreastDecision
 from pacs_bridge.domain.truth import BreastTruth
 from pacs_bridge.scoring.figures import roc_area, roc_points, summarise
+from pacs_bridge.scoring.hits import RULE
 from pacs_bridge.scoring.result import judge_reading
 from tests.scoring_builders import LCC, a_case, a_lesion, a_mark, a_region
 
+PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text()
 FROC = Path(__file__).parents[3] / "shared" / "data" / "froc" / "datasets"
 RATINGS = st.lists(st.integers(1, 5), min_size=1, max_size=40)
 
@@ -263,3 +266,15 @@ def test_the_roc_area_of_published_readings_is_the_published_one(name, modality,
 def test_marks_on_an_image_truth_does_not_name_count_for_the_breast_they_claim():
     result = read("RECALL", "RTS", marks=[a_mark(image="2.25.9", rating=5, laterality="L")])
     assert [breast.rating for breast in result.breasts] == [None, 5]
+
+
+def test_the_documentation_tells_every_figure_and_the_rule_in_force():
+    told = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+    assert told == [each.name for each in summarise([]).figures]
+    assert f"`{RULE}`" in PAGE
+
+
+def test_the_documentation_names_what_is_left_out_as_the_counts_do():
+    for name in ("technical_breasts", "undecided_breasts", "unrated_returned", "unrated_recalled"):
+        assert f"`{name}`" in PAGE
+        assert hasattr(summarise([]).counts, name)
