@@ -114,6 +114,12 @@ def test_the_rating_of_a_breast_is_the_highest_of_its_own_and_its_marks():
     assert [breast.rating for breast in result.breasts] == [4, 5]
 
 
+def test_the_rating_of_a_label_is_no_rating_of_the_breast():
+    result = read("RTS", "RTS", marks=[a_mark(rating=5, flags=("not-a-location",))])
+    assert result.breasts[0].rating is None
+    assert result.marks[0].verdict == "ignored"
+
+
 def test_a_returned_breast_without_rating_counts_as_1_and_a_recalled_one_as_3():
     results = [read("RTS", "RECALL")]
     assert [breast.rating_used for breast in results[0].breasts] == [1, 3]
