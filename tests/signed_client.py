@@ -18,7 +18,7 @@ from pacs_bridge.scoring import signing
 from pacs_bridge.scoring.payload import canonical
 from pacs_bridge.scoring.server import ScorerConfig, close_app, create_app
 
-SECRET = b"a secret of the tests, long enough"
+SECRET = b"\n a secret of the tests: every byte of it counts \n"
 NOW = 1_800_000_000
 
 
@@ -26,7 +26,7 @@ NOW = 1_800_000_000
 def a_scoring_app(folder: Path, **changes: Any) -> Iterator[Flask]:
     """A scoring application over a file in a folder, at the moment `NOW`."""
     secret = folder / "secret"
-    secret.write_bytes(SECRET + b"\n")
+    secret.write_bytes(SECRET)
     config = ScorerConfig(folder / "scorer.sqlite", secret, now=lambda: float(NOW))
     app = create_app(replace(config, **changes))
     try:

@@ -42,7 +42,7 @@ def question(method: str, path: str, timestamp: str) -> bytes:
 
 
 def read_secret(path: Path) -> bytes:
-    """Read the shared secret out of its file; blanks and line ends around it do not count.
+    """Read the shared secret: every byte of its file, for a key made at random may hold any.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def read_secret(path: Path) -> bytes:
         When there is none of at least 16 bytes.
     """
     try:
-        secret = path.read_bytes().strip()
+        secret = path.read_bytes()
     except OSError as error:
         raise RefusedInput("The scoring secret's file cannot be read; check [scoring].") from error
     if len(secret) < SHORTEST_SECRET:
