@@ -63,9 +63,9 @@ def test_specificity_counts_normal_and_benign_breasts_returned():
 
 def test_correct_recall_and_return_follow_the_panel_and_not_the_pathology():
     case = a_plain_case("benign", "malignant", ("RECALL", "RTS"))
-    results = [read("RECALL", "RTS", case=case), read("RTS", "RECALL", case=case)]
+    results = [read("RECALL", "RTS", case=case), read("RTS", "RTS", case=case)]
     assert fraction(results, "correct_recall") == (1, 2)
-    assert fraction(results, "correct_return") == (1, 2)
+    assert fraction(results, "correct_return") == (2, 2)
 
 
 def test_a_technical_recall_is_in_no_figure_and_is_counted():
