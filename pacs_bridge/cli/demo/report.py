@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pacs_bridge.cli.terminal import console
 
 if TYPE_CHECKING:
-    from pacs_bridge.cli.demo.processes import ReaderAtViewer
     from pacs_bridge.cli.demo.outcome import Outcome
+    from pacs_bridge.cli.demo.processes import ReaderAtViewer
     from pacs_bridge.wiring.installation import Installation
 
 FIGURES = (

@@ -1,0 +1,219 @@
+"""kill -9 of the whole process tree at five points of one round; then `run` again.
+
+The round must complete: every case proven, every test reading of every reader scored
+exactly once, nothing lost and nothing doubled. The short form runs with six cases; the
+full form (``make faults``) with all 64.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
+
+from tests.round import OutsideInstallation, RunningRoles
+from tests.waiting import wait_until
+
+SET, PACS = "PERFORMS121", "hospital"
+READERS = (("R001", "jsmith", "gsps"), ("R002", "apatel", "sr"), ("R003", "mjones", "both"))
+SENDING_VERIFY_GAP = 4.0
+
+SHORT = pytest.param(6, id="six-cases")
+FULL = pytest.param(
+    64,
+    id="sixty-four-cases",
+    marks=[
+        pytest.mark.skipif("PACS_BRIDGE_FULL_FAULTS" not in os.environ, reason="make faults"),
+        pytest.mark.timeout(1800),
+    ],
+)
+
+
+class KilledRound:
+    """One round against a sandbox PACS that outlives every kill."""
+
+    def __init__(self, folder: Path, cases: int) -> None:
+        self.cases, self.images = cases, folder / "images"
+        self.test_cases = cases - (4 if cases == 64 else 1)
+        self.ours = OutsideInstallation(folder, first_verify=SENDING_VERIFY_GAP)
+        self.pacs = SandboxPacs(
+            SandboxPacsConfig(
+                ae_title="HOSPITAL", port=0, store=folder / "pacs",
+                forward=("PACSBRIDGE", "127.0.0.1", self.ours.node_port),
+            )
+        )  # fmt: skip
+        self.pacs.start()
+        subprocess.run(
+            self.ours.words("sandbox", "images", str(self.images), "--cases", str(cases))[:-2],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        self.roles: RunningRoles | None = None
+
+    def run(self) -> None:
+        """Start the roles, after whatever kill."""
+        self.roles = self.ours.start()
+        self.roles.wait_ready("scorer", "jobs", "node", "web")
+
+    def kill(self) -> None:
+        """End all of them at once."""
+        assert self.roles is not None
+        self.roles.kill()
+        self.roles = None
+
+    def close(self) -> None:
+        """End what still runs."""
+        if self.roles is not None:
+            self.roles.kill()
+        self.pacs.stop()
+
+    def import_words(self) -> list[str]:
+        """Give the words of the import."""
+        partial = ["--partial"] if self.cases < 64 else []
+        return self.ours.words(
+            "case-set", "import", str(self.images), "--prefix", SET, "--title", "SA12 part 1",
+            *partial,
+        )  # fmt: skip
+
+    def register(self) -> None:
+        """Register PACS, truth and readers, by commands."""
+        run = self.ours.command
+        run("truth", "import", SET, str(self.images / "truth.json"))
+        run(
+            "pacs", "add", PACS, "--aet", "HOSPITAL", "--host", "127.0.0.1",
+            "--port", str(self.pacs.port), "--plain", "--isolation", "private",
+        )  # fmt: skip
+        run("account", "site", "hospital", "--pacs", PACS)
+        run("account", "round", SET, "--opens", "2026-01-01", "--closes", "2126-01-01")
+        for code, login, _ in READERS:
+            run("account", "reader", code, "--alias", f"{PACS}:{login}")
+            run("account", "enrol", SET, code, "--site", "hospital", "--consent")
+
+    def read(self) -> None:
+        """Let the readers read every case at the hospital's viewer."""
+        commands = [
+            subprocess.Popen(
+                self.ours.words(
+                    "sandbox", "read", "--pacs", f"HOSPITAL@127.0.0.1:{self.pacs.port}",
+                    "--set", SET, "--truth", str(self.images / "truth.json"),
+                    "--login", login, "--as", kind,
+                )[:-2],
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            )
+            for _, login, kind in READERS
+        ]  # fmt: skip
+        for command in commands:
+            _, errors = command.communicate(timeout=600)
+            assert command.returncode == 0, errors
+
+    def count(self, sql: str) -> int:
+        """Ask our database a number."""
+        return int(self.ours.row(sql) or 0)
+
+    def readiness(self) -> str:
+        """Ask how the load stands."""
+        return str(self.ours.row("SELECT readiness FROM pb_load") or "")
+
+
+@pytest.fixture
+def round_(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KilledRound]:
+    world = KilledRound(tmp_path, request.param)
+    yield world
+    world.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("round_", [SHORT, FULL], indirect=True)
+def test_a_round_killed_at_five_points_completes_with_every_reading_scored_once(
+    round_: KilledRound,
+) -> None:
+    killed_while_importing(round_)
+    round_.register()
+    killed_while_sending(round_)
+    killed_between_sending_and_verifying(round_)
+    killed_between_storing_and_extracting(round_)
+    killed_while_forwarding(round_)
+    round_.run()
+    expected = len(READERS) * round_.test_cases
+    scored = "SELECT count(*) FROM pb_reading WHERE state = 'scored'"
+    wait_until(lambda: round_.count(scored) == expected, "every reading scored", seconds=240)
+
+    status = round_.ours.json("load", "status", SET, PACS)
+    assert status["readiness"] == "ready"
+    assert [case["complete"] for case in status["cases"]] == ["proven"] * round_.cases
+    assert round_.count("SELECT count(*) FROM pb_object WHERE state <> 'read'") == 0
+    assert round_.count("SELECT count(*) FROM pb_outbox WHERE state = 'settled'") == expected
+    assert round_.count("SELECT count(*) FROM pb_outbox") == expected
+    readings = "SELECT count(*) || '/' || count(DISTINCT reading) FROM reading"
+    at_scorer = round_.ours.row(readings, database="scoring.sqlite")
+    assert at_scorer == f"{expected}/{expected}"
+
+
+def killed_while_importing(round_: KilledRound) -> None:
+    """Nothing half imported stands; the same command completes it."""
+    archive = round_.ours.home / "archive"
+    process = subprocess.Popen(
+        round_.import_words(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_until(
+        lambda: sum(p.is_file() for p in archive.rglob("*")) > 2, "a first image", seconds=60
+    )
+    process.kill()
+    process.wait()
+    assert round_.count("SELECT count(*) FROM pb_case_set") == 0
+    assert round_.count("SELECT count(*) FROM pb_instance") == 0
+    subprocess.run(round_.import_words(), check=True, capture_output=True)
+    assert round_.count("SELECT count(*) FROM pb_instance") == round_.cases * 4
+
+
+def killed_while_sending(round_: KilledRound) -> None:
+    """Images already confirmed are not sent again."""
+    round_.run()
+    round_.ours.command("load", "start", SET, PACS)
+    stored = "SELECT count(*) FROM pb_load_instance WHERE state = 'stored'"
+    wait_until(lambda: round_.count(stored) > 4, "a first image sent", seconds=60)
+    round_.kill()
+    assert 4 < round_.count(stored) < round_.cases * 4
+
+
+def killed_between_sending_and_verifying(round_: KilledRound) -> None:
+    """A load is never ready because it was sent."""
+    round_.run()
+    stored = "SELECT count(*) FROM pb_load_instance WHERE state = 'stored'"
+    wait_until(lambda: round_.count(stored) == round_.cases * 4, "all sent", seconds=240)
+    assert round_.readiness() != "ready"
+    round_.kill()
+    assert round_.readiness() != "ready"
+    resent = "SELECT count(*) FROM pb_load_instance WHERE attempts > 2"
+    assert round_.count(resent) == 0
+
+
+def killed_between_storing_and_extracting(round_: KilledRound) -> None:
+    """Objects that were answered Success are still there, and are read afterwards."""
+    round_.run()
+    wait_until(lambda: round_.readiness() == "ready", "the load to be ready", seconds=120)
+    released = "SELECT count(*) FROM pb_enrolment WHERE released_at IS NOT NULL"
+    assert round_.count(released) == len(READERS)
+    round_.kill()
+    round_.roles = round_.ours.start("node")
+    round_.roles.wait_ready("node")
+    round_.read()
+    received = "SELECT count(*) FROM pb_object WHERE state = 'received'"
+    wait_until(
+        lambda: round_.count(received) == 4 * round_.cases, "every object to arrive", seconds=240
+    )
+    round_.kill()
+    assert round_.count(received) == 4 * round_.cases
+
+
+def killed_while_forwarding(round_: KilledRound) -> None:
+    """Some readings are settled, some wait; none is lost and none is scored twice."""
+    round_.run()
+    settled = "SELECT count(*) FROM pb_outbox WHERE state = 'settled'"
+    wait_until(lambda: round_.count(settled) >= 1, "a first reading scored", seconds=120)
+    round_.kill()
+    assert round_.count(settled) < len(READERS) * round_.test_cases
