@@ -137,6 +137,19 @@ SIDE_CODES: dict[Laterality, Code] = {
     "L": Code("7771000", "SCT", "Left"),
 }
 
+VIEWS: dict[tuple[str, str], str] = {
+    ("399162004", "SCT"): "CC",
+    ("399368009", "SCT"): "MLO",
+    ("399260004", "SCT"): "ML",
+    ("399352003", "SCT"): "LM",
+    ("399099002", "SCT"): "LMO",
+    ("399192008", "SCT"): "XCCL",
+    ("399101009", "SCT"): "XCCM",
+    ("399196006", "SCT"): "FB",
+    ("399188001", "SCT"): "SIO",
+    ("441555000", "SCT"): "ISO",
+}
+
 DECISIONS: dict[tuple[str, str], Decision] = {
     ("111140", "DCM"): "RTS",
     ("111591", "DCM"): "RECALL",

@@ -29,7 +29,8 @@ LONGEST_TEXT = 4096
 LONGEST_ITEMS = 200_000
 """Items looked at in one sequence."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# C0 but tab and line ends, C1, and the marks that turn the direction of text round.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
 _TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6}))?")
 

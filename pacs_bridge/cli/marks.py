@@ -1,0 +1,113 @@
+"""``pacs-bridge marks``: what readers said in DICOM objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pacs_bridge.cli.terminal import Json, console, print_json
+
+if TYPE_CHECKING:
+    from pacs_bridge.domain.marks import Mark, ReadObject
+
+app = typer.Typer()
+
+_COLUMNS = ("Shape", "Centre", "Image", "Breast", "Rating", "Finding", "Text", "Notes")
+
+
+@app.callback()
+def marks() -> None:
+    """Marks of readers."""
+
+
+@app.command("read")
+def read(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…", help="Structured reports, presentation states, key objects."
+        ),
+    ],
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            help="Folder of the marked images: tells breast and view, checks what lies outside.",
+            file_okay=False,
+            exists=True,
+        ),
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Decode marks and decisions out of DICOM files; needs no home, database or network.
+
+    With --json one object a line. Ends with 1 when a file is no DICOM or is damaged.
+    """
+    from pacs_bridge.sr.files import images_in, read_file
+    from pacs_bridge.sr.place import place_marks
+
+    known = None if images is None else images_in(images)
+    every_file_was_read = True
+    for file in files:
+        found, readable = read_file(file)
+        every_file_was_read = every_file_was_read and readable
+        if known is not None:
+            found = place_marks(found, known)
+        if json:
+            print_json(found.as_json(str(file)))
+        else:
+            _show(str(file), found)
+    if not every_file_was_read:
+        raise typer.Exit(1)
+
+
+def _show(file: str, found: ReadObject) -> None:
+    """Print one object for people: who, when, what was decided, and the marks."""
+    from rich.table import Table
+    from rich.text import Text
+
+    # Text, never markup: what an object says must not steer the terminal.
+    screen = console()
+    screen.print(Text(file, style="bold"), Text(f" {found.kind}"))
+    if found.observer.name or found.observer.login or found.observer.id or found.observer.device:
+        screen.print(Text(f"  by {_who(found)}"))
+    if found.observed_at:
+        screen.print(Text(f"  at {found.observed_at.isoformat(sep=' ')}"))
+    for breast in found.breasts:
+        rating = f", rating {breast.rating}" if breast.rating else ""
+        density = f", density {breast.density}" if breast.density else ""
+        side = {"R": "right", "L": "left"}[breast.laterality]
+        screen.print(Text(f"  {side} breast: {breast.decision or 'no decision'}{rating}{density}"))
+    if found.marks:
+        rows = [_row(mark) for mark in found.marks]
+        used = [column for column in range(len(_COLUMNS)) if any(row[column] for row in rows)]
+        table = Table(*(_COLUMNS[column] for column in used))
+        for row in rows:
+            table.add_row(*(Text(row[column]) for column in used))
+        screen.print(table)
+    if found.refused:
+        screen.print(Text(f"  {found.refused}", style="yellow"))
+
+
+def _who(found: ReadObject) -> str:
+    who = found.observer
+    names = list(dict.fromkeys(filter(None, (who.name, who.login, who.id))))
+    return ", ".join(names) + (" (a device)" if who.device else "")
+
+
+def _row(mark: Mark) -> list[str]:
+    frame = f" frame {mark.frame}" if mark.frame else ""
+    return [
+        mark.shape,
+        f"{mark.centre[0]:.1f}, {mark.centre[1]:.1f}" if mark.points else "",
+        (f"…{mark.image[-8:]}" if len(mark.image) > 9 else mark.image) + frame,
+        f"{mark.laterality or ''} {mark.view or ''}".strip(),
+        str(mark.rating or ""),
+        (mark.finding.meaning or mark.finding.value) if mark.finding else "",
+        "; ".join(mark.text.splitlines())[:60],
+        ", ".join(mark.flags),
+    ]

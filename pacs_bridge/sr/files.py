@@ -1,0 +1,90 @@
+"""DICOM files to what a reader said in them, whatever the files turn out to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pydicom
+
+from pacs_bridge.domain.errors import UnreadableObject
+from pacs_bridge.domain.marks import ReadObject
+from pacs_bridge.sr import elements
+from pacs_bridge.sr.images import HEADER_KEYWORDS, describe_image
+from pacs_bridge.sr.place import Placed
+from pacs_bridge.sr.read import read_object
+
+NOT_DICOM = "The file is not DICOM; export it again as DICOM."
+NO_FILE = "There is no such file; check its name."
+BROKEN_FILE = "The file is DICOM but broken off or damaged; export it again."
+
+
+def open_file(path: Path, keywords: Iterable[str] = ()) -> pydicom.Dataset:
+    """Read a file's data set, without pixels, with or without the file header.
+
+    Parameters
+    ----------
+    keywords : iterable of str
+        Read these elements only; all when empty.
+
+    Raises
+    ------
+    UnreadableObject
+        When it is not DICOM, or damaged; says which.
+    """
+    elements.tolerate_odd_values()
+    if not path.is_file():
+        raise UnreadableObject(NO_FILE)
+    wanted = list(keywords) or None
+    begins = _beginning(path)
+    try:
+        ds = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
+        known = "SOPClassUID" in ds or "SOPInstanceUID" in ds
+    except Exception as error:  # whatever damaged bytes make the parser raise
+        raise UnreadableObject(BROKEN_FILE if begins else NOT_DICOM) from error
+    if not known:
+        raise UnreadableObject(BROKEN_FILE if begins else NOT_DICOM)
+    return ds
+
+
+def _beginning(path: Path) -> bool:
+    """Whether the file has the DICOM prefix (PS3.10 7.1)."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError as error:
+        raise UnreadableObject("The file cannot be opened; check who may read it.") from error
+
+
+def read_file(path: Path) -> tuple[ReadObject, bool]:
+    """Read one file.
+
+    Returns
+    -------
+    read : ReadObject
+        For a file that cannot be read, one of kind ``not-marks`` with `refused`.
+    readable : bool
+        Whether it is a DICOM object at all.
+    """
+    try:
+        return read_object(open_file(path)), True
+    except UnreadableObject as error:
+        return ReadObject("", "", "not-marks", refused=str(error)), False
+
+
+def images_in(folder: Path) -> dict[str, Placed]:
+    """SOP Instance UID to breast, view and size of every image below a folder."""
+    images: dict[str, Placed] = {}
+    for path in _files(folder):
+        try:
+            ds = open_file(path, HEADER_KEYWORDS)
+        except UnreadableObject:
+            continue
+        uid, placed = elements.uid(ds, "SOPInstanceUID"), describe_image(ds)
+        if uid and placed:
+            images[uid] = placed
+    return images
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
