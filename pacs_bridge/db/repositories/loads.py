@@ -91,6 +91,10 @@ class Loads:
         row = self._session.get_one(LoadRow, load_id)
         row.readiness, row.note = readiness, note[:500]
 
+    def set_note(self, load_id: int, note: str) -> None:
+        """Say in one sentence what holds a load up; empty when nothing does."""
+        self._session.get_one(LoadRow, load_id).note = note[:500]
+
     def pending(self, load_id: int, limit: int) -> list[str]:
         """List SOP Instance UIDs still to be sent, in order, at most `limit`."""
         return list(
@@ -105,6 +109,10 @@ class Loads:
             )
         )
 
+    def attempts(self, load_id: int, sop_instance_uid: str) -> int:
+        """How often an image was answered since it was last opened."""
+        return self._session.get_one(LoadInstanceRow, (load_id, sop_instance_uid)).attempts
+
     def settle(
         self,
         load_id: int,
@@ -115,7 +123,7 @@ class Loads:
         status: int | None = None,
         comment: str = "",
     ) -> None:
-        """Write one image's answer into the ledger."""
+        """Write one image's answer into the ledger; pending means that it is tried again."""
         row = self._session.get_one(LoadInstanceRow, (load_id, sop_instance_uid))
         row.state, row.status, row.comment = state, status, comment[:200]
         row.attempts += 1
@@ -124,7 +132,10 @@ class Loads:
             self._session.get_one(LoadRow, load_id).last_sent_at = now
 
     def reopen(self, load_id: int, sop_instance_uids: Iterable[str] | None, now: datetime) -> int:
-        """Make images pending again: the given ones, or all that failed. Gives how many."""
+        """Make images pending again: the given ones, or all that failed. Gives how many.
+
+        Their attempts are counted anew.
+        """
         query = update(LoadInstanceRow).where(LoadInstanceRow.load_id == load_id)
         if sop_instance_uids is None:
             query = query.where(LoadInstanceRow.state == InstanceState.FAILED)
@@ -134,7 +145,9 @@ class Loads:
                 LoadInstanceRow.sop_instance_uid.in_(wanted),
                 LoadInstanceRow.state != InstanceState.PENDING,
             )
-        done = self._session.execute(query.values(state=InstanceState.PENDING, changed_at=now))
+        done = self._session.execute(
+            query.values(state=InstanceState.PENDING, attempts=0, changed_at=now)
+        )
         return int(getattr(done, "rowcount", 0))
 
     def ledger(self, load_id: int) -> list[LedgerRow]:
@@ -194,7 +207,7 @@ class Loads:
             self._session.add(row)
         load = self._session.get_one(LoadRow, load_id)
         if readiness is Readiness.READY and load.readiness != Readiness.READY:
-            load.ready_at = now
+            load.ready_at, load.note = now, ""
         load.readiness, load.misses, load.verified_at = readiness, misses, now
 
     def verdicts(self, load_id: int) -> list[CaseVerdict]:

@@ -1,0 +1,187 @@
+"""`pacs-bridge load`: send a case set into a PACS, and prove that it is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
+
+if TYPE_CHECKING:
+    from pacs_bridge.services.plan import LoadStatus
+    from pacs_bridge.wiring.installation import Installation
+
+app = typer.Typer()
+
+SetPrefix = Annotated[
+    str, typer.Argument(metavar="SET", help="The set's prefix.", show_default=False)
+]
+PacsName = Annotated[
+    str, typer.Argument(metavar="PACS", help="The PACS's name here.", show_default=False)
+]
+
+_POLL_SECONDS = 0.25
+
+
+@app.command()
+def start(
+    set_name: SetPrefix,
+    pacs: PacsName,
+    wait: Annotated[
+        float | None,
+        typer.Option("--wait", help="Wait so many seconds until it is ready.", show_default=False),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Send a set into a PACS; start it again to send what is missing."""
+    from pacs_bridge.services.plan import load_status, start_load
+
+    installation = open_home(home)
+    load = start_load(set_name, pacs, begin=installation.begin, now=installation.now)
+    if wait is not None:
+        status = _wait(installation, load.load_id, wait)
+    else:
+        status = load_status(load.load_id, begin=installation.read)
+    _show(status, json=json)
+    if wait is not None and not _is_ready(status):
+        from pacs_bridge.domain.errors import RetryLater
+
+        raise RetryLater(
+            f"{load.set_name} is not ready in {load.pacs} after {wait:.0f} s; it goes on while "
+            "`pacs-bridge run` does: look again with `load status`."
+        )
+
+
+@app.command()
+def status(
+    set_name: Annotated[
+        str | None, typer.Argument(metavar="[SET]", help="The set's prefix.", show_default=False)
+    ] = None,
+    pacs: Annotated[
+        str | None,
+        typer.Argument(metavar="[PACS]", help="The PACS's name here.", show_default=False),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Tell how a load stands, case by case; without a PACS, how all loads stand."""
+    from pacs_bridge.services.plan import find_load, load_status, load_statuses
+
+    read = open_home(home).read
+    if set_name is not None and pacs is not None:
+        load = find_load(set_name, pacs, begin=read)
+        _show(load_status(load.load_id, begin=read), json=json)
+        return
+    statuses = load_statuses(begin=read, set_name=set_name)
+    if json:
+        print_json([status.as_dict() for status in statuses])
+    elif not statuses:
+        say("Nothing was loaded yet; begin with `pacs-bridge load start SET PACS`.")
+    else:
+        _show_all(statuses)
+
+
+@app.command()
+def verify(set_name: SetPrefix, pacs: PacsName, home: Home = None, json: Json = False) -> None:
+    """Ask the PACS now for every case of a set, and judge what it says."""
+    from pacs_bridge.services.plan import find_load, load_status
+    from pacs_bridge.services.verify import verify_load
+    from pacs_bridge.wiring.peers import build_peer
+
+    installation = open_home(home)
+    load = find_load(set_name, pacs, begin=installation.read)
+    sweep = verify_load(
+        load.load_id,
+        begin=installation.begin,
+        peer=build_peer(installation),
+        now=installation.now,
+        grace=installation.config.loading.grace_seconds,
+        public_url=installation.config.web.public_url,
+    )
+    status = load_status(load.load_id, begin=installation.read)
+    _show(status, json=json)
+    if sweep.unanswered == len(status.cases):
+        from pacs_bridge.domain.errors import RetryLater
+
+        raise RetryLater(
+            f"No case could be asked for; find out why with `pacs-bridge pacs echo {load.pacs}`."
+        )
+
+
+def _wait(installation: Installation, load_id: int, seconds: float) -> LoadStatus:
+    """Watch a load until it is ready or the time is over, with a bar on stderr."""
+    import threading
+    import time
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from pacs_bridge.services.plan import load_status
+
+    deadline, pause = time.monotonic() + seconds, threading.Event()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        sent, proven = progress.add_task("Sent"), progress.add_task("Proven")
+        while True:
+            status = load_status(load_id, begin=installation.read)
+            counts = status.instances
+            progress.update(sent, total=counts.total, completed=counts.confirmed)
+            progress.update(proven, total=len(status.cases), completed=_proven(status))
+            if _is_ready(status) or time.monotonic() >= deadline:
+                return status
+            pause.wait(_POLL_SECONDS)
+
+
+def _is_ready(status: LoadStatus) -> bool:
+    return status.load.readiness.value == "ready"
+
+
+def _proven(status: LoadStatus) -> int:
+    return sum(case.complete.value == "proven" for case in status.cases)
+
+
+def _show(status: LoadStatus, *, json: bool) -> None:
+    if json:
+        print_json(status.as_dict())
+        return
+    load, counts = status.load, status.instances
+    say(
+        f"{load.set_name} in {load.pacs}: {load.readiness.value}; "
+        f"{counts.confirmed} of {counts.total} images sent ({counts.warned} with a warning, "
+        f"{counts.failed} refused), {_proven(status)} of {len(status.cases)} cases proven."
+    )
+    if load.note:
+        say(load.note)
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("case", "complete", "findable", "near", "evidence", "what to do", box=None)
+    for case in status.cases:
+        table.add_row(
+            case.accession,
+            case.complete.value,
+            case.findable.value,
+            case.near.value,
+            escape(case.evidence),
+            escape(case.instruction),
+        )
+    console().print(table)
+
+
+def _show_all(statuses: list[LoadStatus]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("set", "PACS", "readiness", "images sent", "cases proven", "note", box=None)
+    for status in statuses:
+        counts = status.instances
+        table.add_row(
+            status.load.set_name,
+            status.load.pacs,
+            status.load.readiness.value,
+            f"{counts.confirmed} of {counts.total}",
+            f"{_proven(status)} of {len(status.cases)}",
+            escape(status.load.note),
+        )
+    console().print(table)

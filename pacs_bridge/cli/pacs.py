@@ -1,0 +1,155 @@
+"""`pacs-bridge pacs`: register hospital PACS and ask whether they answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say, warn
+
+if TYPE_CHECKING:
+    from pacs_bridge.domain.pacs import Pacs
+
+app = typer.Typer()
+
+Name = Annotated[str, typer.Argument(help="The PACS's name here.", show_default=False)]
+
+
+@app.command()
+def add(
+    name: Name,
+    aet: Annotated[str, typer.Option("--aet", help="Its AE title.", show_default=False)],
+    host: Annotated[str, typer.Option("--host", help="Its host.", show_default=False)],
+    port: Annotated[int, typer.Option("--port", help="Its DICOM port.", show_default=False)],
+    tls: Annotated[
+        bool | None,
+        typer.Option("--tls/--plain", help="Encrypted, or allowed without.", show_default=False),
+    ] = None,
+    query_aet: Annotated[
+        str | None,
+        typer.Option(
+            "--query-aet",
+            help="Where it is queried, if elsewhere: AET or AET@HOST:PORT.",
+            show_default=False,
+        ),
+    ] = None,
+    calls_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--calls-from",
+            help="Who may call us from it: AET or AET@ADDRESS or AET@NETWORK; may be repeated. "
+            "Else its AE title from its host.",
+            show_default=False,
+        ),
+    ] = None,
+    isolation: Annotated[
+        str,
+        typer.Option(
+            "--isolation",
+            help="How it keeps one reader's marks from the next: "
+            "private, copies, sequential or sheet.",
+        ),
+    ] = "sheet",
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Register a PACS, or change one that is registered."""
+    from pacs_bridge.services.pacs import add_pacs
+
+    installation = open_home(home)
+    pacs = add_pacs(
+        name,
+        ae_title=aet,
+        host=host,
+        port=port,
+        plain=not tls,
+        query=query_aet,
+        calls_from=calls_from or (),
+        isolation=isolation,
+        our_ae_title=installation.config.node.ae_title,
+        begin=installation.begin,
+        now=installation.now,
+    )
+    if tls is None:
+        warn("Without --tls or --plain it is taken as --plain: what is sent is not encrypted.")
+    if not any("calls-from" in endpoint.roles for endpoint in pacs.endpoints):
+        warn("Its host name is not known here, so it may not call us: add it again once it is.")
+    if json:
+        print_json(_plain(pacs))
+    else:
+        say(f"{pacs.name} is registered; try it with `pacs-bridge pacs echo {pacs.name}`.")
+
+
+@app.command("list")
+def list_(home: Home = None, json: Json = False) -> None:
+    """List the registered PACS."""
+    from pacs_bridge.services.pacs import list_pacs
+
+    known = list_pacs(begin=open_home(home).read)
+    if json:
+        print_json([_plain(pacs) for pacs in known])
+        return
+    if not known:
+        say("No PACS is registered; begin with `pacs-bridge pacs add`.")
+        return
+    from rich.table import Table
+
+    table = Table("name", "AE title", "host", "port", "roles", "calls from", "isolation", box=None)
+    for pacs in known:
+        for nth, endpoint in enumerate(pacs.endpoints):
+            table.add_row(
+                pacs.name if nth == 0 else "",
+                endpoint.ae_title,
+                endpoint.host,
+                str(endpoint.port),
+                ", ".join(endpoint.roles),
+                endpoint.net,
+                pacs.isolation.value if nth == 0 else "",
+            )
+    console().print(table)
+
+
+@app.command()
+def echo(name: Name, home: Home = None, json: Json = False) -> None:
+    """Ask a PACS whether it answers (C-ECHO), and say in which phase it fails."""
+    from pacs_bridge.domain.errors import PeerUnavailable
+    from pacs_bridge.services.pacs import echo_pacs
+    from pacs_bridge.wiring.peers import build_peer
+
+    installation = open_home(home)
+    try:
+        seconds = echo_pacs(name, begin=installation.read, peer=build_peer(installation))
+    except PeerUnavailable as error:
+        if json:
+            failed = {"phase": error.phase, "detail": error.detail}
+            print_json({"name": name, "answers": False, **failed})
+        raise
+    if json:
+        print_json({"name": name, "answers": True, "seconds": round(seconds, 3)})
+    else:
+        say(f"{name} answered in {seconds:.2f} s.")
+
+
+def _plain(pacs: Pacs) -> dict[str, Any]:
+    main = pacs.endpoint("store")
+    return {
+        "name": pacs.name,
+        "ae_title": main.ae_title,
+        "host": main.host,
+        "port": main.port,
+        "our_ae_title": pacs.our_ae_title,
+        "plain": pacs.plain,
+        "isolation": pacs.isolation.value,
+        "paused": pacs.paused,
+        "endpoints": [
+            {
+                "ae_title": endpoint.ae_title,
+                "host": endpoint.host,
+                "port": endpoint.port,
+                "roles": list(endpoint.roles),
+                "net": endpoint.net,
+            }
+            for endpoint in pacs.endpoints
+        ],
+    }

@@ -1,0 +1,184 @@
+"""Registering hospital PACS, and asking whether one answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pacs_bridge.db.unit_of_work import Begin
+from pacs_bridge.domain.errors import RefusedInput
+from pacs_bridge.domain.identifiers import parse_ae_title, parse_name
+from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
+from pacs_bridge.domain.ports import Clock, PacsPeer
+
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+_OUTWARD = ("store", "query", "retrieve", "commit")
+_INWARD = "calls-from"
+
+Resolve = Callable[[str], list[str]]
+
+
+def addresses_of(host: str) -> list[str]:
+    """Look a host name up; empty where it is not known."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def add_pacs(
+    name: str,
+    *,
+    ae_title: str,
+    host: str,
+    port: int,
+    begin: Begin,
+    now: Clock,
+    plain: bool = True,
+    query: str | None = None,
+    calls_from: Sequence[str] = (),
+    isolation: str = Isolation.SHEET,
+    our_ae_title: str = "PACSBRIDGE",
+    resolve: Resolve = addresses_of,
+) -> Pacs:
+    """Register a PACS, or change one; it keeps its time-outs and whether it is paused.
+
+    Parameters
+    ----------
+    plain : bool
+        Whether unencrypted DICOM is allowed with it. For now it must be.
+    query : str, optional
+        Where it is queried, if elsewhere than it is sent to: ``AET`` or ``AET@HOST:PORT``.
+    calls_from : sequence of str
+        Who may call us from it: ``AET`` or ``AET@NET``, NET an address, a network in CIDR
+        form or a host name. By default its own AE title from its own host, or nobody where
+        the host's name is not known here.
+    resolve : callable
+        Gives the addresses of a host name. Calls are let in by address, so that the names
+        are looked up now, and again when the PACS is registered again.
+
+    Raises
+    ------
+    RefusedInput
+        When a name, title, host, port, network or mode is none.
+    """
+    if not plain:
+        raise RefusedInput(
+            "DICOM over TLS is not built yet; register the PACS with --plain where the network "
+            "between is trusted, or wait for it."
+        )
+    known, main = parse_name(name), parse_ae_title(ae_title)
+    address, number = parse_host(host), parse_port(port)
+    outward: tuple[str, ...] = _OUTWARD
+    endpoints: list[Endpoint] = []
+    if query is not None:
+        outward = tuple(role for role in _OUTWARD if role != "query")
+        endpoints.append(_query_endpoint(query, address, number))
+    callers = [
+        replace(caller, port=number)
+        for text in calls_from or [main]
+        for caller in _callers(text, address, resolve, needed=bool(calls_from))
+    ]
+    mine = [c for c in callers if (c.ae_title, c.host) == (main, address)]
+    if len(callers) == len(mine) == 1:  # the usual case: one endpoint in every role
+        endpoints.insert(0, replace(mine[0], roles=(*outward, _INWARD)))
+    else:
+        endpoints = [Endpoint(main, address, number, outward), *endpoints, *callers]
+    with begin() as uow:
+        before = uow.pacs.find(known)
+        pacs = Pacs(
+            known,
+            tuple(endpoints),
+            our_ae_title=parse_ae_title(our_ae_title),
+            plain=plain,
+            isolation=parse_isolation(isolation),
+        )
+        if before is not None:
+            pacs = replace(pacs, paused=before.paused, timeouts=before.timeouts)
+        uow.pacs.put(pacs, now())
+        uow.events.add(now(), "pacs-set", known, plain=plain, isolation=pacs.isolation.value)
+    return pacs
+
+
+def list_pacs(*, begin: Begin) -> list[Pacs]:
+    """List all registered PACS, by name."""
+    with begin() as uow:
+        return uow.pacs.all()
+
+
+def echo_pacs(name: str, *, begin: Begin, peer: PacsPeer) -> float:
+    """Ask a PACS for a C-ECHO; gives the seconds it took.
+
+    Raises
+    ------
+    NotFound
+        When it is not registered.
+    PeerUnavailable
+        When it does not answer, naming the phase in which that failed.
+    """
+    with begin() as uow:
+        pacs = uow.pacs.get(parse_name(name))
+    started = time.monotonic()
+    peer.echo(pacs)
+    return time.monotonic() - started
+
+
+def parse_host(text: str) -> str:
+    """Check a host name or address; raises `RefusedInput`."""
+    host = text.strip().strip("[]")
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    if _HOST.fullmatch(host) is None or re.fullmatch(r"[0-9.]+", host):
+        raise RefusedInput("This is no host: give a name such as pacs.hospital.org or an address.")
+    return host.lower()
+
+
+def parse_port(port: int | str) -> int:
+    """Check a TCP port; raises `RefusedInput`."""
+    text = str(port)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise RefusedInput("A port is a number from 1 to 65535; give the PACS's DICOM port.")
+    return int(text)
+
+
+def parse_isolation(text: str) -> Isolation:
+    """Check an isolation mode; raises `RefusedInput`."""
+    try:
+        return Isolation(text)
+    except ValueError as error:
+        modes = ", ".join(mode.value for mode in Isolation)
+        raise RefusedInput(f"The isolation mode is one of {modes}; say which.") from error
+
+
+def _query_endpoint(text: str, host: str, port: int) -> Endpoint:
+    title, at, place = text.partition("@")
+    if at:
+        name, _, number = place.rpartition(":")
+        host, port = parse_host(name), parse_port(number)
+    return Endpoint(parse_ae_title(title), host, port, ("query",))
+
+
+def _callers(text: str, host: str, resolve: Resolve, *, needed: bool) -> list[Endpoint]:
+    """Read one ``AET`` or ``AET@NET``; a host name becomes one endpoint an address."""
+    title, at, net = text.partition("@")
+    ae_title, place = parse_ae_title(title), net if at else host
+    try:
+        network = ipaddress.ip_network(place, strict=False)
+    except ValueError:
+        found = resolve(parse_host(place))
+        if needed and not found:
+            raise RefusedInput(
+                f"The host name {place} is not known here; say who may call by address: "
+                f"{ae_title}@ADDRESS."
+            ) from None
+        return [Endpoint(ae_title, host, 0, (_INWARD,), address) for address in found]
+    single = network.num_addresses == 1
+    where = str(network.network_address) if single else str(network)
+    return [Endpoint(ae_title, host, 0, (_INWARD,), where)]

@@ -1,0 +1,169 @@
+"""Starting loads, and how they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.errors import NotFound
+from pacs_bridge.domain.identifiers import SetName, parse_name
+from pacs_bridge.domain.loading import (
+    CaseVerdict,
+    Completeness,
+    Findable,
+    InstanceCounts,
+    Load,
+    Near,
+    Readiness,
+)
+from pacs_bridge.domain.ports import Clock
+
+
+def start_load(set_name: str, pacs: str, *, begin: Begin, now: Clock, copy: int = 0) -> Load:
+    """Plan a case set's load into a PACS and queue its job, or start a planned one again.
+
+    Starting again sends only what is missing: images that failed are tried again, and what
+    the next sweep does not find is sent again after it. A load that is ready stays so.
+
+    Raises
+    ------
+    RefusedInput
+        When the set's name is none.
+    NotFound
+        When there is no such set or PACS.
+    """
+    name, hospital = str(SetName.parse(set_name)), parse_name(pacs)
+    with begin() as uow:
+        passport, known = uow.case_sets.get(name, copy), uow.pacs.get(hospital)
+        load = uow.loads.plan(passport, known.name, now())
+        run = uow.loads.start_run(load.load_id)
+        if load.readiness is not Readiness.READY:
+            uow.loads.reopen(load.load_id, None, now())
+        if load.readiness in (Readiness.SENT, Readiness.INCOMPLETE):
+            pending = uow.loads.pending(load.load_id, 1)
+            uow.loads.set_readiness(load.load_id, Readiness.PLANNED if pending else Readiness.SENT)
+        uow.events.add(now(), "load-started", f"{name} {known.name}", load=load.load_id, run=run)
+        # A key a run, not a load: a key is never used twice. Two starts in a row make two
+        # jobs, which is harmless: a PACS is one partition of the queue and has one job at a
+        # time, and the second finds nothing left to send.
+        uow.enqueue(
+            "load", load.load_id, run, key=f"load-{load.load_id}-{run}", partition=known.name
+        )
+        return uow.loads.get(load.load_id)
+
+
+def start_again(load_id: int, *, begin: Begin, now: Clock) -> Load:
+    """Start a load that is known by its number; raises `NotFound`."""
+    with begin() as uow:
+        load = uow.loads.get(load_id)
+    return start_load(load.set_name, load.pacs, begin=begin, now=now, copy=load.copy)
+
+
+def queue_verify(load_id: int, *, begin: Begin, now: Clock) -> None:
+    """Queue one sweep over a load; asked for again within five seconds, it is one sweep."""
+    with begin() as uow:
+        load = uow.loads.get(load_id)
+        moment = int(now().timestamp()) // 5
+        uow.enqueue("verify", load_id, key=f"verify-{load_id}-{moment}", partition=load.pacs)
+
+
+@dataclass(frozen=True)
+class LoadStatus:
+    """How a load stands, case by case.
+
+    Parameters
+    ----------
+    cases : tuple of CaseVerdict
+        Of every case of the set, in the set's order; *unknown* where none was asked yet.
+    """
+
+    load: Load
+    cases: tuple[CaseVerdict, ...]
+    instances: InstanceCounts
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as the JSON that the command line promises (DESIGN.md 4)."""
+        load, counts = self.load, self.instances
+        return {
+            "set": load.set_name,
+            "copy": load.copy,
+            "pacs": load.pacs,
+            "readiness": load.readiness.value,
+            "note": load.note,
+            "cases": [
+                {
+                    "accession": case.accession,
+                    "complete": case.complete.value,
+                    "findable": case.findable.value,
+                    "near": case.near.value,
+                    "evidence": case.evidence,
+                    "instruction": case.instruction,
+                }
+                for case in self.cases
+            ],
+            "instances": {
+                "total": counts.total,
+                "confirmed": counts.confirmed,
+                "warned": counts.warned,
+                "failed": counts.failed,
+            },
+            "last_sent_at": _moment(load.last_sent_at),
+            "verified_at": _moment(load.verified_at),
+            "ready_at": _moment(load.ready_at),
+        }
+
+
+def find_load(set_name: str, pacs: str, *, begin: Begin, copy: int = 0) -> Load:
+    """Look a load up by set and PACS.
+
+    Raises
+    ------
+    NotFound
+        When the set was never loaded into that PACS.
+    """
+    name, hospital = str(SetName.parse(set_name)), parse_name(pacs)
+    with begin() as uow:
+        uow.pacs.get(hospital)
+        load = uow.loads.find(name, hospital, copy)
+    if load is None:
+        raise NotFound(
+            f"{name} was never loaded into {hospital}; begin with `load start {name} {hospital}`."
+        )
+    return load
+
+
+def load_status(load_id: int, *, begin: Begin) -> LoadStatus:
+    """Tell how one load stands; raises `NotFound`."""
+    with begin() as uow:
+        return _status(uow, uow.loads.get(load_id))
+
+
+def load_statuses(*, begin: Begin, set_name: str | None = None) -> list[LoadStatus]:
+    """Tell how every load stands, or every load of one set."""
+    name = None if set_name is None else str(SetName.parse(set_name))
+    with begin() as uow:
+        return [
+            _status(uow, load) for load in uow.loads.all() if name is None or load.set_name == name
+        ]
+
+
+def _status(uow: UnitOfWork, load: Load) -> LoadStatus:
+    judged = {verdict.accession: verdict for verdict in uow.loads.verdicts(load.load_id)}
+    accessions = dict.fromkeys(row.accession for row in uow.loads.ledger(load.load_id))
+    return LoadStatus(
+        load,
+        tuple(judged.get(accession) or _not_asked(accession) for accession in accessions),
+        uow.loads.counts(load.load_id),
+    )
+
+
+def _not_asked(accession: str) -> CaseVerdict:
+    return CaseVerdict(
+        accession, Completeness.UNKNOWN, Findable.NOT_BY_NAME, Near.UNKNOWN, "not asked yet"
+    )
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

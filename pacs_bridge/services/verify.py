@@ -1,0 +1,160 @@
+"""Verifying a load: one sweep of C-FIND over all cases, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.loading import (
+    CaseVerdict,
+    Completeness,
+    InstanceState,
+    LedgerRow,
+    Load,
+    Readiness,
+    judge_load,
+)
+from pacs_bridge.domain.ports import Clock, PacsPeer
+from pacs_bridge.domain.verdicts import judge_case
+from pacs_bridge.services.mails import mail_contacts
+from pacs_bridge.services.release import release_readers
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What one sweep came to.
+
+    Parameters
+    ----------
+    waiting : bool
+        Whether time alone may mend what is wrong: sweep again.
+    missing : tuple of str
+        SOP Instance UIDs that were sent and are not there, to be sent again; without those
+        that the PACS refused.
+    unanswered : int
+        Cases that could not be asked.
+    """
+
+    readiness: Readiness
+    waiting: bool
+    missing: tuple[str, ...] = ()
+    unanswered: int = 0
+
+
+def verify_load(
+    load_id: int,
+    *,
+    begin: Begin,
+    peer: PacsPeer,
+    now: Clock,
+    grace: float = 900.0,
+    public_url: str = "",
+) -> Sweep:
+    """Ask the PACS for every case of a load and judge what it says.
+
+    The verdicts, the load's readiness, the release of its readers and the mails about it
+    stand in one transaction; the PACS is asked before it, outside any.
+
+    Parameters
+    ----------
+    grace : float
+        Seconds after the last C-STORE in which a missing image may still be on its way to
+        the PACS's index.
+
+    Raises
+    ------
+    NotFound
+        When there is no such load.
+    """
+    with begin() as uow:
+        load = uow.loads.get(load_id)
+        pacs = uow.pacs.get(load.pacs)
+        passport = uow.case_sets.get(load.set_name, load.copy)
+        ledger = uow.loads.ledger(load_id)
+
+    unsent = {row.sop_instance_uid for row in ledger if row.state is InstanceState.PENDING}
+    refused = _refused(ledger)
+    verdicts = [
+        judge_case(
+            case,
+            answer,
+            last_sent_at=load.last_sent_at,
+            now=now(),
+            grace=timedelta(seconds=grace),
+            unsent=unsent,
+            refused=refused,
+        )
+        for case, answer in zip(passport.cases, peer.find_cases(pacs, passport.cases), strict=True)
+    ]
+
+    with begin() as uow:
+        # Judged against the load as it is now: whoever swept or started it in the meantime
+        # must not be overruled by what was true before.
+        current = uow.loads.get(load_id)
+        readiness, misses = judge_load(
+            verdicts, before=current.readiness, misses_before=current.misses
+        )
+        if current.run != load.run and readiness is not Readiness.READY:
+            readiness, misses = current.readiness, current.misses
+        uow.loads.keep_sweep(load_id, verdicts, readiness, misses, now())
+        _follow(uow, current, readiness, verdicts, now(), public_url)
+    gone = {uid for verdict in verdicts for uid in verdict.missing} - unsent - refused.keys()
+    return Sweep(
+        readiness,
+        waiting=readiness is not Readiness.READY and any(v.waiting for v in verdicts),
+        missing=tuple(sorted(gone)),
+        unanswered=sum(v.complete is Completeness.UNKNOWN for v in verdicts),
+    )
+
+
+def _refused(ledger: Sequence[LedgerRow]) -> dict[str, str]:
+    return {
+        row.sop_instance_uid: row.comment for row in ledger if row.state is InstanceState.FAILED
+    }
+
+
+def _follow(
+    uow: UnitOfWork,
+    before: Load,
+    readiness: Readiness,
+    verdicts: Sequence[CaseVerdict],
+    now: datetime,
+    public_url: str,
+) -> None:
+    """Do what a change of readiness asks for; in the sweep's own transaction."""
+    load = replace(before, readiness=readiness)
+    subject = f"{load.set_name} {load.pacs}"
+    released = 0
+    if readiness is Readiness.READY:
+        released = release_readers(uow, load, now, public_url)
+    if before.readiness is readiness:
+        return
+    # The moment makes the key: a transition happens once, in the transaction that makes it.
+    key = f"{readiness.value}-{load.load_id}-{now:%Y%m%dT%H%M%S%f}"
+    if readiness is Readiness.READY:
+        uow.events.add(now, "load-ready", subject, cases=len(verdicts), released=released)
+        lines = [
+            f"All {len(verdicts)} cases of {load.set_name} were found in {load.pacs}, by image.",
+            f"Readers told that they can read now: {released}. There is nothing for you to do.",
+        ]
+        mail_contacts(
+            uow, load, key, f"{load.set_name} is ready in {load.pacs}", lines, now, public_url
+        )
+    elif before.readiness is Readiness.READY:
+        wrong = [v for v in verdicts if v.instruction]
+        uow.events.add(now, "load-fell-back", subject, cases=[v.accession for v in wrong][:64])
+        lines = [
+            f"{load.set_name} was ready in {load.pacs}; two checks in a row found it is not now.",
+            *(f"{v.accession}: {v.instruction}" for v in wrong[:8]),
+        ]
+        mail_contacts(
+            uow,
+            load,
+            key,
+            f"{load.set_name} in {load.pacs}: cases are missing",
+            lines,
+            now,
+            public_url,
+        )

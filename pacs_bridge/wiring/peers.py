@@ -1,0 +1,26 @@
+"""The adapters towards PACS and mail server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pacs_bridge.domain.ports import Mailer, PacsPeer
+    from pacs_bridge.wiring.installation import Installation
+
+
+def build_peer(installation: Installation) -> PacsPeer:  # noqa: ARG001  TLS keys come from it next
+    """Join our side towards PACS."""
+    from pacs_bridge.scu.peer import DimsePeer
+
+    return DimsePeer()
+
+
+def build_mailer(installation: Installation) -> Mailer | None:
+    """Join the mail server's adapter; None where no server is set."""
+    from pacs_bridge.mail.smtp import SmtpMailer
+
+    mail = installation.config.mail
+    if not mail.host:
+        return None
+    return SmtpMailer(mail.host, mail.port, mail.sender, starttls=mail.starttls)
