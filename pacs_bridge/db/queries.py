@@ -316,7 +316,8 @@ def _receipt(session: Session, row: ReadingRow) -> Receipt:
         objects = Marks(session).of_reading(row.accession, row.reader)
         marks, breasts = join_marks(objects), join_breasts(objects)
         count = len(marks)
-        rated = [(each.laterality, each.rating) for each in (*breasts, *marks)]
+        rated = [(mark.laterality, mark.rating) for mark in marks]
+        rated += [(breast.laterality, breast.rating) for breast in breasts]
         decided = {each.laterality: each.decision for each in breasts}
     return Receipt(
         row.accession,

@@ -1,0 +1,139 @@
+"""The one access rule: who may ask for which page, and which requests keep a session alive.
+
+Every route has a row in `ACCESS`; the application does not start with one that has none.
+Whose rows a page shows is asked again by the page itself (a reader's own, a contact's
+PACS), and what is somebody else's is answered as if it were not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import current_user, logout_user
+
+from pacs_bridge.domain.people import Role
+from pacs_bridge.web.context import person, services, settings
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may ask for a page.
+
+    Parameters
+    ----------
+    roles : frozenset of Role or None
+        One of these is needed; None for everybody, signed in or not.
+    prolongs : bool
+        Whether asking counts as an action of the person. What a page fetches by itself does
+        not.
+    """
+
+    roles: frozenset[Role] | None
+    prolongs: bool = True
+
+
+def _only(*roles: Role, prolongs: bool = True) -> Rule:
+    return Rule(frozenset(roles), prolongs)
+
+
+_EVERYBODY = Rule(None, prolongs=False)
+_SIGNED_IN = Rule(frozenset(Role))
+_LOADS = _only(Role.CONTACT, Role.ADMIN)
+_RESULTS = _only(Role.READER)
+_WATCH = _only(Role.ADMIN)
+
+ACCESS: dict[str, Rule] = {
+    "static": _EVERYBODY,
+    "health.show": _EVERYBODY,
+    "sign_in.show": _EVERYBODY,
+    "sign_in.create": _EVERYBODY,
+    "sign_in.left": Rule(None, prolongs=False),
+    "sign_in.end": _SIGNED_IN,
+    "home.show": _SIGNED_IN,
+    "account.show": _SIGNED_IN,
+    "account.change_password": _SIGNED_IN,
+    "loads.index": _LOADS,
+    "loads.show": _LOADS,
+    "loads.progress": _only(Role.CONTACT, Role.ADMIN, prolongs=False),
+    "loads.start": _LOADS,
+    "loads.verify": _LOADS,
+    "results.index": _RESULTS,
+    "results.show": _RESULTS,
+    "results.plot": _only(Role.READER, prolongs=False),
+    "associations.index": _WATCH,
+    "associations.lines": _only(Role.ADMIN, prolongs=False),
+    "watch.index": _WATCH,
+}
+
+
+def protect(app: Flask) -> None:
+    """Put the rule before every request; refuse to go on with a route that has none."""
+    without = {rule.endpoint for rule in app.url_map.iter_rules()} - set(ACCESS)
+    if without:
+        raise RuntimeError(f"no access rule for {', '.join(sorted(without))}; add it to ACCESS")
+    app.before_request(_check)
+    app.after_request(_prolong)
+
+
+def begin_session() -> None:
+    """Start counting: somebody has just signed in."""
+    session["since"] = session["seen"] = services().now().timestamp()
+
+
+def seconds_left() -> float:
+    """How long the session lives without another action; 0.0 where there is none."""
+    if not current_user.is_authenticated:
+        return 0.0
+    now = services().now()
+    try:
+        seen, since = (datetime.fromtimestamp(session[key], UTC) for key in ("seen", "since"))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return 0.0
+    ends = min(seen + settings().idle, since + settings().longest)
+    return max(0.0, (ends - now).total_seconds())
+
+
+def safe_next(text: str) -> str:
+    """Give a path of our own to go on to after signing in, else the first page."""
+    parts = urlsplit(text)
+    mine = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    return text if mine and not parts.scheme and not parts.netloc else url_for("home.show")
+
+
+def _check() -> ResponseReturnValue | None:
+    if request.endpoint is None:
+        return None  # no such page, or not by this method: told alike to everybody
+    rule = ACCESS[request.endpoint]
+    if rule.roles is None:
+        return None
+    if seconds_left() <= 0:
+        return _ask_to_sign_in(rule)
+    if not rule.roles & person().may:
+        services().record("access-refused", str(person().id), page=request.endpoint)
+        abort(403)
+    g.prolongs = rule.prolongs and request.method in ("GET", "POST")
+    return None
+
+
+def _ask_to_sign_in(rule: Rule) -> ResponseReturnValue:
+    idle = bool(current_user.is_authenticated)
+    if idle:
+        logout_user()
+    session.clear()
+    if not rule.prolongs:
+        abort(401)
+    known: dict[str, Any] = {"why": "idle"} if idle else {}
+    if request.method == "GET" and request.endpoint != "home.show":
+        known["next"] = request.full_path.rstrip("?")
+    return redirect(url_for("sign_in.show", **known), code=303)
+
+
+def _prolong(response: Response) -> Response:
+    if g.get("prolongs") and response.status_code < 400 and "since" in session:
+        session["seen"] = services().now().timestamp()
+    return response

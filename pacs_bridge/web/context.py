@@ -1,0 +1,83 @@
+"""What pages are given: settings and services, as plain values made by wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import current_app
+from flask_security import current_user
+
+if TYPE_CHECKING:
+    from pacs_bridge.db.accounts import AccountStore, SignIn
+    from pacs_bridge.db.queries import Queries
+    from pacs_bridge.db.watch_queries import WatchQueries
+
+EXTENSION = "pacs_bridge"
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """How the pages behave.
+
+    Parameters
+    ----------
+    secret : bytes
+        Signs sessions and forms.
+    idle : timedelta
+        After so long without an action of the person, a session ends.
+    longest : timedelta
+        After so long a session ends whatever happens.
+    cookie_secure : bool
+        Send cookies over HTTPS only.
+    sign_in_tries : int
+        Failed tries in five minutes from one address for one account; ten times as many
+        from one address for all.
+    refresh_seconds : int
+        How often a page that watches something looks again.
+    """
+
+    secret: bytes
+    idle: timedelta = timedelta(minutes=5)
+    longest: timedelta = timedelta(hours=8)
+    cookie_secure: bool = False
+    sign_in_tries: int = 10
+    refresh_seconds: int = 5
+
+
+@dataclass(frozen=True)
+class WebServices:
+    """What the pages call.
+
+    Parameters
+    ----------
+    start_load, verify_load : callable
+        Queue a start, or a verification, of one load by number.
+    record : callable
+        Keep an event for the audit trail: kind, subject, details.
+    """
+
+    now: Callable[[], datetime]
+    accounts: AccountStore
+    queries: Queries
+    watch: WatchQueries
+    start_load: Callable[[int], object]
+    verify_load: Callable[[int], object]
+    record: Callable[..., None]
+
+
+def settings() -> WebSettings:
+    """Give the settings of the running application."""
+    return cast("WebSettings", current_app.extensions[EXTENSION][0])
+
+
+def services() -> WebServices:
+    """Give the services of the running application."""
+    return cast("WebServices", current_app.extensions[EXTENSION][1])
+
+
+def person() -> SignIn:
+    """Give who is signed in; only where the access rule let somebody in."""
+    return cast("SignIn", cast("Any", current_user)._get_current_object())  # noqa: SLF001  werkzeug's own way

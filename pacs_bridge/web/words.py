@@ -1,0 +1,131 @@
+"""How pages write things: times, states and decisions in the scheme's words."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+from markupsafe import Markup
+
+READINESS = {
+    "planned": ("Planned", "grey", "Nothing has been sent yet."),
+    "sending": ("Sending", "blue", "Images are on their way to the PACS."),
+    "sent": ("Sent", "blue", "All images are sent. We are asking the PACS whether it has them."),
+    "ready": ("Ready", "green", "The PACS has every image and finds every case by name."),
+    "incomplete": ("Incomplete", "orange", "Not every case is in the PACS as it should be."),
+}
+"""Readiness of a load: its tag, the tag's colour, and one sentence."""
+
+COMPLETE = {
+    "proven": ("Proven", "green"),
+    "counted": ("Counted", "aqua-green"),
+    "present": ("Present", "yellow"),
+    "waiting": ("Waiting", "blue"),
+    "partial": ("Partial", "orange"),
+    "missing": ("Missing", "red"),
+    "conflict": ("Conflict", "red"),
+    "unknown": ("Unknown", "grey"),
+}
+FINDABLE = {
+    "as named": ("As named", "green"),
+    "by other name": ("By other name", "yellow"),
+    "not by name": ("Not by name", "orange"),
+}
+NEAR = {
+    "online": ("Online", "green"),
+    "nearline": ("Nearline", "orange"),
+    "unknown": ("Unknown", "grey"),
+}
+READING = {
+    "open": ("Open", "blue", "More may come: it closes when both breasts are decided."),
+    "closed": ("Closed", "aqua-green", "Whole, and on its way to scoring."),
+    "scored": ("Scored", "green", "Counted in your figures."),
+    "kept": ("Practice", "grey", "Practice cases are never scored."),
+    "parked": ("Parked", "orange", "Set aside; a person is looking at it."),
+}
+OUTCOME = {
+    "open": ("Open", "blue"),
+    "released": ("Released", "green"),
+    "aborted": ("Aborted", "orange"),
+    "rejected": ("Rejected", "red"),
+}
+DECISION = {
+    "RTS": "Return to screen",
+    "RECALL": "Recall for assessment",
+    "TECH": "Technical recall",
+}
+RATING = {1: "normal", 2: "benign", 3: "indeterminate", 4: "suspicious", 5: "highly suspicious"}
+SIDE = {"R": "Right", "L": "Left"}
+ROLE = {"reader": "Reader", "contact": "PACS contact", "admin": "Administrator"}
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SPACE = "\N{NO-BREAK SPACE}"
+
+
+def write_moment(moment: datetime | None, *, seconds: bool = False) -> Markup:
+    """Write a moment for people, in UTC and saying so; a dash for none."""
+    if moment is None:
+        return Markup("–")
+    at = moment.astimezone(UTC)
+    clock = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
+    day = _SPACE.join((str(at.day), _MONTHS[at.month - 1], str(at.year)))
+    return Markup('<time datetime="{}">{}, {}{}UTC</time>').format(
+        at.isoformat(timespec="seconds"), day, clock, _SPACE
+    )
+
+
+def write_duration(seconds: float) -> str:
+    """Write a length of time, rounded to what matters."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def write_size(size: int) -> str:
+    """Write a number of bytes."""
+    for unit, step in (("MB", 1_000_000), ("kB", 1_000)):
+        if size >= step:
+            return f"{size / step:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def write_count(count: int, noun: str) -> str:
+    """Write a number with its noun: ``1 case``, ``2 cases``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def show_plainly(value: Any) -> Any:
+    """Take out of a text what a page must not carry: control and direction characters.
+
+    Every value that a template writes goes through here; markup of our own is left.
+    """
+    if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in value
+    )
+
+
+def set_up_words(app: Flask) -> None:
+    """Give templates the words and filters."""
+    app.jinja_env.finalize = show_plainly
+    app.jinja_env.filters.update(
+        moment=write_moment, duration=write_duration, size=write_size, count_of=write_count
+    )
+    app.jinja_env.globals.update(
+        READINESS=READINESS,
+        COMPLETE=COMPLETE,
+        FINDABLE=FINDABLE,
+        NEAR=NEAR,
+        READING=READING,
+        OUTCOME=OUTCOME,
+        DECISION=DECISION,
+        RATING=RATING,
+        SIDE=SIDE,
+        ROLE=ROLE,
+    )

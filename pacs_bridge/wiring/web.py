@@ -1,0 +1,55 @@
+"""The web role: the pages with every service they call, and their server."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pacs_bridge.wiring.installation import Installation
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from pacs_bridge.web.serve import WebServer
+
+
+def build_web(installation: Installation) -> Flask:
+    """Join the pages of an installation."""
+    from sqlalchemy.orm import sessionmaker
+
+    from pacs_bridge.db.accounts import AccountStore
+    from pacs_bridge.db.queries import Queries
+    from pacs_bridge.db.watch_queries import WatchQueries
+    from pacs_bridge.services.audit import record_event
+    from pacs_bridge.services.plan import queue_verify, start_again
+    from pacs_bridge.web.app import WebServices, WebSettings, create_app
+
+    config, begin, now = installation.config, installation.begin, installation.now
+    read = sessionmaker(installation.reading_engine, expire_on_commit=False)
+    write = sessionmaker(installation.engine, expire_on_commit=False)
+
+    return create_app(
+        WebSettings(
+            secret=config.secret("web_secret"),
+            idle=timedelta(minutes=config.security.idle_minutes),
+            cookie_secure=config.security.cookie_secure,
+        ),
+        WebServices(
+            now=now,
+            accounts=AccountStore(read, write),
+            queries=Queries(read),
+            watch=WatchQueries(read),
+            start_load=partial(start_again, begin=begin, now=now),
+            verify_load=partial(queue_verify, begin=begin, now=now),
+            record=partial(record_event, begin=begin, now=now),
+        ),
+    )
+
+
+def serve_web(installation: Installation) -> WebServer:
+    """Serve the pages in a thread until the server is closed; port 0 takes a free one."""
+    from pacs_bridge.web.serve import WebServer
+
+    config = installation.config.web
+    return WebServer(build_web(installation), config.host, config.port)
