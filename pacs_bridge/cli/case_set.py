@@ -1,0 +1,190 @@
+"""``case-set``: import, list, show, check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
+
+if TYPE_CHECKING:
+    from pacs_bridge.domain.caseset import Case
+    from pacs_bridge.services.case_sets import Progress
+
+app = typer.Typer()
+
+Set = Annotated[str, typer.Argument(metavar="SET", help="The set's prefix, such as PERFORMS121.")]
+
+
+@app.command("import")
+def import_(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder that holds the images.")
+    ],
+    prefix: Annotated[str, typer.Option(help="The set's name, such as PERFORMS121.")],
+    title: Annotated[str, typer.Option(help="For people; else such as 'SA12 part 1'.")] = "",
+    cases: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Which study is which case: study_instance_uid,number,kind[,prior,word]; "
+            "else cases.csv of the folder, else by name.",
+        ),
+    ] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Take fewer than 64 cases.")] = False,
+    name_template: Annotated[
+        str, typer.Option(help="PatientName of a case.", show_default=False)
+    ] = "",
+    study_date: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The one study date of the set; else today."),
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Make a case set of images: de-identified, renamed, with a signed passport."""
+    from pacs_bridge.wiring.case_sets import import_set
+
+    with _bar("Images") as progress:
+        report = import_set(
+            open_home(home),
+            directory,
+            prefix,
+            title=title,
+            cases_csv=cases,
+            partial=partial,
+            name_template=name_template,
+            study_date=study_date.date() if study_date else None,
+            progress=progress,
+        )
+    passport = report.passport
+    if as_json:
+        print_json(
+            {
+                "set": passport.set_name,
+                "title": passport.title,
+                "cases": report.cases,
+                "images": report.images,
+                "digest": passport.digest(),
+                "key_id": passport.key_id,
+                "new": report.new,
+                "seconds": round(report.seconds, 2),
+            }
+        )
+        return
+    done = "is imported" if report.new else "was imported before, nothing changed"
+    say(f"{passport.set_name} {done}: {report.cases} cases, {report.images} images.")
+    say(f"Passport {passport.digest()[:16]}, signed by key {passport.key_id}.")
+    say(f"Next: pacs-bridge truth import {passport.set_name} FILE, then load start.")
+
+
+@app.command("list")
+def list_(home: Home = None, as_json: Json = False) -> None:
+    """List the case sets."""
+    with open_home(home).read() as uow:
+        lines = uow.case_sets.lines()
+    if as_json:
+        print_json(
+            [
+                {
+                    "set": line.name,
+                    "copy": line.copy,
+                    "title": line.title,
+                    "cases": line.cases,
+                    "images": line.images,
+                    "imported": line.created_at.isoformat(),
+                    "digest": line.digest,
+                }
+                for line in lines
+            ]
+        )
+        return
+    if not lines:
+        say("There is no case set yet; make one with case-set import.")
+        return
+    rows = [
+        (line.name, line.title, str(line.cases), str(line.images), f"{line.created_at:%Y-%m-%d}")
+        for line in lines
+    ]
+    _table(("Set", "Title", "Cases", "Images", "Imported"), rows)
+
+
+@app.command()
+def show(set_name: Set, home: Home = None, as_json: Json = False) -> None:
+    """Show a set's cases; with --json its whole passport."""
+    from pacs_bridge.domain.identifiers import SetName
+
+    name = str(SetName.parse(set_name))
+    with open_home(home).read() as uow:
+        passport = uow.case_sets.get(name)
+    if as_json:
+        print_json(passport.as_dict())
+        return
+    say(f"{passport.set_name}: {passport.title}, imported {passport.created_at:%Y-%m-%d}")
+    say(f"Passport {passport.digest()[:16]}, signed by key {passport.key_id}.")
+    rows = [(c.accession, c.kind, c.patient_name, _images(c)) for c in passport.cases]
+    _table(("Case", "Kind", "Patient name", "Images"), rows)
+
+
+@app.command()
+def check(set_name: Set, home: Home = None, as_json: Json = False) -> None:
+    """Check a set against its passport: signature, bytes and identity of every image."""
+    from dataclasses import asdict
+
+    from pacs_bridge.wiring.case_sets import check_set
+
+    found = check_set(open_home(home), set_name)
+    if as_json:
+        print_json({"whole": found.whole, **asdict(found)})
+    else:
+        say(f"Passport: {found.signature or f'signed by key {found.key_id}, unchanged'}")
+        for case in found.cases:
+            for problem in case.problems:
+                say(f"{case.accession}  {problem}")
+        whole = sum(not case.problems for case in found.cases)
+        say(f"{whole} of {len(found.cases)} cases are as signed.")
+    if not found.whole:
+        raise typer.Exit(1)
+
+
+def _images(case: Case) -> str:
+    """Say what a case shows: R CC, L CC, and how many priors."""
+    shown = [f"{i.laterality} {i.view}" for s in case.studies if not s.prior for i in s.instances()]
+    priors = sum(study.prior for study in case.studies)
+    return ", ".join(shown) + (f" (+ {priors} prior)" if priors else "")
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*head, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console().print(table)
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Progress]:
+    """Show a progress bar on stderr while something long runs; gives what is to be told."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield tell

@@ -1,0 +1,1 @@
+"""De-identification of images by allow-list, into new objects (PS3.15 Annex E)."""
