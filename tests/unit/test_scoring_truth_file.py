@@ -217,6 +217,7 @@ def test_whatever_the_document_it_is_refused_and_nothing_else_happens(document):
         ("ELLIPSE", [[0, 0], [10, 0], [5, 5], [5, 5]]),
         ("ELLIPSE", [[0, 0], [100, 0], [100, 80], [0, 80]]),  # corners of a box
         ("ELLIPSE", [[0, 0], [100, 0], [10, -20], [90, 20]]),  # crossing aslant
+        ("ELLIPSE", [[0, 0], [100, 0], [10, -20], [10, 20]]),  # crossing off the middle
     ],
 )
 def test_an_outline_that_encloses_nothing_or_is_none_is_refused(shape, points):
