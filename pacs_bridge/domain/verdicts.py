@@ -214,12 +214,10 @@ def _conflict(case: Case, pairs: Pairs) -> str:
                 continue
             if image.sop_class_uid and image.sop_class_uid != mine.sop_class_uid:
                 return "an image of ours is an object of another kind there"
-            if (image.rows or mine.rows, image.columns or mine.columns) != (
-                mine.rows,
-                mine.columns,
-            ):
+            there = (image.rows or mine.rows, image.columns or mine.columns)
+            if there != (mine.rows, mine.columns):
                 return (
-                    f"an image has {image.rows} x {image.columns} pixels there and "
+                    f"an image has {there[0]} x {there[1]} pixels there and "
                     f"{mine.rows} x {mine.columns} here"
                 )
     return ""
