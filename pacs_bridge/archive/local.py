@@ -46,7 +46,6 @@ class Spool:
 
     def __enter__(self) -> Spool:
         with _as_storage_full():
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = self._disk.create(self._path)
         return self
 
@@ -106,7 +105,18 @@ class LocalArchive:
         self._safe_folders: set[Path] = set()
 
     def spool(self) -> Spool:
-        """Open a file to write into while it is hashed."""
+        """Open a file to write into while it is hashed.
+
+        Raises
+        ------
+        StorageFull
+            When there is no room for its folder.
+        """
+        with _as_storage_full():
+            if not self._root.exists():
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._disk.sync_folder(self._root.parent)
+            (self._root / "tmp").mkdir(mode=0o700, exist_ok=True)
         return Spool(self._root / "tmp", self._disk)
 
     def put(self, *parts: bytes | memoryview) -> str:
@@ -149,7 +159,6 @@ class LocalArchive:
         """Make ``ab/cd`` where it is missing, and have its names on the disk."""
         if folder in self._safe_folders:
             return
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for each in (folder.parent, folder):
             self._disk.make_folder(each)
             if each not in self._safe_folders:  # made by whom ever: its sync may be to come

@@ -94,7 +94,7 @@ def scan(data: Buffer, *, explicit: bool, limits: Limits = LIMITS) -> Scan:
         elif step.kind is Kind.SEQUENCE:
             found.elements += 1
             found.depth = max(found.depth, step.depth + 1)
-        elif step.kind is Kind.ITEM:
+        elif step.kind in (Kind.ITEM, Kind.FRAGMENT):
             found.items += 1
     return Scan(
         found.elements,

@@ -137,6 +137,13 @@ class _Conversation(Association):
             if self.caller is not None:
                 self._server.service.end(self.caller, *self._outcome())
 
+    def _serve_request(self, msg: Any, context_id: int) -> None:
+        """Serve a whole request; the base leaves a peer waiting for ever on half a one."""
+        if msg.is_valid_request:
+            super()._serve_request(msg, context_id)
+        else:
+            self.abort()
+
     def _outcome(self) -> tuple[AssociationOutcome, str]:
         if self.is_rejected:
             return AssociationOutcome.REJECTED, self.rejected_because or "rejected"
