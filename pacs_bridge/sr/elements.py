@@ -83,6 +83,15 @@ def text(ds: Dataset, keyword: str) -> str:
     return _CONTROL.sub("", plain[:LONGEST_TEXT]).strip(" \r\n\t\0")
 
 
+def words(ds: Dataset, keyword: str) -> list[str]:
+    """All values of a text element, trimmed."""
+    value = _value(ds, keyword)
+    if value is None or isinstance(value, bytes):
+        return text(ds, keyword).split("\\") if value else []
+    values = [value] if isinstance(value, str) else list(value)
+    return [_CONTROL.sub("", str(each)[:LONGEST_TEXT]).strip() for each in values]
+
+
 def person(ds: Dataset, keyword: str) -> str:
     """A person name, alphabetic group, without trailing empty components."""
     return text(ds, keyword).split("=")[0].rstrip("^ ")[:64]
