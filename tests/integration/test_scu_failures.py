@@ -1,0 +1,423 @@
+"""Peers that fail us: each failure names its phase, and none passes for "no matches"."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+
+from pacs_bridge.archive.local import LocalArchive
+from pacs_bridge.domain.caseset import Passport
+from pacs_bridge.domain.errors import PeerUnavailable
+from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.domain.ports import Sendable, StoreAnswer
+from pacs_bridge.scu.peer import DimsePeer
+from tests.loads import MG, a_pacs, a_passport
+from tests.peers import free_port
+from tests.scripted_pacs import STUDY_ROOT_FIND, VERIFICATION, Script, a_row, scripted_pacs
+
+PEER = DimsePeer()
+
+
+def sendables(archive: LocalArchive, passport: Passport) -> list[Sendable]:
+    return [
+        Sendable(
+            archive.path(image.content_hash),
+            image.sop_class_uid,
+            image.sop_instance_uid,
+            image.transfer_syntax_uid,
+        )
+        for *_, image in passport.instances()
+    ]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> LocalArchive:
+    return LocalArchive(tmp_path / "archive")
+
+
+@pytest.fixture
+def images(archive: LocalArchive) -> list[Sendable]:
+    return sendables(archive, a_passport(archive, 1))
+
+
+CASE = a_passport(None, 1).cases[0]
+
+
+def with_timeouts(pacs: Pacs, **seconds: float) -> Pacs:
+    return replace(pacs, timeouts={**pacs.timeouts, **seconds})
+
+
+@contextmanager
+def raw_server(behave: Any) -> Iterator[int]:
+    """A TCP server that is no DICOM: `behave` gets each connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stop = threading.Event()
+
+        def serve() -> None:
+            while not stop.is_set():
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    behave(connection, stop)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            stop.set()
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def phase_of(call: Any) -> tuple[str, str]:
+    with pytest.raises(PeerUnavailable) as caught:
+        call()
+    assert caught.value.peer == "hospital"
+    return caught.value.phase, caught.value.detail
+
+
+# Before anything is said
+
+
+def test_a_host_name_that_nobody_knows_fails_at_name():
+    pacs = a_pacs(104)
+    endpoint = replace(pacs.endpoints[0], host="no-such-host.invalid")
+    phase, detail = phase_of(lambda: PEER.echo(replace(pacs, endpoints=(endpoint,))))
+    assert phase == "name"
+    assert "no-such-host.invalid" in detail
+
+
+def test_nobody_listening_fails_at_connect(images):
+    pacs = a_pacs(free_port())
+    assert phase_of(lambda: PEER.echo(pacs)) == ("connect", "connection refused")
+    assert phase_of(lambda: list(PEER.store(pacs, images)))[0] == "connect"
+    answer = PEER.find_case(pacs, CASE)
+    assert answer.error is not None
+    assert "connect" in answer.error
+
+
+def test_a_host_that_swallows_connections_fails_at_connect_in_time():
+    with socket.socket() as full:  # a backlog of one that nobody ever accepts from
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        fillers = [socket.socket() for _ in range(3)]
+        try:
+            for filler in fillers:
+                filler.setblocking(False)
+                filler.connect_ex(("127.0.0.1", port))
+            pacs = with_timeouts(a_pacs(port), connect=0.3)
+            started = time.monotonic()
+            assert phase_of(lambda: PEER.echo(pacs)) == ("connect", "no answer in time")
+            assert time.monotonic() - started < 3
+        finally:
+            for filler in fillers:
+                filler.close()
+
+
+def test_a_pacs_that_is_not_registered_as_plain_is_not_spoken_to_unencrypted():
+    with scripted_pacs(Script()) as script:
+        phase, detail = phase_of(lambda: PEER.echo(a_pacs(script.port, plain=False)))
+        assert phase == "TLS"
+        assert "not built yet" in detail
+        assert script.associations == 0
+
+
+def test_a_port_that_speaks_something_else_fails_at_association():
+    def speak_http(connection: socket.socket, _stop: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with raw_server(speak_http) as port:
+        phase, detail = phase_of(lambda: PEER.echo(a_pacs(port)))
+    assert phase == "association"
+    assert "DICOM port" in detail
+
+
+def test_a_port_that_says_nothing_fails_at_association_in_time():
+    with raw_server(lambda _connection, stop: stop.wait(10)) as port:
+        pacs = with_timeouts(a_pacs(port), acse=0.5)
+        started = time.monotonic()
+        phase, detail = phase_of(lambda: PEER.echo(pacs))
+        assert time.monotonic() - started < 5
+    assert phase == "association"
+    assert "no answer" in detail
+
+
+def test_a_pacs_that_does_not_know_us_is_quoted():
+    with scripted_pacs(Script(), require_calling_aet=["SOMEBODY"]) as script:
+        phase, detail = phase_of(lambda: PEER.echo(a_pacs(script.port)))
+    assert phase == "association"
+    assert "rejected permanent: Calling AE title not recognised" in detail
+
+
+def test_a_wrong_called_title_is_quoted():
+    with scripted_pacs(Script(), require_called_aet=True) as script:
+        detail = phase_of(lambda: PEER.echo(a_pacs(script.port, ae_title="OTHER")))[1]
+    assert "Called AE title not recognised" in detail
+
+
+def test_a_pacs_without_study_root_cannot_be_asked():
+    with scripted_pacs(Script(), sop_classes=[VERIFICATION]) as script:
+        answer = PEER.find_case(a_pacs(script.port), CASE)
+    assert answer.error is not None
+    assert "accepts nothing" in answer.error
+
+
+# Echo
+
+
+def test_an_echo_that_is_answered_with_a_failure_is_one():
+    with scripted_pacs(Script(echo=lambda: 0x0110)) as script:
+        assert phase_of(lambda: PEER.echo(a_pacs(script.port))) == ("answer", "it answered 0x0110")
+
+
+def test_an_echo_goes_to_every_address_that_we_call():
+    with scripted_pacs(Script()) as storing, scripted_pacs(Script()) as queried:
+        pacs = a_pacs(storing.port)
+        endpoints = (
+            replace(pacs.endpoints[0], roles=("store",)),
+            replace(pacs.endpoints[0], port=queried.port, roles=("query",)),
+        )
+        PEER.echo(replace(pacs, endpoints=endpoints))
+        assert (storing.associations, queried.associations) == (1, 1)
+
+
+# Store
+
+
+def test_every_answer_of_a_pacs_is_given_as_it_came(images):
+    statuses = iter([0x0000, 0xB000, 0xA700, 0xC123])
+    with scripted_pacs(Script(store=lambda _uid: next(statuses))) as script:
+        answers = list(PEER.store(a_pacs(script.port), images))
+    assert [answer.status for answer in answers] == [0x0000, 0xB000, 0xA700, 0xC123]
+    assert [answer.stored for answer in answers] == [True, True, False, False]
+    assert [a.sop_instance_uid for a in answers] == [i.sop_instance_uid for i in images]
+
+
+def test_what_a_pacs_adds_to_a_status_comes_through_harmless(images):
+    said = Dataset()
+    said.Status, said.ErrorComment = 0xB006, "dropped <b>\tit"
+    said.OffendingElement = [0x00100020, 0x00080050]
+    with scripted_pacs(Script(store=lambda _uid: said)) as script:
+        answer = next(iter(PEER.store(a_pacs(script.port), images[:1])))
+    assert answer == StoreAnswer(
+        images[0].sop_instance_uid, 0xB006, "dropped <b>?it", "00100020 00080050"
+    )
+
+
+def test_the_bytes_arrive_exactly_as_they_are_archived(images):
+    with scripted_pacs(Script()) as script:
+        assert all(answer.stored for answer in PEER.store(a_pacs(script.port), images))
+        for each in images:
+            whole, sent = each.path.read_bytes(), script.data[each.sop_instance_uid]
+            assert whole.endswith(sent)
+            assert len(whole) - len(sent) < 500  # preamble and group 0002, nothing else
+
+
+def test_answers_before_a_break_count_and_the_break_is_an_error(images):
+    def store(uid: str) -> int | None:
+        return None if uid == images[2].sop_instance_uid else 0x0000
+
+    with scripted_pacs(Script(store=store)) as script:
+        answers = PEER.store(a_pacs(script.port), images)
+        answered = [next(answers).sop_instance_uid for _ in range(2)]
+        phase, _ = phase_of(lambda: next(answers))
+    assert answered == [each.sop_instance_uid for each in images[:2]]
+    assert phase == "answer"
+
+
+def test_a_pacs_that_never_answers_a_store_is_left_in_time(images):
+    release = threading.Event()
+
+    def store(_uid: str) -> int:
+        release.wait(20)
+        return 0
+
+    with scripted_pacs(Script(store=store)) as script:
+        try:
+            pacs = with_timeouts(a_pacs(script.port), dimse=0.5)
+            started = time.monotonic()
+            phase, detail = phase_of(lambda: list(PEER.store(pacs, images[:1])))
+            assert time.monotonic() - started < 5
+        finally:
+            release.set()
+    assert phase == "answer"
+    assert "gave no answer" in detail
+
+
+def test_a_pacs_that_stops_taking_data_is_left_in_time(archive):
+    big = sendables(archive, a_passport(archive, 1, rows=2000, columns=1600))[:1]  # 6.4 MB
+
+    def stall(connection: socket.socket, stop: threading.Event) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        connection.sendall(_accept(connection.recv(65536)))
+        stop.wait(30)
+
+    with raw_server(stall) as port:
+        pacs = with_timeouts(a_pacs(port), network=0.7)
+        started = time.monotonic()
+        phase, _ = phase_of(lambda: list(PEER.store(pacs, big)))
+        assert time.monotonic() - started < 8
+    assert phase == "data"
+
+
+def _accept(request: bytes) -> bytes:
+    """An A-ASSOCIATE-AC that takes context 1 as Explicit VR Little Endian (PS3.8 9.3.3)."""
+
+    def item(kind: int, body: bytes) -> bytes:
+        return bytes([kind, 0]) + len(body).to_bytes(2, "big") + body
+
+    syntax = item(0x40, b"1.2.840.10008.1.2.1")
+    context = item(0x21, bytes([1, 0, 0, 0]) + syntax)
+    user = item(0x50, item(0x51, (16384).to_bytes(4, "big")) + item(0x52, b"1.2.3"))
+    body = request[6:74] + item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
+    return bytes([2, 0]) + len(body).to_bytes(4, "big") + body
+
+
+def test_a_form_that_the_pacs_does_not_take_is_an_answer_and_the_rest_goes_on(images):
+    jpeg = replace(images[0], transfer_syntax_uid="1.2.840.10008.1.2.4.70")
+    with scripted_pacs(Script()) as script:
+        answers = list(PEER.store(a_pacs(script.port), [jpeg, *images[1:]]))
+        assert [a.status for a in answers] == [0x0122, 0, 0, 0]
+        assert script.associations == 1
+        assert len(script.stored) == 3
+    assert "JPEG Lossless" in answers[0].comment
+
+
+def test_a_pacs_that_takes_nothing_of_it_answers_for_each(images):
+    with scripted_pacs(Script(), sop_classes=[STUDY_ROOT_FIND]) as script:
+        answers = list(PEER.store(a_pacs(script.port), images))
+    assert [answer.status for answer in answers] == [0x0122] * 4
+    assert "Digital Mammography" in answers[0].comment
+
+
+@pytest.mark.parametrize("content", [None, b"not DICOM at all", b"\0" * 128 + b"DICM"])
+def test_an_archived_file_that_cannot_be_sent_is_named_and_the_rest_goes_on(
+    images, tmp_path, content
+):
+    bad = tmp_path / "bad"
+    if content is not None:
+        bad.write_bytes(content)
+    with scripted_pacs(Script()) as script:
+        answers = list(PEER.store(a_pacs(script.port), [replace(images[0], path=bad), *images[1:]]))
+    assert [answer.status for answer in answers] == [0x0110, 0, 0, 0]
+    assert "import the case set again" in answers[0].comment
+
+
+def test_nothing_to_send_opens_no_association():
+    with scripted_pacs(Script()) as script:
+        assert list(PEER.store(a_pacs(script.port), [])) == []
+        assert script.associations == 0
+
+
+def test_stopping_early_ends_the_association_cleanly(images):
+    with scripted_pacs(Script()) as script:
+        answers = PEER.store(a_pacs(script.port), images)
+        assert next(answers).stored
+        answers.close()
+        assert script.stored == [images[0].sop_instance_uid]
+        assert all(answer.stored for answer in PEER.store(a_pacs(script.port), images[1:]))
+
+
+# Find: whatever is not a clean end is an error
+
+
+def test_a_failure_status_at_study_level_is_never_no_matches():
+    for status in (0xA700, 0xA900, 0xC001, 0x0122, 0xFE00, 0xB001):
+        with scripted_pacs(Script(find=lambda _query, s=status: [(s, None)])) as script:
+            answer = PEER.find_case(a_pacs(script.port), CASE)
+        assert answer.error is not None
+        assert f"0x{status:04X}" in answer.error
+
+
+def test_an_abort_in_the_middle_is_never_no_matches():
+    with scripted_pacs(Script(find=lambda _query: None)) as script:
+        answer = PEER.find_case(a_pacs(script.port), CASE)
+        assert answer.error is not None
+        assert "answer" in answer.error
+        assert script.associations == 2  # asked once more before giving up
+
+
+def test_an_honest_no_matches_is_no_error():
+    with scripted_pacs(Script()) as script:
+        answer = PEER.find_case(a_pacs(script.port), CASE)
+    assert answer.error is None
+    assert answer.studies == {CASE.studies[0].study_instance_uid: None}
+    assert answer.by_name is False
+
+
+def test_a_case_at_which_it_broke_off_is_asked_again_and_the_others_too():
+    cases = a_passport(None, 3).cases
+    broken = iter([True])
+
+    def find(query: Dataset) -> list[tuple[int, Dataset | None]] | None:
+        second = query.get("StudyInstanceUID") == cases[1].studies[0].study_instance_uid
+        return None if second and next(broken, False) else [(0, None)]
+
+    with scripted_pacs(Script(find=find)) as script:
+        answers = list(PEER.find_cases(a_pacs(script.port), cases))
+        assert script.associations == 2
+    assert [answer.error for answer in answers] == [None, None, None]
+
+
+def test_a_pacs_that_breaks_off_again_and_again_is_not_asked_for_every_case():
+    with scripted_pacs(Script(find=lambda _query: None)) as script:
+        answers = list(PEER.find_cases(a_pacs(script.port), a_passport(None, 6).cases))
+        assert script.associations == 3
+    assert len(answers) == 6
+    assert all(answer.error for answer in answers)
+
+
+def test_a_pacs_that_is_down_costs_one_attempt_for_all_cases():
+    pacs = a_pacs(free_port())
+    answers = list(PEER.find_cases(pacs, a_passport(None, 64).cases))
+    assert len({answer.error for answer in answers}) == 1
+    assert len(answers) == 64
+
+
+def test_a_pacs_that_takes_too_long_over_a_query_is_left_in_time():
+    release = threading.Event()
+
+    def find(_query: Dataset) -> list[tuple[int, Dataset | None]]:
+        release.wait(20)
+        return [(0, None)]
+
+    with scripted_pacs(Script(find=find)) as script:
+        try:
+            pacs = with_timeouts(a_pacs(script.port), dimse=0.3)
+            started = time.monotonic()
+            answer = PEER.find_case(pacs, CASE)
+            assert time.monotonic() - started < 6
+        finally:
+            release.set()
+    assert answer.error is not None
+    assert "gave no answer" in answer.error
+
+
+def test_a_pacs_that_answers_without_end_is_stopped():
+    def find(query: Dataset) -> list[tuple[int, Dataset | None]]:
+        row = a_row(StudyInstanceUID="1.2.3", AccessionNumber="OTHER")
+        return [(0xFF00, row)] * 1500 if query.QueryRetrieveLevel == "STUDY" else [(0, None)]
+
+    with scripted_pacs(Script(find=find)) as script:
+        answer = PEER.find_case(a_pacs(script.port), CASE)
+    assert answer.error is not None
+    assert "more than 1000 answers" in answer.error
+
+
+def test_the_class_offered_is_the_one_needed():
+    with scripted_pacs(Script(), sop_classes=[MG]) as script:
+        assert phase_of(lambda: PEER.echo(a_pacs(script.port)))[0] == "association"
