@@ -36,6 +36,7 @@ from pacs_bridge.sandbox.viewer_hanging import TOMOSYNTHESIS, Hanging, hang
 from pacs_bridge.sandbox.viewer_listener import Listener
 from pacs_bridge.scu.transport import MAX_PDU, Requestor, settle_library
 from pacs_bridge.sr import elements, sop_classes
+from pacs_bridge.sr.observers import observer_of
 from pacs_bridge.sr.read import read_object
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -156,16 +157,16 @@ class Viewer:
         arrived, self._arrived = self._arrived, []
         images = [ds for ds in arrived if "Rows" in ds]
         images.sort(key=lambda ds: (_number(ds, "SeriesNumber"), _number(ds, "InstanceNumber")))
-        saved = [read_object(ds) for ds in arrived if "Rows" not in ds]
+        saved = [ds for ds in arrived if "Rows" not in ds]
         return OpenCase(
             accession,
             study_uid,
             tuple(images),
-            tuple(each for each in saved if self._is_mine(each)),
+            tuple(read_object(ds) for ds in saved if self._is_mine(ds)),
         )
 
-    def _is_mine(self, saved: ReadObject) -> bool:
-        who = saved.observer
+    def _is_mine(self, saved: Dataset) -> bool:
+        who = observer_of(saved)
         return self.login in (who.login, who.id, who.name)
 
     def _find_studies(self, accession: str) -> list[str]:

@@ -13,12 +13,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pacs_bridge.domain.marks import Observer
-from pacs_bridge.sr import codes, elements
+from pacs_bridge.sr import codes, elements, sop_classes
+from pacs_bridge.sr.tree import Node, read_tree
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    from pacs_bridge.sr.tree import Node
+
+def observer_of(ds: Dataset) -> Observer:
+    """Tell who made a state or report by its head alone, without reading what it says."""
+    if elements.text(ds, "SOPClassUID") in sop_classes.PLANE_STATES | sop_classes.RENDERED_STATES:
+        return observer_of_state(ds)
+    head = read_tree(ds, deepest=3).root.walk()
+    return observer_of_report(ds, (n for n in head if n.relationship == "HAS OBS CONTEXT"))
 
 
 def observer_of_state(ds: Dataset) -> Observer:

@@ -103,8 +103,8 @@ class Tree:
         return self.by_path.get(node.target, node)
 
 
-def read_tree(ds: Dataset) -> Tree:
-    """Read the content tree whose root is the data set itself."""
+def read_tree(ds: Dataset, deepest: int = DEEPEST) -> Tree:
+    """Read the content tree whose root is the data set itself, down to so many levels."""
     root = _node(ds, (1,), None)
     by_path = {root.path: root}
     waiting = [root]
@@ -112,7 +112,7 @@ def read_tree(ds: Dataset) -> Tree:
     while waiting:
         node = waiting.pop()
         below = elements.items(node.item, "ContentSequence")
-        if below and (len(node.path) >= DEEPEST or len(by_path) + len(below) > MOST_NODES):
+        if below and (len(node.path) >= deepest or len(by_path) + len(below) > MOST_NODES):
             cut = True
             continue
         for position, item in enumerate(below, 1):
