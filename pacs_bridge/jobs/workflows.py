@@ -20,7 +20,7 @@ from pacs_bridge.domain.loading import Readiness
 LOG = structlog.get_logger()
 
 FORWARD_DAYS = 7
-MAIL_ATTEMPTS = 40
+NEEDS_CONTACT = "This load needs a person: do what stands beside each case, then start it again."
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Services:
     verify_load: Callable[[int], Any]
     reopen_missing: Callable[[int, list[str]], int]
     note_load: Callable[[int, str], None]
+    park_load: Callable[[int, str], None]
     extract_object: Callable[[str], str]
     park_object: Callable[[str, str], str]
     close_reading: Callable[[str], str]
@@ -87,19 +88,14 @@ def _load_workflow(services: Services) -> Callable[[int, int], str]:
         LOG.info("load-started", load=load_id, run=run)
         for _ in range(pace.attempts):
             if not _send_all(services, load_id):
-                return "parked"
+                break
             readiness, missing = _verify_until_settled(services, load_id)
             if readiness is Readiness.READY:
                 return "ready"
             if not missing:
                 break
             DBOS.run_step({"name": "reopen"}, services.reopen_missing, load_id, missing)
-        DBOS.run_step(
-            {"name": "park"},
-            services.note_load,
-            load_id,
-            "This load needs a person: see the instruction beside each case, then start it again.",
-        )
+        DBOS.run_step({"name": "park"}, services.park_load, load_id, NEEDS_CONTACT)
         return "parked"
 
     return load

@@ -11,13 +11,16 @@ from pacs_bridge.db.repositories.case_sets import KnownCase
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.domain.identifiers import CaseName
-from pacs_bridge.domain.marks import Observer, ReadObject
+from pacs_bridge.domain.marks import Laterality, Observer, ReadObject
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.sr.place import place_marks
 
 ReadFile = Callable[[Path], ReadObject]
 """Reads the marks out of one archived file, under limits of memory and time."""
+
+
+_SIDES: dict[str, Laterality] = {"R": "R", "L": "L"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def _place(
     read = place_marks(
         read,
         {
-            uid: (image.laterality, image.view, image.rows, image.columns)
+            uid: (_SIDES.get(image.laterality), image.view or None, image.rows, image.columns)
             for uid, image in images.items()
             if image.accession == case.accession
         },

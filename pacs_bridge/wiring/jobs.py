@@ -73,7 +73,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.forward import deliver_truth, forward_reading
     from pacs_bridge.services.mails import deliver_mail
     from pacs_bridge.services.release import release_due
-    from pacs_bridge.services.send import note_load, reopen_missing, send_next
+    from pacs_bridge.services.send import note_load, park_load, reopen_missing, send_next
     from pacs_bridge.services.verify import verify_load
     from pacs_bridge.wiring.peers import build_mailer, build_peer
 
@@ -98,6 +98,7 @@ def build_jobs(installation: Installation) -> JobsRole:
         ),
         reopen_missing=partial(reopen_missing, begin=begin, now=now),
         note_load=partial(note_load, begin=begin),
+        park_load=partial(park_load, begin=begin, now=now, public_url=config.web.public_url),
         extract_object=partial(
             extract_object, begin=begin, archive=archive, read_file=reader, now=now, settle=settle
         ),
