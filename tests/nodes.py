@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -167,12 +167,16 @@ def running_node(
 
 @contextmanager
 def associated(
-    port: int, *sop_classes: str, calling: str = "HOSPITAL", called: str = "PACSBRIDGE"
+    port: int,
+    *sop_classes: str,
+    calling: str = "HOSPITAL",
+    called: str = "PACSBRIDGE",
+    syntaxes: Sequence[str] = (EXPLICIT, IMPLICIT),
 ) -> Iterator[Association]:
     """An association of pynetdicom's own AE, released afterwards."""
     ae = AE(calling)
     for sop_class in sop_classes or ("1.2.840.10008.1.1",):
-        ae.add_requested_context(sop_class, [EXPLICIT, IMPLICIT])
+        ae.add_requested_context(sop_class, list(syntaxes))
     association = ae.associate("127.0.0.1", port, ae_title=called)
     try:
         yield association

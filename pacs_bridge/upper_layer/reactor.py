@@ -252,15 +252,17 @@ def _on_store(event: Any) -> Dataset:
     asked, context = event.request, event.context
     assert conversation.caller is not None
     data_set = asked.DataSet
-    dropped = isinstance(data_set, Dropped)
-    view = memoryview(b"") if dropped else data_set.getbuffer()
+    view = memoryview(b"") if isinstance(data_set, Dropped) else data_set.getbuffer()
+    size = data_set.size if isinstance(data_set, Dropped) else len(view)
+    if size > conversation.dimse.bounds.object_bytes:
+        view = memoryview(b"")
     request = StoreRequest(
         caller=conversation.caller,
         sop_class_uid=str(asked.AffectedSOPClassUID),
         sop_instance_uid=str(asked.AffectedSOPInstanceUID),
         transfer_syntax_uid=str(context.transfer_syntax),
         data_set=view,
-        size=data_set.size if dropped else len(view),
+        size=size,
     )
     answer = conversation._server.service.store(request)  # noqa: SLF001
     status = Dataset()

@@ -23,5 +23,7 @@ def set_up_logs() -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
     )
-    for name in ("pynetdicom", "pydicom", "httpx", "dbos", "waitress"):
+    # pydicom warns of odd values by printing them
+    logging.captureWarnings(capture=True)
+    for name in ("py.warnings", "pynetdicom", "pydicom", "httpx", "dbos", "waitress"):
         logging.getLogger(name).setLevel(logging.ERROR)

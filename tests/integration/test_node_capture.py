@@ -1,0 +1,322 @@
+"""What the node takes is safe and queued; what it refuses leaves a row, a reason, and no bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import Dataset
+
+from pacs_bridge.archive.local import LocalArchive
+from pacs_bridge.domain.objects import Refusal
+from pacs_bridge.domain.people import Role, Site
+from pacs_bridge.scp.contexts import STORED
+from pacs_bridge.services.aliens import PAUSE_AT, TELL_AT
+from pacs_bridge.upper_layer.contract import Bounds
+from tests.databases import TestDatabase
+from tests.nodes import (
+    EXPLICIT,
+    IMPLICIT,
+    RunningNode,
+    an_alien,
+    associated,
+    encode,
+    our_report,
+    our_state,
+    register,
+    running_node,
+    send,
+    send_raw,
+)
+
+SUCCESS, ALIEN, TRY_AGAIN, NEVER, CONFLICT, MISMATCH = 0, 0x0124, 0xA700, 0xC000, 0xC001, 0xA900
+STATE = "1.2.840.10008.5.1.4.1.1.11.1"
+
+
+@pytest.fixture
+def node(database: TestDatabase, tmp_path: Path) -> Iterator[RunningNode]:
+    """A node that knows case PERFORMS121101 and the PACS called HOSPITAL."""
+    register(database)
+    with running_node(database, tmp_path) as running:
+        yield running
+
+
+def refusals(node: RunningNode) -> list[Refusal]:
+    with node.database.begin() as uow:
+        return uow.refusals.newest()
+
+
+def received(node: RunningNode, uid: str) -> Any:
+    with node.database.begin() as uow:
+        return uow.objects.find(uid)
+
+
+def repeats(node: RunningNode, uid: str) -> int:
+    with sqlite3.connect(node.folder / "test.sqlite") as connection:
+        query = "SELECT repeats FROM pb_object WHERE sop_instance_uid = ?"
+        (count,) = connection.execute(query, (uid,)).fetchone()
+    connection.close()
+    return int(count)
+
+
+@pytest.mark.parametrize("sop_class", sorted(STORED))
+def test_every_kind_of_object_that_is_offered_is_taken(node: RunningNode, sop_class: str) -> None:
+    answer = send(node.port, our_state(SOPClassUID=sop_class))
+    assert answer.Status == SUCCESS
+    assert received(node, "1.2.3.9.1").sop_class_uid == sop_class
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_the_bytes_lie_in_the_archive_as_they_came(node: RunningNode, implicit: bool) -> None:
+    sent = encode(our_state(), implicit=implicit, undefined=True)
+    syntax = IMPLICIT if implicit else EXPLICIT
+    with associated(node.port, STATE, syntaxes=[syntax]) as association:
+        assert send_raw(association, our_state(), data=sent).Status == SUCCESS
+    row = received(node, "1.2.3.9.1")
+    with node.archive.open(row.content_hash) as file:
+        kept = file.read()
+    assert kept.endswith(sent)
+    assert kept[:132] == bytes(128) + b"DICM"
+    assert hashlib.sha256(kept).hexdigest() == row.content_hash
+    assert (row.size, row.transfer_syntax_uid) == (len(sent), syntax)
+
+
+def test_success_means_row_and_job_stand_together(node: RunningNode) -> None:
+    assert send(node.port, our_report()).Status == SUCCESS
+    row = received(node, "1.2.3.9.2")
+    assert (row.state, row.accession, row.caller.pacs) == ("received", "PERFORMS121101", "hospital")
+    assert node.database.jobs.jobs == [("extract", ("1.2.3.9.2",))]
+    assert len(node.files()) == 1
+
+
+@pytest.mark.parametrize(
+    "names_us",
+    [
+        {"AccessionNumber": "", "ReferencedSeriesSequence": []},
+        {"StudyInstanceUID": "1.9.1", "ReferencedSeriesSequence": []},
+        {"StudyInstanceUID": "1.9.1", "AccessionNumber": "OTHER"},
+    ],
+    ids=["study", "accession number", "referenced image"],
+)
+def test_one_of_three_names_makes_an_object_ours(
+    node: RunningNode, names_us: dict[str, Any]
+) -> None:
+    assert send(node.port, our_state(**names_us)).Status == SUCCESS
+    assert received(node, "1.2.3.9.1").accession == "PERFORMS121101"
+
+
+def test_an_object_that_names_two_cases_is_taken_and_left_open(node: RunningNode) -> None:
+    assert send(node.port, our_state(AccessionNumber="PERFORMS121001")).Status == SUCCESS
+    assert received(node, "1.2.3.9.1").accession is None
+
+
+def test_a_case_is_never_named_by_the_beginning_of_its_number(node: RunningNode) -> None:
+    stranger = an_alien(AccessionNumber="PERFORMS1211")
+    assert send(node.port, stranger).Status == ALIEN
+
+
+def test_the_same_object_again_is_success_again_and_one_job(node: RunningNode) -> None:
+    for _ in range(3):
+        assert send(node.port, our_state()).Status == SUCCESS
+    assert repeats(node, "1.2.3.9.1") == 2
+    assert len(node.database.jobs.jobs) == 1
+    assert len(node.files()) == 1
+
+
+def test_the_same_object_in_another_encoding_is_the_same_object(node: RunningNode) -> None:
+    assert send(node.port, our_state()).Status == SUCCESS
+    with associated(node.port, STATE, syntaxes=[IMPLICIT]) as association:
+        data = encode(our_state(), implicit=True, undefined=True)
+        assert send_raw(association, our_state(), data=data).Status == SUCCESS
+    assert repeats(node, "1.2.3.9.1") == 1
+    assert len(node.files()) == 1
+
+
+def test_other_content_under_a_known_uid_is_refused_kept_and_alarmed(node: RunningNode) -> None:
+    assert send(node.port, our_state()).Status == SUCCESS
+    other = our_state(ContentCreatorName="SOMEBODY ELSE")
+    assert send(node.port, other).Status == CONFLICT
+    (refusal,) = refusals(node)
+    assert (refusal.kind, refusal.status) == ("conflict", CONFLICT)
+    assert refusal.content_hash != received(node, "1.2.3.9.1").content_hash
+    with node.archive.open(refusal.content_hash) as file:
+        assert b"SOMEBODY ELSE" in file.read()
+    with node.database.begin() as uow:
+        (event,) = uow.events.newest(kind="conflict")
+    assert (event.subject, event.detail["pacs"]) == ("1.2.3.9.1", "hospital")
+    assert len(node.database.jobs.jobs) == 1
+
+
+def test_a_command_that_says_another_uid_than_the_object_is_refused(node: RunningNode) -> None:
+    with associated(node.port, STATE) as association:
+        assert send_raw(association, our_state(), sop_instance="1.2.3.8").Status == MISMATCH
+        other_class = our_state(SOPClassUID="1.2.840.10008.5.1.4.1.1.11.2")
+        assert send_raw(association, other_class, sop_class=STATE).Status == MISMATCH
+    assert {refusal.kind for refusal in refusals(node)} == {"mismatched"}
+    assert node.files() == []
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+@pytest.mark.parametrize("evil", ["../../evil", "/etc/evil", "1.2;rm", "1.2\n3", "CON", "1..2"])
+def test_a_path_in_a_uid_never_reaches_the_disk(node: RunningNode, evil: str) -> None:
+    before = sorted(path for path in node.folder.parent.rglob("*evil*"))
+    with associated(node.port, STATE) as association:
+        ds = our_state()
+        data = encode(ds).replace(b"1.2.3.9.1\0", evil.encode().ljust(10, b"\0"))
+        assert send_raw(association, ds, sop_instance=evil, data=data).Status == NEVER
+    assert node.files() == []
+    assert sorted(path for path in node.folder.parent.rglob("*evil*")) == before
+    assert refusals(node)[0].kind == "unreadable"
+
+
+DAMAGE = {
+    "a length past the end": lambda data: data + b"\x70\0\x86\0PN\xf0\xff",
+    "cut in the middle": lambda data: data[: len(data) // 2 + 1],
+    "nothing but zeros": lambda data: bytes(len(data)),
+    "empty": lambda data: b"\0\0",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_object_is_never_success(node: RunningNode, damage: Any) -> None:
+    with associated(node.port, STATE) as association:
+        answer = send_raw(association, our_state(), data=damage(encode(our_state())))
+    assert answer.Status == NEVER
+    assert answer.ErrorComment.startswith("The object is damaged")
+    assert [refusal.kind for refusal in refusals(node)] == ["unreadable"]
+    assert node.files() == []
+
+
+def test_an_object_larger_than_allowed_is_refused_and_not_kept(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    register(database)
+    ds = our_state(TextComments="x" * 9_000)
+    with running_node(database, tmp_path, bounds=Bounds(object_bytes=8_000)) as node:
+        assert send(node.port, ds).Status == NEVER
+        assert send(node.port, our_state()).Status == SUCCESS
+        (refusal,) = refusals(node)
+    assert refusal.kind == "oversized"
+    assert refusal.size == len(encode(ds))
+
+
+def test_kinds_that_are_not_offered_are_not_negotiated(node: RunningNode) -> None:
+    ct, deflated = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1.99"
+    big_endian = "1.2.840.10008.1.2.2"
+    with associated(node.port, ct, "1.2.840.10008.1.1") as association:
+        assert [str(c.abstract_syntax) for c in association.rejected_contexts] == [ct]
+    with associated(node.port, STATE, syntaxes=[deflated, big_endian]) as association:
+        assert association.accepted_contexts == []
+
+
+def test_a_kind_that_slips_into_an_accepted_context_is_refused(node: RunningNode) -> None:
+    ct = our_state(SOPClassUID="1.2.840.10008.5.1.4.1.1.2")
+    with associated(node.port, STATE) as association:
+        assert send_raw(association, ct).Status == 0x0122
+    assert [refusal.kind for refusal in refusals(node)] == ["unsupported"]
+
+
+def test_a_failure_of_our_own_is_answered_kept_and_survived(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    class Broken(LocalArchive):
+        def put(self, *parts: bytes | memoryview) -> str:
+            raise ZeroDivisionError(f"with {bytes(parts[0])!r} in its message")
+
+    register(database)
+    with running_node(database, tmp_path, archive=Broken(tmp_path / "archive")) as node:
+        answer = send(node.port, our_state())
+        assert answer.Status == NEVER
+        assert refusals(node)[0].kind == "failed"
+        assert received(node, "1.2.3.9.1") is None
+
+
+def test_an_alien_object_is_refused_and_nothing_of_it_is_kept(node: RunningNode) -> None:
+    answer = send(node.port, an_alien())
+    assert answer.Status == ALIEN
+    assert answer.ErrorComment == "This is not a case of this scheme."
+    (refusal,) = refusals(node)
+    assert (refusal.kind, refusal.caller.pacs) == ("alien", "hospital")
+    assert (refusal.sop_class_uid, refusal.size) == (STATE, len(encode(an_alien())))
+    assert len(refusal.keyed_hash) == 64
+    assert refusal.content_hash == ""
+    assert node.files() == []
+    for path in node.folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            for planted in (b"PLANTED", b"9434765919", b"RX000417", b"1.9.9.1"):
+                assert planted not in content, (path.name, planted)
+
+
+def aliens(node: RunningNode, count: int, first: int = 0) -> list[int]:
+    with associated(node.port, STATE) as association:
+        found = []
+        for number in range(first, first + count):
+            found.append(send_raw(association, an_alien(f"1.9.9.{number}")).Status)
+        return found
+
+
+def add_contact(database: TestDatabase) -> None:
+    with database.begin() as uow:
+        uow.sites.put(Site("unit-a", "hospital"))
+        uow.accounts.put(
+            "contact@unit-a.example", "!", [Role.CONTACT], database.clock(), sites=["unit-a"]
+        )
+
+
+def mails(node: RunningNode) -> list[Any]:
+    with node.database.begin() as uow:
+        return uow.mails.newest()
+
+
+def test_three_aliens_in_an_hour_make_one_mail_to_the_contact(node: RunningNode) -> None:
+    add_contact(node.database)
+    aliens(node, TELL_AT - 1)
+    assert mails(node) == []
+    aliens(node, 4, first=TELL_AT)
+    (mail,) = mails(node)
+    assert mail.message.to == "contact@unit-a.example"
+    assert "PERFORMS" in mail.message.body
+    assert ("mail", (mail.message.key,)) in node.database.jobs.jobs
+
+
+def test_one_alien_that_is_tried_again_and_again_counts_once(node: RunningNode) -> None:
+    add_contact(node.database)
+    for _ in range(TELL_AT + 2):
+        aliens(node, 1)
+    assert mails(node) == []
+    assert len({refusal.keyed_hash for refusal in refusals(node)}) == 1
+
+
+def test_aliens_of_an_hour_ago_are_forgotten(node: RunningNode) -> None:
+    add_contact(node.database)
+    aliens(node, TELL_AT - 1)
+    node.database.clock.pass_(3601)
+    aliens(node, TELL_AT - 1, first=100)
+    assert mails(node) == []
+
+
+def test_twenty_aliens_pause_the_pacs_until_somebody_resumes_it(node: RunningNode) -> None:
+    assert aliens(node, PAUSE_AT + 1) == [ALIEN] * PAUSE_AT + [TRY_AGAIN]
+    assert send(node.port, our_state()).Status == TRY_AGAIN
+    with node.database.begin() as uow:
+        (event,) = uow.events.newest(kind="pacs-paused")
+        assert (event.subject, event.detail) == ("hospital", {"aliens": PAUSE_AT})
+        uow.pacs.set_paused("hospital", paused=False)
+    assert send(node.port, our_state()).Status == SUCCESS
+
+
+def test_a_thousand_references_are_looked_up_and_the_last_one_counts(node: RunningNode) -> None:
+    ds = our_state(StudyInstanceUID="1.9.1", AccessionNumber="")
+    references = []
+    for number in range(1200):
+        reference = Dataset()
+        reference.ReferencedSOPInstanceUID = f"1.9.{number}"
+        references.append(reference)
+    references.append(ds.ReferencedSeriesSequence[0].ReferencedImageSequence[0])
+    ds.ReferencedSeriesSequence[0].ReferencedImageSequence = references
+    assert send(node.port, ds).Status == SUCCESS
