@@ -10,6 +10,8 @@ from datetime import datetime
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.filewriter import correct_ambiguous_vr_element
+from pydicom.valuerep import AMBIGUOUS_VR
 
 from pacs_bridge.deid.clock import StudyClock, parse_date, parse_moment, parse_time
 from pacs_bridge.deid.profile import ONLY_IN_ITEMS, Action, actions_by_tag
@@ -80,7 +82,7 @@ def _acted(
     """Give what the action makes of one element; None where nothing of it may pass."""
     match action:
         case Action.KEEP:
-            return valid_element(element)
+            return valid_element(_settled(element, source, root))
         case Action.WALK:
             if element.VR != "SQ" or depth >= DEEPEST:
                 return None
@@ -95,6 +97,14 @@ def _acted(
             return DataElement(element.tag, "LO", pseudonym(element.value, substitutes))
         case Action.EMPTY:
             return DataElement(element.tag, element.VR, [] if element.VR == "SQ" else None)
+
+
+def _settled(element: DataElement, source: Dataset, root: Dataset) -> DataElement:
+    """Decide a VR that implicit VR leaves open, such as US or SS; the source stays as it is."""
+    if element.VR not in AMBIGUOUS_VR:
+        return element
+    copy = DataElement(element.tag, element.VR, element.value)
+    return correct_ambiguous_vr_element(copy, source, True, [source, root])  # noqa: FBT003  theirs
 
 
 def _replaced_uid(element: DataElement, uid_of: Callable[[str], str]) -> DataElement | None:

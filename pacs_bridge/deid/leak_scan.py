@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -30,6 +31,9 @@ SHORTEST = 4
 
 _SAFE_IN_BYTES = 6
 """In pixels and tables, fewer characters than this turn up by chance."""
+
+_SAFE_SQUEEZED = 8
+"""So many letters and digits in a row, blanks and signs left aside, are no accident either."""
 
 _PERSON_WORDS = """
     PatientID OtherPatientIDs PatientAddress PatientTelephoneNumbers PatientTelecomInformation
@@ -134,19 +138,22 @@ def _leaks(element: DataElement, text: str, known: set[str], uids: set[str]) -> 
         return False
     if element.VR in _NUMBERS:
         return len(folded) >= _SAFE_IN_BYTES and folded in known
-    return any(_stands_in(each, folded) for each in known) or any(uid in text for uid in uids)
+    squeezed = _squeezed(folded)
+    return any(_stands_in(each, folded, squeezed) for each in known) or any(
+        uid in text for uid in uids
+    )
 
 
-def _stands_in(known: str, text: str) -> bool:
+def _stands_in(known: str, text: str, squeezed: str) -> bool:
     """Whether a known text is the whole of another, or a whole word or phrase in it."""
     if known == text:
         return True
     if known.isdigit() and len(known) < _SAFE_IN_BYTES:
         return False  # a short number in a text is a size, a dose, a version
-    if re.search(rf"(?<![^\W_]){re.escape(known)}(?![^\W_])", text):
+    if known in text and re.search(rf"(?<![^\W_]){re.escape(known)}(?![^\W_])", text):
         return True
-    squeezed = _squeezed(known)
-    return len(squeezed) >= 8 and squeezed in _squeezed(text)
+    core = _squeezed(known)
+    return len(core) >= _SAFE_SQUEEZED and core in squeezed
 
 
 def _elements(ds: Dataset) -> Iterator[DataElement]:
@@ -196,5 +203,6 @@ def _folded(text: str) -> str:
     return " ".join(text.casefold().split()).strip(" ^=")
 
 
+@lru_cache(maxsize=4096)
 def _squeezed(text: str) -> str:
     return re.sub(r"[\W_]+", "", text)

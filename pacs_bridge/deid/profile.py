@@ -104,7 +104,7 @@ ApplicationName ApplicationVersion ApplicationManufacturer AlgorithmType Algorit
 """
 
 _CODE = """
-CodeValue LongCodeValue URNCodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning
+CodeValue LongCodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning
 MappingResource ContextIdentifier ContextGroupVersion
 """
 

@@ -158,9 +158,19 @@ def _survey(
             words=words_in_truth(directory),
         )
     except RefusedInput as error:
-        raise RefusedInput(str(error), tuple(reasons)) from error
+        raise RefusedInput(str(error), _by_file(reasons, studies)) from error
+    reasons[:] = _by_file(reasons, studies)
     known = [case for case in planned if case.study in studies]  # the others stand in reasons
     return studies, known
+
+
+def _by_file(reasons: Reasons, studies: dict[str, SourceStudy]) -> tuple[tuple[str, str], ...]:
+    """Say what is wrong with a study of each of its files."""
+    said: Reasons = []
+    for name, reason in reasons:
+        study = studies.get(name)
+        said += [(image.name, reason) for image in study.images] if study else [(name, reason)]
+    return tuple(said)
 
 
 def _refuse(reasons: Reasons, directory: Path) -> None:

@@ -66,7 +66,7 @@ def find_files(directory: Path, leave_out: Iterable[Path] = ()) -> list[tuple[Pa
         hidden = any(part.startswith(".") for part in name.parts)
         if hidden or path.name in _NO_IMAGES or not path.is_file() or path.resolve() in left:
             continue
-        found.append((path, name.as_posix()))
+        found.append((path, "".join(c if c.isprintable() else "?" for c in name.as_posix())))
     if not found:
         raise RefusedInput(f"There are no images in {directory}; give the folder that holds them.")
     return sorted(found, key=lambda file: natural_key(file[1]))
