@@ -1,0 +1,21 @@
+"""All that is measured, in the order in which it runs."""
+
+from benchmarks.associations import ECHOES
+from benchmarks.imports import IMPORT
+from benchmarks.measure import Benchmark
+from benchmarks.receive import SMALL
+from benchmarks.send import LARGE_IMAGES, SMALL_OBJECTS, SMALL_OBJECTS_STOCK
+from benchmarks.verify import VERIFY
+
+BENCHMARKS: dict[str, Benchmark] = {
+    each.name: each
+    for each in (
+        SMALL,
+        ECHOES,
+        LARGE_IMAGES,
+        SMALL_OBJECTS,
+        SMALL_OBJECTS_STOCK,
+        VERIFY,
+        IMPORT,
+    )
+}
