@@ -270,9 +270,7 @@ def _reader_round(session: Session, enrolment: Enrolment) -> ReaderRound:
             .join(CaseSetRow, CaseSetRow.case_set_id == CaseRow.case_set_id)
             .where(CaseSetRow.name == name, CaseSetRow.copy == enrolment.copy)
             .group_by(CaseRow.kind)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     read = session.execute(
         select(ReadingRow.kind, ReadingRow.state, func.count())

@@ -137,16 +137,12 @@ class CaseSets:
                 select(CaseRow.case_set_id, func.count())
                 .join(InstanceRow, InstanceRow.accession == CaseRow.accession)
                 .group_by(CaseRow.case_set_id)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         cases = dict(
             self._session.execute(
                 select(CaseRow.case_set_id, func.count()).group_by(CaseRow.case_set_id)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         rows = self._session.scalars(select(CaseSetRow).order_by(CaseSetRow.name, CaseSetRow.copy))
         return [

@@ -176,9 +176,7 @@ class Loads:
                 select(LoadInstanceRow.state, func.count())
                 .where(LoadInstanceRow.load_id == load_id)
                 .group_by(LoadInstanceRow.state)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         warned = by.get(InstanceState.WARNED, 0)
         return InstanceCounts(

@@ -98,9 +98,9 @@ class Objects:
     def counts(self) -> dict[str, int]:
         """Count objects by state."""
         return dict(
-            self._session.execute(select(ObjectRow.state, func.count()).group_by(ObjectRow.state))
-            .tuples()
-            .all()
+            self._session.execute(
+                select(ObjectRow.state, func.count()).group_by(ObjectRow.state)
+            ).all()
         )
 
 

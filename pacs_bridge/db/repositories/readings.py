@@ -175,9 +175,9 @@ class Outbox:
     def counts(self) -> dict[str, int]:
         """Count items by state."""
         return dict(
-            self._session.execute(select(OutboxRow.state, func.count()).group_by(OutboxRow.state))
-            .tuples()
-            .all()
+            self._session.execute(
+                select(OutboxRow.state, func.count()).group_by(OutboxRow.state)
+            ).all()
         )
 
 
