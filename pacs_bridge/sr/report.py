@@ -221,7 +221,8 @@ def _said(holder: Node, *, alone: bool = False) -> _Said:
     ratings: set[int] = set()
     texts: list[str] = []
     flags: list[str] = []
-    for each in (holder, *_own(holder)):
+    several = sum(each.value_type == "SCOORD" for each in holder.walk()) > 1
+    for each in (holder, *_own(holder, into_coordinates=not several)):
         name = each.name
         if name == codes.TRACKING_UID and not tracking_uid:
             tracking_uid = elements.uid(each.item, "UID")
@@ -243,9 +244,8 @@ def _said(holder: Node, *, alone: bool = False) -> _Said:
         flags.append("rating-conflict")
     if len(findings) > 1:
         flags.append("several-findings")
-    several = not alone and sum(each.value_type == "SCOORD" for each in holder.walk()) > 1
     return _Said(
-        group=tracking_uid or (holder.where() if several else None),
+        group=tracking_uid or (holder.where() if several and not alone else None),
         tracking_uid=tracking_uid or None,
         finding=next(iter(findings.values())) if len(findings) == 1 else note.finding,
         rating=ratings.pop() if len(ratings) == 1 else None if ratings else note.rating,
@@ -254,13 +254,20 @@ def _said(holder: Node, *, alone: bool = False) -> _Said:
     )
 
 
-def _own(holder: Node) -> Iterator[Node]:
-    """Items below a holder, those of groups inside it and of measurements' contexts left out."""
+def _own(holder: Node, *, into_coordinates: bool) -> Iterator[Node]:
+    """Items below a holder, those of groups inside it and of measurements' contexts left out.
+
+    Parameters
+    ----------
+    into_coordinates : bool
+        Whether what coordinates say of themselves holds for all; not where there are several.
+    """
     waiting = list(reversed(holder.children))
     while waiting:
         node = waiting.pop()
         yield node
-        if node.value_type not in ("CONTAINER", "NUM"):
+        closed = ("CONTAINER", "NUM") if into_coordinates else ("CONTAINER", "NUM", "SCOORD")
+        if node.value_type not in closed:
             waiting.extend(reversed(node.children))
 
 

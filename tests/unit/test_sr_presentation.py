@@ -241,6 +241,31 @@ def test_odd_bytes_do_not_stop_the_reading():
     assert "unread-graphic" in read.marks[0].flags
 
 
+@pytest.mark.parametrize(
+    ("declared", "stored"),
+    [("ISO_IR 100", "latin-1"), ("ISO_IR 192", "utf-8"), ("", "utf-8"), ("", "latin-1"),
+     ("ISO_IR 999", "utf-8"), ("ISO_IR 192", "latin-1")],
+)  # fmt: skip
+def test_a_note_is_read_whatever_character_set_is_declared(declared, stored):
+    state = a_state(an_annotation(a_graphic("POINT", 1, 1), a_text("x", 1, 1)))
+    if declared:
+        state.SpecificCharacterSet = declared
+    data = "M4 mässig".encode(stored)
+    tag = Tag("UnformattedTextValue")
+    text = state.GraphicAnnotationSequence[0].TextObjectSequence[0]
+    text[tag] = RawDataElement(tag, "ST", len(data), data, 0, False, True)
+    [mark] = read_object(state).marks
+    assert mark.rating == 4
+    assert mark.text.startswith("M4 m")
+
+
+def test_a_text_of_a_megabyte_is_cut_and_does_not_hold_up_the_reading():
+    state = a_state(an_annotation(a_graphic("POINT", 1, 1), a_text("M4 " * 350_000, 1, 1)))
+    [mark] = read_object(state).marks
+    assert mark.rating == 4
+    assert len(mark.text) <= 4096
+
+
 def test_tracking_ties_a_graphic_to_the_same_mark_elsewhere():
     graphic = a_graphic("POINT", 1, 1, TrackingID="mark-1", TrackingUID="1.2.3.77")
     [mark] = read_object(a_state(an_annotation(graphic))).marks

@@ -158,6 +158,14 @@ def test_a_comment_decides_the_breast_it_names():
     assert [(b.laterality, b.decision) for b in read.breasts] == [("R", "RTS"), ("L", "RECALL")]
 
 
+def test_coordinates_may_hold_their_own_description():
+    label = an_item("TEXT", a_code("125309"), TextValue="M3 mass", relationship="HAS PROPERTIES")
+    first, second = coordinates("POINT", 1, 1), coordinates("POINT", 9, 9)
+    first.ContentSequence.append(label)
+    report = a_report(first, second)
+    assert [mark.rating for mark in read_object(report).marks] == [3, None]
+
+
 def an_observer(code: str, **changes) -> Dataset:
     return an_item(
         changes.pop("kind", "TEXT"), a_code(code), relationship="HAS OBS CONTEXT", **changes

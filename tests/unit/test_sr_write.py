@@ -124,6 +124,11 @@ def test_images_of_two_studies_are_refused(write):
         write(images, [], DECISIONS, **WHO)
 
 
+def test_a_report_of_nothing_is_refused():
+    with pytest.raises(RefusedInput, match="a mark or a decision"):
+        write_report(four_views(), [], [], **WHO)
+
+
 def test_images_of_two_sizes_go_into_two_states():
     images = [a_mammogram("R", "CC"), a_mammogram("R", "MLO", rows=600), a_mammogram("L", "CC")]
     groups = group_by_size(images)
