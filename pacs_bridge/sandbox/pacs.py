@@ -1,0 +1,284 @@
+"""A hospital's PACS, simulated: stores, answers questions, hands out, forwards what readers save.
+
+For the demo, rehearsals and tests. Not a product to keep images in.
+
+References
+----------
+PS3.4 annex A (Verification), B (Storage), C (Query/Retrieve).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    JPEG2000,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+from pynetdicom import AllStoragePresentationContexts, build_context, evt
+
+from pacs_bridge.sandbox import pacs_query as query
+from pacs_bridge.sandbox.pacs_forward import Forwarder, is_mark
+from pacs_bridge.sandbox.pacs_quirks import Quirks
+from pacs_bridge.sandbox.pacs_store import Entry, Refused, Store
+from pacs_bridge.sandbox.pacs_transport import Entity, Server, StoredObject
+from pacs_bridge.scu.transport import MAX_PDU, settle_library
+from pacs_bridge.sr.elements import tolerate_odd_values
+
+VERIFICATION = "1.2.840.10008.1.1"
+_QUERY_RETRIEVE = "1.2.840.10008.5.1.4.1.2."
+_MODELS = {"1": query.PATIENT_ROOT, "2": query.STUDY_ROOT}
+_PLAIN = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+_SYNTAXES = [
+    *_PLAIN, JPEGLosslessSV1, JPEGLossless, JPEG2000Lossless, JPEG2000, JPEGLSLossless,
+    RLELossless, HTJ2KLossless, JPEGBaseline8Bit,
+]  # fmt: skip
+_SUCCESS, _PENDING, _CANCELLED = 0x0000, 0xFF00, 0xFE00
+_NO_ROOM = 0xA700
+_MAX_CONTEXTS = 128
+
+Remote = tuple[str, str, int]
+"""AE title, host and port of another application entity."""
+
+
+@dataclass(frozen=True)
+class SandboxPacsConfig:
+    """How one sandbox PACS is set up.
+
+    Parameters
+    ----------
+    port : int
+        0 takes a free one.
+    store : Path or None
+        Where it keeps objects; None for a folder that goes with it.
+    forward : tuple of (str, str, int) or None
+        AE title, host and port that presentation states, structured reports and key objects
+        go on to.
+    know : tuple of (str, str, int)
+        Where a C-MOVE may send to.
+    quirks : tuple of str
+        See `pacs_quirks.NAMES`.
+    """
+
+    ae_title: str
+    port: int = 0
+    host: str = "127.0.0.1"
+    store: Path | None = None
+    forward: Remote | None = None
+    know: tuple[Remote, ...] = ()
+    quirks: tuple[str, ...] = ()
+
+
+class SandboxPacs:
+    """One PACS, from `start` to `stop`; a context manager.
+
+    Raises
+    ------
+    RefusedInput
+        When a quirk is not known.
+
+    Attributes
+    ----------
+    port : int
+        Where it listens, once started.
+    """
+
+    def __init__(self, config: SandboxPacsConfig) -> None:
+        self.config = config
+        self.port = config.port
+        self._quirks = Quirks(config.quirks)
+        self._temporary: Path | None = None
+        self._forwarder: Forwarder | None = None
+
+    def __enter__(self) -> SandboxPacs:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> int:
+        """Index what is kept, listen, forward what waits; gives the port.
+
+        Raises
+        ------
+        OSError
+            When the port is taken or the folder cannot be written.
+        """
+        settle_library()
+        tolerate_odd_values()
+        config = self.config
+        if config.store is None:
+            self._temporary = Path(tempfile.mkdtemp(prefix="sandbox-pacs-"))
+        folder = config.store or self._temporary
+        assert folder is not None
+        self._store = Store(folder, self._quirks.amend, self._quirks.index_seconds)
+        self._listen()
+        if config.forward is not None:
+            self._forwarder = Forwarder(self._store, config.forward, config.ae_title)
+            self._forwarder.start()
+        return self.port
+
+    def stop(self) -> None:
+        """Take nothing more; what waits to be forwarded waits on disk."""
+        self._server.shutdown()
+        self._thread.join()
+        for association in self._server.active_associations:
+            association.abort()
+            association.join(5)
+        if self._forwarder is not None:
+            self._forwarder.stop()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def objects(self) -> list[Entry]:
+        """List what it has and lets be found."""
+        return self._store.entries()
+
+    def waiting(self) -> int:
+        """Count what still has to be forwarded."""
+        return len(self._store.waiting())
+
+    def _listen(self) -> None:
+        entity = Entity(self.config.ae_title)
+        entity.maximum_associations, entity.maximum_pdu_size = 50, MAX_PDU
+        entity.connection_timeout, entity.acse_timeout = 10, 30
+        entity.dimse_timeout, entity.network_timeout = 60, 120
+        entity.add_supported_context(VERIFICATION, _PLAIN)
+        for model in _MODELS:
+            for operation in ("1", "2", "3"):
+                entity.add_supported_context(f"{_QUERY_RETRIEVE}{model}.{operation}", _PLAIN)
+        both = {"scu_role": True, "scp_role": True}  # a C-GET is answered with C-STOREs from here
+        for context in AllStoragePresentationContexts:
+            entity.add_supported_context(context.abstract_syntax, _SYNTAXES, **both)
+        self._entity = entity
+        self._server = entity.make_server(
+            (self.config.host, self.config.port),
+            server_class=Server,
+            handlers=[
+                (evt.EVT_C_ECHO, lambda _event: _SUCCESS),
+                (evt.EVT_C_STORE, self._on_store),
+                (evt.EVT_C_FIND, self._on_find),
+                (evt.EVT_C_GET, self._on_get),
+                (evt.EVT_C_MOVE, self._on_move),
+            ],
+        )
+        entity._servers.append(self._server)  # noqa: SLF001  shutdown() takes it off there
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="sandbox-pacs", daemon=True
+        )
+        self._thread.start()
+
+    def _on_store(self, event: Any) -> int | Dataset:
+        asked, syntax = event.request, str(event.context.transfer_syntax)
+        sop_class, sop_instance = str(asked.AffectedSOPClassUID), str(asked.AffectedSOPInstanceUID)
+        mark = is_mark(sop_class)
+        try:
+            self._quirks.on_store()
+            if not mark and self._quirks.loses():
+                return self._quirks.store_status
+            forward = mark and self._forwarder is not None
+            data = asked.DataSet.getbuffer()
+            self._store.keep(sop_class, sop_instance, syntax, data, forward=forward)
+        except Refused as refused:
+            return _failure(refused)
+        except OSError:
+            return _failure(Refused(_NO_ROOM, "The object could not be written."))
+        if forward and self._forwarder is not None:
+            self._forwarder.notice()
+        return self._quirks.store_status
+
+    def _on_find(self, event: Any) -> Iterator[tuple[int | Dataset, Dataset | None]]:
+        if self._quirks.breaks_off():
+            event.assoc.abort()
+            return
+        try:
+            question = self._question(event)
+            self._quirks.on_find(question.level)
+        except Refused as refused:
+            yield _failure(refused), None
+            return
+        found = query.rows(question, self._store.entries(), self.config.ae_title)
+        for row in self._quirks.answers(found):
+            if event.is_cancelled:
+                yield _CANCELLED, None
+                return
+            yield _PENDING, query.encode(self._quirks.answer(row))
+
+    def _on_get(self, event: Any) -> Iterator[Any]:
+        try:
+            chosen = query.select(self._question(event), self._store.entries())
+        except Refused as refused:
+            yield 1  # the library wants a count before it takes a status
+            yield _failure(refused), None
+            return
+        yield len(chosen)
+        yield from _hand_out(event, chosen)
+
+    def _on_move(self, event: Any) -> Iterator[Any]:
+        destination = str(event.move_destination or "").strip()
+        known = {title: (host, port) for title, host, port in self.config.know}
+        if destination not in known:
+            yield None, None  # the library answers A801, destination unknown
+            return
+        try:
+            chosen = query.select(self._question(event), self._store.entries())
+        except Refused as refused:
+            yield (*known[destination], {"contexts": [build_context(VERIFICATION)]})
+            yield 1
+            yield _failure(refused), None
+            return
+        yield (*known[destination], {"contexts": _contexts(chosen)})
+        yield len(chosen)
+        yield from _hand_out(event, chosen)
+
+    def _question(self, event: Any) -> query.Question:
+        model = str(event.request.AffectedSOPClassUID).removeprefix(_QUERY_RETRIEVE)[:1]
+        return query.Question.read(event.identifier, _MODELS[model])
+
+
+def _hand_out(event: Any, chosen: list[Entry]) -> Iterator[tuple[int, Dataset | None]]:
+    for entry in chosen:
+        if event.is_cancelled:
+            yield _CANCELLED, None
+            return
+        yield _PENDING, StoredObject(entry)
+
+
+def _contexts(chosen: list[Entry]) -> list[Any]:
+    """Offer each kind as it is stored and, for a destination that is simple, uncompressed."""
+    pairs = dict.fromkeys((entry.sop_class_uid, entry.transfer_syntax_uid) for entry in chosen)
+    contexts = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
+    contexts += [
+        build_context(sop_class, _PLAIN) for sop_class in dict.fromkeys(s for s, _ in pairs)
+    ]
+    return contexts[:_MAX_CONTEXTS] or [build_context(VERIFICATION)]
+
+
+def _failure(refused: Refused) -> Dataset:
+    status = Dataset()
+    status.Status = refused.status
+    status.ErrorComment = refused.comment[:64]
+    return status
