@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import NotFound, RefusedInput
@@ -26,7 +26,9 @@ __all__ = [
     "open_round",
     "parse_email",
     "parse_login",
+    "parse_moment",
     "parse_reader",
+    "parse_roles",
     "set_alias",
 ]
 
@@ -58,6 +60,48 @@ def parse_login(text: str) -> str:
     if not 1 <= len(login) <= 64 or not login.isprintable():
         raise RefusedInput("A PACS log-in has 1 to 64 printable characters; use such a one.")
     return login
+
+
+def parse_roles(texts: Iterable[str]) -> tuple[Role, ...]:
+    """Check the names of roles; raises `RefusedInput`."""
+    try:
+        return tuple(Role(text.strip().lower()) for text in texts)
+    except ValueError:
+        raise RefusedInput(
+            "A role is one of reader, contact and admin; give one of these."
+        ) from None
+
+
+def parse_moment(text: str, *, end_of_day: bool = False) -> datetime:
+    """Read a day or a moment (ISO 8601); without a zone it is UTC.
+
+    Parameters
+    ----------
+    end_of_day : bool
+        Whether a day alone means its end, not its beginning.
+
+    Raises
+    ------
+    RefusedInput
+        When it is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        if end_of_day and _is_day(text.strip()):
+            moment += timedelta(days=1)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise RefusedInput(
+            "This is no day or moment; give one such as 2026-12-01 or 2026-12-01T09:00."
+        ) from None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def add_account(

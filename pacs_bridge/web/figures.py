@@ -107,7 +107,9 @@ def _line(name: str, figure: dict[str, Any]) -> FigureLine:
         return FigureLine(title, "–", f"{reason[:1].upper()}{reason[1:].rstrip('.')}.")
     number = f"{value:.2f}" if name == "auc" else f"{value:.0%}"
     return FigureLine(
-        title, number, words.format(n=_number(figure["numerator"]), d=figure["denominator"])
+        title,
+        number,
+        words.format(n=_number(figure["numerator"]), d=_number(figure["denominator"])),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 _BLUE, _DARK, _GREY, _RED = "#005eb8", "#212b32", "#768692", "#d5281b"
+_NEAR = 0.07
 _STYLE = {
     "svg.fonttype": "none",  # letters stay letters: they scale, and can be found
     "svg.hashsalt": "performs",  # the same figures give the same bytes
@@ -38,7 +40,7 @@ def draw_roc(roc: Sequence[dict[str, Any]], point: tuple[float, float] | None) -
         The reader's own decisions: share of false recalls, share of true ones.
     """
     with _ONE_AT_A_TIME, mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(5.6, 5.4), layout="constrained")
+        figure = Figure(figsize=(4.4, 4.3), layout="constrained")
         axes = figure.add_subplot(aspect="equal")
         axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=(0, (4, 4)), zorder=1)
         axes.plot(
@@ -83,17 +85,24 @@ def draw_roc(roc: Sequence[dict[str, Any]], point: tuple[float, float] | None) -
 
 def _name_corners(axes: Any, roc: Sequence[dict[str, Any]]) -> None:
     """Write beside each corner from which rating on breasts count as recalled."""
+    for group in _together(roc):
+        names = ", ".join(f"{corner['threshold']:g}" for corner in group)
+        place = (group[-1]["fpf"], group[-1]["tpf"])
+        axes.annotate(names, place, xytext=(10, -15), textcoords="offset points", fontsize=11)
+
+
+def _together(roc: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Put corners that lie too close for a label each into one group."""
+    groups: list[list[dict[str, Any]]] = []
     for corner in roc:
-        threshold = corner["threshold"]
-        if threshold is None or (corner["fpf"], corner["tpf"]) == (1, 1):
+        if corner["threshold"] is None or (corner["fpf"], corner["tpf"]) == (1, 1):
             continue
-        axes.annotate(
-            f"{threshold:g}" if threshold >= 5 else f"{threshold:g}+",
-            (corner["fpf"], corner["tpf"]),
-            xytext=(9, -14),
-            textcoords="offset points",
-            fontsize=11,
-        )
+        last = groups[-1][-1] if groups else None
+        if last and math.dist((last["fpf"], last["tpf"]), (corner["fpf"], corner["tpf"])) < _NEAR:
+            groups[-1].append(corner)
+        else:
+            groups.append([corner])
+    return groups
 
 
 def _as_svg(figure: Figure) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -11,7 +13,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 from sqlalchemy.orm import sessionmaker
+from werkzeug.test import TestResponse
 
 from pacs_bridge.db.accounts import AccountStore
 from pacs_bridge.db.engine import make_engine
@@ -20,15 +24,34 @@ from pacs_bridge.db.watch_queries import WatchQueries
 from pacs_bridge.services.audit import record_event
 from pacs_bridge.services.plan import queue_verify, start_again
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
-from tests.web.seed import PASSWORD, PEOPLE, Scheme, a_scheme, an_empty_scheme
+from tests.web.seed import (
+    DATABASE,
+    PASSWORD,
+    PEOPLE,
+    Scheme,
+    a_scheme,
+    an_empty_scheme,
+    open_scheme,
+)
 
 SignIn = Callable[[str], FlaskClient]
 
 
-def build(scheme: Scheme, **changes: object) -> Flask:
-    """The application over a scheme, as wiring would join it."""
-    read = sessionmaker(make_engine(scheme.url, immediate=False), expire_on_commit=False)
-    write = sessionmaker(make_engine(scheme.url), expire_on_commit=False)
+@contextmanager
+def served(scheme: Scheme, **changes: object) -> Iterator[Flask]:
+    """The application over a scheme, as wiring would join it; its connections end with it."""
+    reading, writing = make_engine(scheme.url, immediate=False), make_engine(scheme.url)
+    try:
+        yield build(scheme, reading, writing, **changes)
+    finally:
+        reading.dispose()
+        writing.dispose()
+
+
+def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -> Flask:
+    """Join the application of plain values."""
+    read = sessionmaker(reading, expire_on_commit=False)
+    write = sessionmaker(writing, expire_on_commit=False)
     given = {"secret": b"for tests only", "idle": timedelta(minutes=5)} | changes
     return create_app(
         WebSettings(**given),  # type: ignore[arg-type]
@@ -51,26 +74,45 @@ def token_on(page: str) -> str:
     return found[1]
 
 
-def sign_in_with(client: FlaskClient, email: str, password: str = PASSWORD, **more: str) -> object:
+def sign_in_with(
+    client: FlaskClient, email: str, password: str = PASSWORD, **more: str
+) -> TestResponse:
     """Send the sign-in form as a browser would."""
     token = token_on(client.get("/sign-in").text)
     form = {"email": email, "password": password, "csrf_token": token} | more
     return client.post("/sign-in", data=form)
 
 
-@pytest.fixture
-def scheme(tmp_path: Path) -> Scheme:
-    return a_scheme(tmp_path)
+@pytest.fixture(scope="session")
+def _seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
+    """The scheme's database, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("seeded")
+    made = a_scheme(folder)
+    made.close()
+    return folder / DATABASE, made.loads
 
 
 @pytest.fixture
-def empty_scheme(tmp_path: Path) -> Scheme:
-    return an_empty_scheme(tmp_path)
+def scheme(tmp_path: Path, _seeded: tuple[Path, dict[str, int]]) -> Iterator[Scheme]:
+    database, loads = _seeded
+    shutil.copy(database, tmp_path / DATABASE)
+    opened = open_scheme(tmp_path)
+    opened.loads = loads
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def app(scheme: Scheme) -> Flask:
-    return build(scheme)
+def empty_scheme(tmp_path: Path) -> Iterator[Scheme]:
+    opened = an_empty_scheme(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def app(scheme: Scheme) -> Iterator[Flask]:
+    with served(scheme) as made:
+        yield made
 
 
 @pytest.fixture
@@ -86,7 +128,7 @@ def sign_in(app: Flask) -> SignIn:
     def signed_in(who: str) -> FlaskClient:
         client = app.test_client()
         answer = sign_in_with(client, PEOPLE[who])
-        assert answer.status_code == 303, answer.text  # type: ignore[attr-defined]
+        assert answer.status_code == 303, answer.text
         return client
 
     return signed_in

@@ -45,6 +45,7 @@ from tests.web.summaries import a_summary
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SET = "PERFORMS121"
+DATABASE = "web.sqlite"
 PASSWORD = "correct-horse-battery"
 PEOPLE = {
     "admin": "admin@office.example",
@@ -85,6 +86,7 @@ class Scheme:
     clock: list[datetime]
     begin: Callable[[], UnitOfWork]
     loads: dict[str, int] = field(default_factory=dict)
+    close: Callable[[], None] = lambda: None
 
     def now(self) -> datetime:
         return self.clock[0]
@@ -95,11 +97,19 @@ class Scheme:
 
 def an_empty_scheme(folder: Path) -> Scheme:
     """Tables and nobody in them."""
-    url = f"sqlite:///{folder / 'web.sqlite'}"
-    engine, queue = make_engine(url), RecordingQueue()
+    scheme = open_scheme(folder)
+    engine = make_engine(scheme.url)
     migrate(engine)
+    engine.dispose()
+    return scheme
+
+
+def open_scheme(folder: Path) -> Scheme:
+    """A scheme whose database lies in a folder."""
+    url = f"sqlite:///{folder / DATABASE}"
+    engine, queue = make_engine(url), RecordingQueue()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), queue)
-    return Scheme(url, queue, [NOW], begin)
+    return Scheme(url, queue, [NOW], begin, close=engine.dispose)
 
 
 def a_scheme(folder: Path) -> Scheme:
@@ -191,15 +201,24 @@ def _ready(uow: UnitOfWork, load_id: int, passport: Passport) -> None:
 
 
 def _partial(uow: UnitOfWork, load_id: int, passport: Passport) -> None:
+    again = "start the load again"
     trouble = {
-        1: (Completeness.PARTIAL, "3 of 4 images found by UID", "Some images did not arrive: start "
-            "the load again, it sends only what is missing."),
-        103: (Completeness.MISSING, "0 of 4 images found by UID", "The case did not arrive: start "
-              "the load again; if it stays missing, look in the PACS for failed imports."),
-        117: (Completeness.CONFLICT, "4 of 4 images found by UID; an image has 4096 x 3328 pixels "
-              "there and 2294 x 1914 here", "Another image stands under our number in your PACS: "
-              "delete this study there, then start the load again."),
-    }  # fmt: skip
+        1: (
+            Completeness.PARTIAL,
+            "3 of 4 images found by UID",
+            f"Some images did not arrive: {again}, it sends only what is missing.",
+        ),
+        103: (
+            Completeness.MISSING,
+            "0 of 4 images found by UID",
+            f"The case did not arrive: {again}; if it stays missing, look for failed imports.",
+        ),
+        117: (
+            Completeness.CONFLICT,
+            "4 of 4 images found by UID; an image has 4096 x 3328 pixels there, 2294 x 1914 here",
+            f"Another image stands under our number: delete this study there, then {again}.",
+        ),
+    }
     for place, (_, _, _, image) in enumerate(passport.instances()):
         failed = place in (3, 24, 25)
         uow.loads.settle(
