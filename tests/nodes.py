@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,8 @@ from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.node import Node, NodeServices
 from pacs_bridge.scp.status import store_status
-from pacs_bridge.services import associations, receive
+from pacs_bridge.services import associations
+from pacs_bridge.services.receive import Rules, note_refusal, receive_object
 from pacs_bridge.upper_layer.contract import Bounds
 from tests.builders import a_passport
 from tests.databases import TestDatabase
@@ -128,12 +129,12 @@ def register(database: TestDatabase, **changes: Any) -> None:
 def receiving(database: TestDatabase, archive: LocalArchive) -> partial[None]:
     """The service behind C-STORE."""
     return partial(
-        receive.receive_object, begin=database.begin, read=database.begin, archive=archive,
+        receive_object, begin=database.begin, read=database.begin, archive=archive,
         rules=RULES, now=database.clock,
     )  # fmt: skip
 
 
-RULES = receive.Rules(STORED, b"key" * 11, store_status)
+RULES = Rules(STORED, b"key" * 11, store_status)
 
 
 @contextmanager
@@ -142,27 +143,26 @@ def running_node(
     folder: Path,
     *,
     archive: LocalArchive | None = None,
+    receive: Callable[[StoreRequest], None] | None = None,
     bounds: Bounds | None = None,
-    port: int = 0,
+    grace: float = 10.0,
 ) -> Iterator[RunningNode]:
     """Start a node over a database and a folder, and stop it afterwards."""
     archive = archive or LocalArchive(folder / "archive")
     begin, now = database.begin, database.clock
     services = NodeServices(
         admit=partial(associations.admit_caller, begin=begin, our_ae_title="PACSBRIDGE", now=now),
-        receive=receiving(database, archive),
-        note_refusal=partial(receive.note_refusal, begin=begin, rules=RULES, now=now),
+        receive=receive or receiving(database, archive),
+        note_refusal=partial(note_refusal, begin=begin, rules=RULES, now=now),
         end=partial(associations.end_association, begin=begin),
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
     )
-    node = Node(
-        services, ae_title="PACSBRIDGE", host="127.0.0.1", port=port, now=now, bounds=bounds
-    )
+    node = Node(services, ae_title="PACSBRIDGE", host="127.0.0.1", port=0, now=now, bounds=bounds)
     try:
         yield RunningNode(node.start(), database, archive, folder)
     finally:
-        node.stop()
+        node.stop(grace)
 
 
 @contextmanager

@@ -71,9 +71,9 @@ class Node:
         self._services.sweep()
         return self._acceptor.start()
 
-    def stop(self) -> None:
-        """Take nothing more and let what goes on come to its end."""
-        self._acceptor.stop()
+    def stop(self, grace: float = 10.0) -> None:
+        """Take nothing more, and let what goes on come to its end for `grace` seconds."""
+        self._acceptor.stop(grace)
 
     def admit(self, caller: Caller) -> Caller | Rejection:
         """Say who this is, or why not."""

@@ -12,6 +12,7 @@ import logging
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,6 +31,7 @@ from pacs_bridge.upper_layer.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENT
 
 LOG = structlog.get_logger()
 MAXIMUM_PDU = 131_072
+_ABORT_SECONDS = 5.0
 
 
 def quieten() -> None:
@@ -106,11 +108,17 @@ class Acceptor:
         """Accept nothing more, let what goes on come to its end, then abort the rest."""
         self._server.shutdown()
         self._thread.join()
-        for conversation in self._server.conversations():
-            conversation.join(grace)
+        deadline = time.monotonic() + grace
+        going_on = self._server.conversations()
+        for conversation in going_on:
+            if conversation.caller is None:
+                conversation.dul.kill_dul()  # it has asked for nothing yet
+        for conversation in going_on:
+            conversation.join(max(0.0, deadline - time.monotonic()))
+        for conversation in going_on:
             if conversation.is_alive():
                 conversation.abort()
-                conversation.join(grace)
+                conversation.join(_ABORT_SECONDS)
 
 
 class _Conversation(Association):

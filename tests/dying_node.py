@@ -1,0 +1,95 @@
+"""A node that kills itself (SIGKILL) at one step of the write path: a program for tests.
+
+``python -m tests.dying_node FOLDER STEP COUNT``: at the COUNT-th time it comes to STEP.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy.orm import sessionmaker
+
+from pacs_bridge.archive.disk import Disk
+from pacs_bridge.archive.local import LocalArchive
+from pacs_bridge.db.engine import make_engine
+from pacs_bridge.db.unit_of_work import UnitOfWork
+from pacs_bridge.domain.objects import StoreRequest
+from tests import nodes
+from tests.databases import Clock, RememberedJobs, TestDatabase
+
+STEPS = ("create", "sync", "rename", "sync_folder", "enqueue", "commit")
+
+
+class Death:
+    """Counts down to it."""
+
+    def __init__(self, step: str, count: int) -> None:
+        self._step, self._left = step, count
+
+    def at(self, step: str) -> None:
+        if step == self._step:
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DyingDisk(Disk):
+    """The real disk, with a death after each step."""
+
+    def __init__(self, death: Death) -> None:
+        self._death = death
+
+    def create(self, path: Path) -> IO[bytes]:
+        file = super().create(path)
+        self._death.at("create")
+        return file
+
+    def sync(self, file: IO[bytes]) -> None:
+        super().sync(file)
+        self._death.at("sync")
+
+    def rename(self, source: Path, target: Path) -> None:
+        super().rename(source, target)
+        self._death.at("rename")
+
+    def sync_folder(self, path: Path) -> None:
+        super().sync_folder(path)
+        self._death.at("sync_folder")
+
+
+class DyingJobs(RememberedJobs):
+    """A queue inside whose transaction the process dies."""
+
+    death: Death
+
+    def __call__(self, _transaction: Any, job: str, *args: Any, **told: Any) -> None:
+        self.death.at("enqueue")
+
+
+def main(folder: Path, step: str, count: int) -> None:
+    death = Death(step, count)
+    engine = make_engine(f"sqlite:///{folder / 'test.sqlite'}")
+    jobs = DyingJobs()
+    jobs.death = death
+    begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
+    database = TestDatabase(begin, jobs, Clock())
+    archive = LocalArchive(folder / "archive", disk=DyingDisk(death))
+    receive = nodes.receiving(database, archive)
+
+    def receive_and_die(request: StoreRequest) -> None:
+        receive(request)
+        death.at("commit")
+
+    with nodes.running_node(database, folder, archive=archive, receive=receive_and_die) as node:
+        sys.stdout.write(f"{node.port}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

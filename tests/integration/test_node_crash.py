@@ -1,0 +1,101 @@
+"""What the node said Success to is there after a kill -9; the rest is whole or absent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pacs_bridge.archive.local import LocalArchive
+from pacs_bridge.domain.objects import AssociationOutcome
+from tests.databases import TestDatabase
+from tests.dying_node import STEPS
+from tests.nodes import associated, encode, our_state, register, running_node, send, send_raw
+from tests.peers import ROOT
+
+STATE = "1.2.840.10008.5.1.4.1.1.11.1"
+
+
+@contextmanager
+def dying_node(folder: Path, step: str, count: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.dying_node", str(folder), step, str(count)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline()), process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
+    database: TestDatabase, tmp_path: Path, step: str
+) -> None:
+    register(database)
+    acknowledged = []
+    # an object in a new folder of the archive costs up to four syncs of folders
+    with dying_node(tmp_path, step, 3) as (port, process):
+        with associated(port, STATE) as association:
+            for number in range(12):
+                answer = send_raw(association, our_state(f"1.2.3.{number}"))
+                if answer.get("Status") != 0x0000:
+                    break
+                acknowledged.append(f"1.2.3.{number}")
+        assert process.wait(timeout=30) == -9
+    assert len(acknowledged) < 12
+    lost = f"1.2.3.{len(acknowledged)}"
+
+    with running_node(database, tmp_path) as node:
+        with database.begin() as uow:
+            for uid in acknowledged:
+                row = uow.objects.find(uid)
+                assert row is not None
+                assert node.archive.path(row.content_hash).stat().st_size > row.size
+            kept = uow.objects.find(lost)
+        assert (kept is not None) == (step == "commit")
+        assert [path for path in node.files() if path.suffix == ".part"] == []
+        assert {row.outcome for row in node.rows()} == {AssociationOutcome.ABORTED}
+        assert send(node.port, our_state(lost)).Status == 0x0000
+        with database.begin() as uow:
+            assert uow.objects.counts() == {"received": len(acknowledged) + 1}
+            stored = uow.objects.find(lost)
+        assert stored is not None
+        assert node.archive.has(stored.content_hash)
+
+
+def test_a_full_disk_is_try_again_and_later_it_goes_in(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(small)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    register(database)
+    try:
+        stuffing = small / "stuffing"
+        stuffing.write_bytes(bytes(240 << 10))
+        with running_node(database, tmp_path, archive=LocalArchive(small / "archive")) as node:
+            private = b"\x71\0\1\x10UN\0\0\0\0\1\0" + bytes(65_536)
+            with associated(node.port, STATE) as association:
+                answer = send_raw(association, our_state(), data=encode(our_state()) + private)
+            assert answer.Status == 0xA700
+            assert "make room" in answer.ErrorComment
+            with database.begin() as uow:
+                assert uow.objects.counts() == {}
+                assert uow.refusals.newest()[0].status == 0xA700
+            assert list(small.rglob("*.part")) == []
+            stuffing.unlink()
+            assert send(node.port, our_state()).Status == 0x0000
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
