@@ -52,6 +52,7 @@ _SYNTAXES = [
 _SUCCESS, _PENDING, _CANCELLED = 0x0000, 0xFF00, 0xFE00
 _NO_ROOM = 0xA700
 _MAX_CONTEXTS = 128
+_END_SECONDS = 5.0
 
 Remote = tuple[str, str, int]
 """AE title, host and port of another application entity."""
@@ -105,6 +106,7 @@ class SandboxPacs:
         self._quirks = Quirks(config.quirks)
         self._temporary: Path | None = None
         self._forwarder: Forwarder | None = None
+        self._server: Server | None = None
 
     def __enter__(self) -> SandboxPacs:
         self.start()
@@ -125,32 +127,43 @@ class SandboxPacs:
         ------
         OSError
             When the port is taken or the folder cannot be written.
+        RefusedInput
+            When a file of an earlier PACS cannot be read.
         """
         settle_library()
         tolerate_odd_values()
         config = self.config
         if config.store is None:
             self._temporary = Path(tempfile.mkdtemp(prefix="sandbox-pacs-"))
-        folder = config.store or self._temporary
-        assert folder is not None
-        self._store = Store(folder, self._quirks.amend, self._quirks.index_seconds)
-        self._listen()
-        if config.forward is not None:
-            self._forwarder = Forwarder(self._store, config.forward, config.ae_title)
+        try:
+            folder = config.store or self._temporary
+            assert folder is not None
+            self._store = Store(folder, self._quirks.amend, self._quirks.index_seconds)
+            if config.forward is not None:
+                self._forwarder = Forwarder(self._store, config.forward, config.ae_title)
+            self._listen()
+        except BaseException:
+            self.stop()
+            raise
+        if self._forwarder is not None:
             self._forwarder.start()
         return self.port
 
     def stop(self) -> None:
         """Take nothing more; what waits to be forwarded waits on disk."""
-        self._server.shutdown()
-        self._thread.join()
-        for association in self._server.active_associations:
-            association.abort()
-            association.join(5)
+        if self._server is not None:
+            self._server.shutdown()
+            self._thread.join()
+            for association in self._server.active_associations:
+                association.abort()
+                association.join(_END_SECONDS)
+            self._server = None
         if self._forwarder is not None:
             self._forwarder.stop()
+            self._forwarder = None
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
 
     def objects(self) -> list[Entry]:
         """List what it has and lets be found."""
@@ -164,7 +177,7 @@ class SandboxPacs:
         entity = Entity(self.config.ae_title)
         entity.maximum_associations, entity.maximum_pdu_size = 50, MAX_PDU
         entity.connection_timeout, entity.acse_timeout = 10, 30
-        entity.dimse_timeout, entity.network_timeout = 60, 120
+        entity.dimse_timeout, entity.network_timeout = 60, 300
         entity.add_supported_context(VERIFICATION, _PLAIN)
         for model in _MODELS:
             for operation in ("1", "2", "3"):
@@ -199,7 +212,7 @@ class SandboxPacs:
             self._quirks.on_store()
             if not mark and self._quirks.loses():
                 return self._quirks.store_status
-            forward = mark and self._forwarder is not None
+            forward = mark and self.config.forward is not None
             data = asked.DataSet.getbuffer()
             self._store.keep(sop_class, sop_instance, syntax, data, forward=forward)
         except Refused as refused:

@@ -16,6 +16,7 @@ _GATHER_SECONDS = 0.1  # so that objects saved together share an association
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _LONGEST_REST = 60.0  # of one object that is refused again and again
 _BATCH = 100
+_END_SECONDS = 10.0  # for a destination that does not answer
 
 
 def is_mark(sop_class_uid: str) -> bool:
@@ -56,7 +57,8 @@ class Forwarder:
         """End after the object that is on its way; the rest waits on disk."""
         self._stopped.set()
         self._changed.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join(_END_SECONDS)
 
     def notice(self) -> None:
         """Look at the ledger soon."""

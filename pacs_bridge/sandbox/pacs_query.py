@@ -111,28 +111,23 @@ def rows(question: Question, entries: Iterable[Entry], ae_title: str) -> Iterato
     supported = question.supported()
     wanted = {keyword: question.keys[keyword] for keyword in supported if keyword in question.keys}
     for group in _groups(question, entries):
-        first = group[0]
+        first, computed = group[0], _computed(question.level, group)
         if not all(matches(first[keyword], value, keyword) for keyword, value in wanted.items()):
             continue
-        computed = _computed(group)
-        modalities = set(filter(None, question.keys.get("ModalitiesInStudy", "").split("\\")))
-        if (
-            question.level == "STUDY"
-            and modalities.isdisjoint(computed["ModalitiesInStudy"].split("\\"))
-            and modalities
-        ):
+        if not _has_modality(computed, question.keys.get("ModalitiesInStudy", "")):
             continue
-        asked = {keyword: first[keyword] for keyword in wanted}
-        asked |= {keyword: first[keyword] for keyword in [*question.above(), question.unique]}
-        asked |= {k: v for k, v in computed.items() if k in question.keys}
-        yield {"QueryRetrieveLevel": question.level, "RetrieveAETitle": ae_title, **asked}
+        row = {"QueryRetrieveLevel": question.level, "RetrieveAETitle": ae_title}
+        row |= {keyword: first[keyword] for keyword in [*question.above(), question.unique]}
+        row |= {keyword: first[keyword] for keyword in wanted}
+        yield row | {k: v for k, v in computed.items() if k in question.keys}
 
 
 def select(question: Question, entries: Iterable[Entry]) -> list[Entry]:
     """List what a retrieval is about: unique keys alone count (PS3.4 C.4.2.2.1)."""
-    keys = [*question.above(), question.unique]
-    if not question.keys.get(question.unique):
+    wanted = question.keys.get(question.unique, "")
+    if not wanted or _has_wildcard(wanted):
         raise Refused(MISMATCH, f"{question.unique} is needed for a retrieval at this level.")
+    keys = [*question.above(), question.unique]
     return [e for e in entries if all(matches(e[k], question.keys[k], k) for k in keys)]
 
 
@@ -203,20 +198,34 @@ def _groups(question: Question, entries: Iterable[Entry]) -> Iterator[list[Entry
     yield from groups.values()
 
 
-def _computed(group: list[Entry]) -> dict[str, str]:
-    """Give what is true of a whole patient, study or series."""
-    modalities = dict.fromkeys(entry["Modality"] for entry in group if entry["Modality"])
-    classes = dict.fromkeys(entry.sop_class_uid for entry in group)
-    series = str(len({entry["SeriesInstanceUID"] for entry in group}))
-    studies = str(len({entry["StudyInstanceUID"] for entry in group}))
-    return {
-        "ModalitiesInStudy": "\\".join(modalities),
-        "SOPClassesInStudy": "\\".join(classes),
-        "NumberOfPatientRelatedStudies": studies,
-        "NumberOfPatientRelatedSeries": series,
-        "NumberOfPatientRelatedInstances": str(len(group)),
-        "NumberOfStudyRelatedSeries": series,
-        "NumberOfStudyRelatedInstances": str(len(group)),
-        "NumberOfSeriesRelatedInstances": str(len(group)),
-        "InstanceAvailability": "ONLINE",
-    }
+def _computed(level: str, group: list[Entry]) -> dict[str, str]:
+    """Give what is true of a whole patient, study or series, by keyword."""
+    said = {"InstanceAvailability": "ONLINE"}
+    if level == "IMAGE":
+        return said
+    name = level.capitalize()
+    said[f"NumberOf{name}RelatedInstances"] = str(len(group))
+    if level != "SERIES":
+        said[f"NumberOf{name}RelatedSeries"] = _count(group, "SeriesInstanceUID")
+    if level == "PATIENT":
+        said["NumberOfPatientRelatedStudies"] = _count(group, "StudyInstanceUID")
+    if level == "STUDY":
+        said["ModalitiesInStudy"] = _distinct(group, "Modality")
+        said["SOPClassesInStudy"] = _distinct(group, "SOPClassUID")
+    return said
+
+
+def _count(group: list[Entry], keyword: str) -> str:
+    return str(len({entry[keyword] for entry in group}))
+
+
+def _distinct(group: list[Entry], keyword: str) -> str:
+    return "\\".join(dict.fromkeys(entry[keyword] for entry in group if entry[keyword]))
+
+
+def _has_modality(computed: dict[str, str], wanted: str) -> bool:
+    """Tell whether a study has any of the modalities asked for (PS3.4 C.2.2.2.1)."""
+    present = computed.get("ModalitiesInStudy")
+    if not wanted or present is None:
+        return True
+    return not set(wanted.split("\\")).isdisjoint(present.split("\\"))

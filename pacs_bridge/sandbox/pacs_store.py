@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
 
 from pacs_bridge.archive.part10 import file_head
-from pacs_bridge.domain.errors import GiveUp, UnreadableObject
+from pacs_bridge.domain.errors import GiveUp, RefusedInput, UnreadableObject
 from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.sr import elements
 
@@ -102,6 +102,13 @@ class Store:
         See `Amend`.
     index_seconds : float
         How long a newly stored object stays invisible to queries.
+
+    Raises
+    ------
+    RefusedInput
+        When a file of an earlier PACS cannot be read.
+    OSError
+        When the folder cannot be written.
     """
 
     def __init__(self, folder: Path, amend: Amend = dict, index_seconds: float = 0.0) -> None:
@@ -137,11 +144,6 @@ class Store:
             raise Refused(CANNOT_UNDERSTAND, str(error)) from error
         finally:
             part.unlink(missing_ok=True)
-
-    def has(self, sop_instance: str) -> bool:
-        """Whether an object is here."""
-        with self._lock:
-            return sop_instance in self._index
 
     def entries(self) -> list[Entry]:
         """List everything that queries see, in the order in which it came."""
@@ -187,13 +189,20 @@ class Store:
 
     def _reload(self) -> None:
         for part in self._objects.glob("*.part"):
-            part.unlink()
+            part.unlink()  # never answered
         for path in _by_age(self._objects.glob("*.dcm")):
-            meta = _header(path).file_meta
-            entry = self._entry(
-                path, path, str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID)
-            )
-            self._index[entry.sop_instance_uid] = entry
+            try:
+                meta = _header(path).file_meta
+                sop_class, sop_instance = (
+                    str(meta.MediaStorageSOPClassUID),
+                    str(meta.MediaStorageSOPInstanceUID),
+                )
+                entry = self._entry(path, path, sop_class, sop_instance)
+            except GiveUp as error:
+                raise RefusedInput(
+                    f"{path} cannot be read; remove it, or take another store."
+                ) from error
+            self._index[entry.sop_instance_uid] = replace(entry, visible_from=0.0)
 
 
 def _header(path: Path) -> Dataset:

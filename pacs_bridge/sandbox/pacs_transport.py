@@ -23,6 +23,8 @@ from pynetdicom.transport import (
 from pacs_bridge.sandbox.pacs_store import Entry
 from pacs_bridge.scu.transport import QuickSocket, request_association
 
+_STALLED_SECONDS = 60.0  # without progress in the middle of a PDU, either way
+
 
 class StoredObject(Dataset):
     """Stands for a stored file where pynetdicom wants a data set to send."""
@@ -81,6 +83,7 @@ class Server(ThreadedAssociationServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection on which no answer waits for an acknowledgement."""
         connection, address = super().get_request()
+        connection.settimeout(_STALLED_SECONDS)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection, address
 
