@@ -95,8 +95,8 @@ def write(ds: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian) -> Path
     path.parent.mkdir(parents=True, exist_ok=True)
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = syntax
-    ds.file_meta.MediaStorageSOPClassUID = ds.get("SOPClassUID", "1.2")
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.get("SOPInstanceUID", "1.2")
+    ds.file_meta.MediaStorageSOPClassUID = ds.get("SOPClassUID") or "1.2"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.get("SOPInstanceUID") or "1.2"
     ds.save_as(path, enforce_file_format=True)
     return path
 
@@ -169,7 +169,7 @@ def _display(ds: Dataset) -> None:
     ds.WindowCenterWidthExplanation = ["NORMAL", "HARDER"]
     ds.VOILUTFunction, ds.PresentationLUTShape = "SIGMOID", "IDENTITY"
     lut = Dataset()
-    lut.LUTDescriptor, lut.LUTExplanation, lut.LUTData = [4, 0, 12], "NORMAL", [0, 9, 99, 999]
+    lut.LUTDescriptor, lut.LUTExplanation, lut.LUTData = [4, 0, 12], "NORMAL", [0, 9, 99, 4095]
     lut["LUTDescriptor"].VR = lut["LUTData"].VR = "US"
     ds.VOILUTSequence = [lut]
     ds.BurnedInAnnotation, ds.LossyImageCompression = "NO", "00"
