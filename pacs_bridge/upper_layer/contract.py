@@ -100,3 +100,6 @@ class Bounds:
     idle_seconds: float = 60.0
     half_open: int = 64
     half_open_per_address: int = 16
+
+
+BOUNDS = Bounds()

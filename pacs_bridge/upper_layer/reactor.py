@@ -27,10 +27,13 @@ from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAss
 from pacs_bridge.domain.objects import AssociationOutcome, Caller, StoreRequest
 from pacs_bridge.upper_layer.contract import TRY_LATER, Bounds, Context, Rejection, Service
 from pacs_bridge.upper_layer.guards import Dropped, GuardedMessages, GuardedProvider, GuardedSocket
-from pacs_bridge.upper_layer.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from pacs_bridge.upper_layer.identity import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    MAXIMUM_PDU,
+)
 
 LOG = structlog.get_logger()
-MAXIMUM_PDU = 131_072
 _ABORT_SECONDS = 5.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from pacs_bridge.config import NodeConfig
 from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.node import Node, NodeServices
 from pacs_bridge.scp.status import store_status
@@ -44,7 +45,10 @@ def build_node(installation: Installation) -> Node:
         host=config.host,
         port=config.port,
         now=now,
-        bounds=Bounds(
-            associations=config.max_associations, object_bytes=config.max_object_mb << 20
-        ),
+        bounds=bounds_of(config),
     )
+
+
+def bounds_of(config: NodeConfig) -> Bounds:
+    """Give the bounds that the settings ask for."""
+    return Bounds(associations=config.max_associations, object_bytes=config.max_object_mb << 20)

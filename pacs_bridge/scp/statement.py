@@ -1,0 +1,56 @@
+"""The conformance statement, made from the tables that the node runs on.
+
+References
+----------
+PS3.2 annex N, the template for conformance statements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+
+import pacs_bridge
+from pacs_bridge.scp.contexts import NAMES, VERIFICATION
+from pacs_bridge.scp.status import MEANINGS
+from pacs_bridge.upper_layer.contract import BOUNDS, Bounds
+from pacs_bridge.upper_layer.identity import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    MAXIMUM_PDU,
+)
+
+
+@dataclass(frozen=True)
+class Running:
+    """What of a statement depends on the configuration."""
+
+    ae_title: str = "PACSBRIDGE"
+    port: int = 11112
+    bounds: Bounds = BOUNDS
+
+
+def write_statement(running: Running) -> str:
+    """Write the statement of a configuration, as Markdown."""
+    template = resources.files("pacs_bridge.scp").joinpath("statement.md").read_text("utf-8")
+    bounds = running.bounds
+    return Template(template).substitute(
+        version=pacs_bridge.__version__,
+        ae_title=running.ae_title,
+        port=running.port,
+        overview="\n".join(
+            f"| {name} | {uid} | {'Yes' if uid == VERIFICATION else 'No'} | Yes |"
+            for uid, name in NAMES.items()
+        ),
+        contexts="\n".join(f"| {name} | `{uid}` |" for uid, name in NAMES.items()),
+        statuses="\n".join(f"| {code:04X} | {text} |" for code, text in MEANINGS.items()),
+        implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+        implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+        maximum_pdu=MAXIMUM_PDU,
+        negotiation_seconds=f"{bounds.negotiation_seconds:g}",
+        pdu_seconds=f"{bounds.pdu_seconds:g}",
+        idle_seconds=f"{bounds.idle_seconds:g}",
+        associations=bounds.associations,
+        object_megabytes=bounds.object_bytes >> 20,
+    )
