@@ -48,7 +48,7 @@ def start(load_id: int) -> ResponseReturnValue:
     """Start a load again; it sends only what is missing."""
     line = _mine(load_id)
     services().start_load(load_id)
-    services().record("load-started", str(person().id), load=load_id)
+    services().record("load-asked", str(person().id), load=load_id)
     flash(f"{line.load.set_name} is being sent to {line.load.pacs} again: only what is missing.")
     return redirect(url_for("loads.show", load_id=load_id), code=303)
 
