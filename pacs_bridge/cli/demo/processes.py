@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -92,11 +94,9 @@ class MailServer:
         from aiosmtpd.controller import Controller
 
         self.mails: list[tuple[str, str]] = []
-        self._controller = Controller(_Keeper(self.mails), hostname="127.0.0.1", port=0)
+        (self.port,) = free_ports(1)  # the controller probes the port it was given, so not 0
+        self._controller = Controller(_Keeper(self.mails), hostname="127.0.0.1", port=self.port)
         self._controller.start()
-        server = self._controller.server
-        assert server is not None
-        self.port: int = server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         """Stop taking mails."""
@@ -112,6 +112,15 @@ class _Keeper:
         text = envelope.content.decode("utf-8", "replace")
         self._mails.extend((recipient, text) for recipient in envelope.rcpt_tos)
         return "250 OK"
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that are free now; whoever is told takes them in a moment."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 @dataclass

@@ -16,9 +16,9 @@ FIGURES = (
     ("sensitivity", "Sensitivity"),
     ("specificity", "Specificity"),
     ("correct_recall", "Correct recall"),
-    ("correct_return", "Correct return"),
+    ("correct_return", "Correct return to screen"),
     ("auc", "ROC AUC"),
-    ("lesions_localised", "Lesions found"),
+    ("lesions_localised", "Lesions localised"),
 )
 
 
@@ -72,16 +72,17 @@ def gather(
 
 def print_table(outcome: Outcome) -> None:
     """Print the round so that a newcomer understands it."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     out = console()
     out.print()
     out.print(f"[bold]The round, against {outcome.pacs}[/bold]")
     facts = Table(box=None, show_header=False, pad_edge=False)
-    ready = "ready, readers released and told by mail" if outcome.ready else "not ready"
+    ready = "ready; contact and readers told" if outcome.ready else "not ready"
     for name, value in (
         ("Cases sent / proven there", f"{outcome.cases_sent} / {outcome.cases_proven}"),
-        ("Load", f"{ready} ({outcome.mails} mails)"),
+        ("Load", f"{ready} by {outcome.mails} mails"),
         ("Objects received from the PACS", f"{outcome.objects_received}"),
         ("Marks captured", f"{outcome.marks_captured}"),
         ("Test readings scored", f"{outcome.readings_scored} of {outcome.readings_expected}"),
@@ -92,29 +93,21 @@ def print_table(outcome: Outcome) -> None:
         facts.add_row("Objects waiting for a person", str(outcome.objects_parked))
     out.print(facts)
     out.print()
-    table = Table(title="The readers", title_justify="left", title_style="bold")
-    table.add_column("Reader")
-    table.add_column("Saved marks as")
-    table.add_column("Marks captured")
-    table.add_column("Scored", justify="right")
-    for _, title in FIGURES:
-        table.add_column(title, justify="right")
+    out.print("[bold]The readers[/bold]")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
     for reader in outcome.readers:
-        table.add_row(
-            f"{reader.reader}\n({reader.skill})",
-            _SAVED[reader.saved_as],
-            "\n".join(
-                f"{count} in {_KIND.get(kind, kind)}"
-                for kind, count in sorted(reader.marks.items())
-            ),
-            str(reader.readings_scored),
-            *(_figure(reader.figures.get(name)) for name, _ in FIGURES),
-        )
+        table.add_column(f"{reader.reader} ({reader.skill})")
+    table.add_row("Saved marks as", *(_SAVED[r.saved_as] for r in outcome.readers))
+    table.add_row("Marks captured", *(_by_kind(r.marks) for r in outcome.readers))
+    table.add_row("Readings scored", *(str(r.readings_scored) for r in outcome.readers))
+    for name, title in FIGURES:
+        table.add_row(title, *(_figure(r.figures.get(name)) for r in outcome.readers))
     out.print(table)
-    out.print("Each figure stands over what it rests on. What they mean: docs/scoring.md")
+    out.print("What each figure means and how it is worked out: docs/scoring.md")
     out.print(
-        "Open next: [bold]make demo ARGS=--keep[/bold] leaves it running and prints the web "
-        "address and log-ins."
+        "Open next: [bold]make demo ARGS=--keep[/bold] leaves everything running and prints\n"
+        "the web address and log-ins."
     )
 
 
@@ -124,9 +117,13 @@ _SAVED = {
     "both": "both",
 }
 _KIND = {
-    "presentation-state": "presentation states",
+    "presentation-state": "states",
     "measurement-report": "reports",
 }
+
+
+def _by_kind(marks: dict[str, int]) -> str:
+    return "\n".join(f"{n} in {_KIND.get(kind, kind)}" for kind, n in sorted(marks.items()))
 
 
 def _figure(figure: dict[str, Any] | None) -> str:
@@ -135,8 +132,8 @@ def _figure(figure: dict[str, Any] | None) -> str:
     if figure["value"] is None:
         return "not computable"
     if figure["unit"].startswith("pair"):
-        return f"{figure['value']:.2f}\n(n = {figure['denominator']})"
-    return f"{figure['value']:.0%}\n({figure['numerator']:g} of {figure['denominator']})"
+        return f"{figure['value']:.2f}  (n = {figure['denominator']:,} pairs)"
+    return f"{figure['value']:.0%}  ({figure['numerator']:g} of {figure['denominator']})"
 
 
 def print_addresses(addresses: dict[str, Any], *, to_stderr: bool) -> None:

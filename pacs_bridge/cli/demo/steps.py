@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import tempfile
 import threading
 import time
@@ -21,6 +20,7 @@ from pacs_bridge.cli.demo.processes import (
     HospitalPacs,
     MailServer,
     ReaderAtViewer,
+    free_ports,
     start_orthanc,
     start_sandbox_pacs,
 )
@@ -29,7 +29,7 @@ from pacs_bridge.domain.errors import PacsBridgeError, PeerUnavailable
 from pacs_bridge.domain.people import Enrolment, Role
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from pacs_bridge.wiring.installation import Installation
 
@@ -87,6 +87,7 @@ class DemoRound:
         self._hospital: HospitalPacs | None = None
         self._installation: Installation | None = None
         self._mail: MailServer | None = None
+        self._arriving: TaskID | None = None
 
     def __enter__(self) -> DemoRound:
         return self
@@ -126,7 +127,7 @@ class DemoRound:
 
         self._mail = MailServer()
         self._stack.callback(self._mail.stop)
-        node, self._web_port = _free_ports(2)
+        node, self._web_port = free_ports(2)
         self.home.mkdir(parents=True)
         text = CONFIG.format(node=node, web=self._web_port, mail=self._mail.port)
         (self.home / "config.toml").write_text(text, "utf-8")
@@ -265,6 +266,7 @@ class DemoRound:
                     self._hospital, SET, self._images / "truth.json", self._log(reader.login)
                 )
         task = progress.add_task("Readers read, marks arrive", total=len(released) * self._cases)
+        self._arriving = task
         done = threading.Event()
         failures: list[PacsBridgeError] = []
 
@@ -299,6 +301,8 @@ class DemoRound:
                 waiting = len(uow.objects.in_state("received", 1))
             scored = sum(n for (_, state), n in counts.items() if state == "scored")
             progress.update(task, completed=scored)
+            if self._arriving is not None:
+                progress.update(self._arriving, completed=sum(counts.values()))
             if scored >= expected and not waiting:
                 break
         assert self._hospital is not None
@@ -363,12 +367,3 @@ def _progress() -> Progress:
 def _bar(progress: Progress, text: str) -> Callable[[int, int], None]:
     task = progress.add_task(text, total=None)
     return lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Find ports that are free now; the roles take them in a moment."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]

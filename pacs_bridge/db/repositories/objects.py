@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from pacs_bridge.db.tables import MarkRow, ObjectRow, ReadObjectRow, RefusalRow
 from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject
 from pacs_bridge.domain.objects import Caller, ReceivedObject, Refusal
+from pacs_bridge.domain.reading import is_location
 
 
 class Objects:
@@ -111,7 +112,10 @@ class Marks:
         self._session = session
 
     def keep(self, read: ReadObject, *, accession: str, reader: str | None) -> None:
-        """Keep all that was read out of one object, replacing an earlier reading of it."""
+        """Keep all that was read out of one object, replacing an earlier reading of it.
+
+        Every location becomes a row of its own; labels and notes stay with the object.
+        """
         uid = read.sop_instance_uid
         self._session.execute(delete(MarkRow).where(MarkRow.object_uid == uid))
         row = self._session.get(ReadObjectRow, uid) or ReadObjectRow(object_uid=uid)
@@ -129,6 +133,7 @@ class Marks:
                 body=asdict(mark),
             )
             for mark in read.marks
+            if is_location(mark)
         )
         self._session.flush()
 
