@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -80,7 +81,7 @@ def _measure(name: str, arguments: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=arguments.folder) as folder:
         try:
             lines = list(run(benchmark, Place(Path(folder), arguments.tiny), arguments.runs))
-        except (CallFailed, PacsBridgeError, OSError) as error:
+        except (CallFailed, PacsBridgeError, OSError, subprocess.SubprocessError) as error:
             say(f"{name}: {error}")
             return False
     for line in lines:
@@ -88,8 +89,8 @@ def _measure(name: str, arguments: argparse.Namespace) -> bool:
         if arguments.json:
             print(json.dumps(values), flush=True)
         else:
-            figures = (f"{values[key]:g}" for key in ("ours", "peer", "ratio"))
-            print(_row(name, *figures, line.unit, line.peer_name), flush=True)
+            ours, peer, ratio = (f"{values[key]:g}" for key in ("ours", "peer", "ratio"))
+            print(_row(name, ours, peer, ratio, line.unit, line.peer_name), flush=True)
     return True
 
 

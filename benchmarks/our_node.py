@@ -75,3 +75,5 @@ def running_node(folder: Path, passport: Passport) -> Iterator[OurNode]:
         process.terminate()
         process.communicate()
         log.close()
+        installation.engine.dispose()
+        installation.reading_engine.dispose()

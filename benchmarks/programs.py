@@ -90,7 +90,7 @@ def running_storescp(*options: str, stock: bool = False) -> Iterator[int]:
 
 @contextmanager
 def running_orthanc(folder: Path, *, durable: bool) -> Iterator[Orthanc]:
-    """Run an Orthanc of one's own; `durable` as it comes, with every file synced."""
+    """Run an Orthanc of one's own; `durable` as it comes: every file synced."""
     orthanc = Orthanc(OrthancConfig(folder, settings={"SyncStorageArea": durable})).start()
     try:
         yield orthanc

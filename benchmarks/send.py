@@ -73,7 +73,7 @@ def _sender(
 
     def side(_: int) -> float:
         one, everything = send(files[:1]), send(files)
-        return work / max(everything - one, 1e-6)
+        return work / max(everything - one, everything / 100)
 
     return side
 

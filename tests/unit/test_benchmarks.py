@@ -1,0 +1,116 @@
+"""The benchmarks run and say what they measured; what they measured is nobody's promise here."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.catalogue import BENCHMARKS
+from benchmarks.data import Reports
+from benchmarks.measure import Benchmark, Contest, Place, run
+from tests.peers import need
+
+ROOT = Path(__file__).parents[2]
+KEYS = ["name", "ours", "peer", "peer_name", "ratio", "unit", "runs"]
+
+
+def a_benchmark(ours, peer, *, better="more"):
+    """One whose sides give these figures, in turn; `calls` tells who was asked when."""
+    calls = []
+
+    def side(name, figures):
+        def measured(number):
+            calls.append((name, number))
+            return figures[number]
+
+        return measured
+
+    @contextmanager
+    def opened(_):
+        yield Contest("objects/s", side("ours", ours), {"them": side("them", peer)}, better)
+
+    return Benchmark("thing", "a thing", (), opened), calls
+
+
+def measured(benchmark, runs, *, tiny=False):
+    [line] = run(benchmark, Place(Path(), tiny), runs)
+    return line
+
+
+def test_figures_are_medians_and_the_ratio_is_that_of_the_rounds():
+    benchmark, _ = a_benchmark([99.0, 10.0, 30.0, 80.0], [99.0, 5.0, 10.0, 100.0])
+    line = measured(benchmark, 3)
+    assert (line.ours, line.peer, line.ratio, line.runs) == (30.0, 10.0, 2.0, 3)
+
+
+def test_less_memory_or_time_is_a_ratio_above_one():
+    benchmark, _ = a_benchmark([1.0, 10.0], [1.0, 40.0], better="less")
+    assert measured(benchmark, 1).ratio == 4.0
+
+
+def test_sides_take_turns_and_the_first_round_only_warms_up():
+    benchmark, calls = a_benchmark([1.0] * 3, [1.0] * 3)
+    measured(benchmark, 2)
+    assert calls == [
+        ("ours", 0), ("them", 0), ("ours", 1), ("them", 1), ("them", 2), ("ours", 2),
+    ]  # fmt: skip
+
+
+def test_reports_are_never_given_twice_and_are_the_same_in_every_run():
+    once, again = Reports(2), Reports(2)
+    first, second = once.take(3), once.take(3)
+    assert len({each.sop_instance_uid for each in first + second}) == 6
+    assert again.take(6) == first + second
+    for each in first:
+        assert each.data_set.count(each.sop_instance_uid.encode()) == 1
+
+
+def test_an_unknown_name_is_a_usage_error_that_names_the_known_ones(capsys):
+    assert main(["receive-smal"]) == 2
+    assert "receive-small" in capsys.readouterr().err
+
+
+def test_the_list_names_every_benchmark(capsys):
+    assert main(["--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(BENCHMARKS)
+
+
+def test_a_missing_peer_is_named_with_the_line_that_installs_it(capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.programs.find_program", lambda _: None)
+    assert main(["import", "--json"]) == 1
+    said = capsys.readouterr()
+    assert "sudo apt-get install libgdcm-tools" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(BENCHMARKS))
+def test_each_benchmark_prints_a_well_formed_line_a_peer(name, tmp_path):
+    for program, package in BENCHMARKS[name].needs:
+        need(program, package)
+    command = [sys.executable, "-m", "benchmarks", name, "--json", "--tiny", "--runs", "1"]
+    done = subprocess.run(
+        [*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True,
+        timeout=200, env={**os.environ, "PYTHONWARNINGS": "default"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines
+    assert len({line["peer_name"] for line in lines}) == len(lines)
+    for line in lines:
+        assert list(line) == KEYS
+        assert (line["name"], line["runs"]) == (name, 1)
+        assert line["unit"]
+        assert line["peer_name"]
+        for key in ("ours", "peer", "ratio"):
+            assert math.isfinite(line[key])
+            assert line[key] > 0
+    assert list(tmp_path.iterdir()) == []
