@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ class Script:
     stored: list[str] = field(default_factory=list)
     associations: int = 0
     data: dict[str, bytes] = field(default_factory=dict)
+    open: list[Any] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
 
     def on_find(self, event: Any) -> Answers:
@@ -67,8 +69,18 @@ class Script:
     def on_echo(self, _event: Any) -> int:
         return self.echo()
 
-    def on_accepted(self, _event: Any) -> None:
+    def on_accepted(self, event: Any) -> None:
         self.associations += 1
+        self.open.append(event.assoc)
+
+    def on_ended(self, event: Any) -> None:
+        if event.assoc in self.open:
+            self.open.remove(event.assoc)
+
+    def hang_up(self, how: str) -> None:
+        """End the association that is open: ``abort`` or ``release``."""
+        association = self.open[0]
+        threading.Thread(target=getattr(association, how)).start()
 
 
 @contextmanager
@@ -88,6 +100,8 @@ def scripted_pacs(script: Script, **settings: Any) -> Iterator[Script]:
             (evt.EVT_C_STORE, script.on_store),
             (evt.EVT_C_ECHO, script.on_echo),
             (evt.EVT_ACCEPTED, script.on_accepted),
+            (evt.EVT_ABORTED, script.on_ended),
+            (evt.EVT_RELEASED, script.on_ended),
         ],
     )
     assert server is not None

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
+from pynetdicom import AE
 from pynetdicom.presentation import PresentationContext
 
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
-from pacs_bridge.scu.transport import MAX_PDU, Requestor
+from pacs_bridge.scu.transport import request_association
 
 _MAX_ADDRESSES = 3  # of one host name, tried in turn
 
@@ -80,10 +81,7 @@ class Conversation:
 
     def close(self, *, abort: bool) -> None:
         """Release the association, or abort it where the exchange is not at an end."""
-        if abort:
-            self.association.abort()
-        else:
-            self.association.release()
+        self.association.end(abort=abort)
 
     def unavailable(self, phase: str, detail: str) -> PeerUnavailable:
         """Make the error that names this PACS."""
@@ -94,9 +92,23 @@ class Conversation:
         self._message_id = self._message_id % 65_535 + 1
         return self._message_id
 
-    def wait_at_most(self, seconds: float) -> None:
-        """Set how long to wait for the answer to the next request."""
-        self.association.dimse_timeout = seconds
+    def begin(self, seconds: float | None = None) -> float:
+        """Begin an exchange; gives the moment (monotonic seconds).
+
+        Parameters
+        ----------
+        seconds : float, optional
+            How long to wait for each answer; by default the PACS's own time-out.
+
+        Raises
+        ------
+        PeerUnavailable
+            When the peer has ended the association in the meantime.
+        """
+        if self.association.is_lost:
+            raise self.unavailable("command", "it ended the association")
+        self.association.dimse_timeout = self.answer_seconds if seconds is None else seconds
+        return time.monotonic()
 
     @property
     def answer_seconds(self) -> float:
@@ -132,18 +144,14 @@ class Conversation:
 
     def _associate(self, address: str) -> Any:
         timeouts = self._pacs.timeouts
-        entity = Requestor(self._pacs.our_ae_title)
+        entity = AE(self._pacs.our_ae_title)
         entity.connection_timeout = timeouts["connect"]
         entity.acse_timeout = timeouts["acse"]
         entity.dimse_timeout = timeouts["dimse"]
         entity.network_timeout = timeouts["network"]
         started = time.monotonic()
-        association = entity.associate(
-            address,
-            self._endpoint.port,
-            contexts=self._contexts,
-            ae_title=self._endpoint.ae_title,
-            max_pdu=MAX_PDU,
+        association = request_association(
+            entity, address, self._endpoint.port, self._endpoint.ae_title, self._contexts
         )
         if association.is_established:
             return association

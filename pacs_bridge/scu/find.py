@@ -116,15 +116,11 @@ class Questions:
             setattr(query, keyword, None)
         for keyword, value in match.items():
             setattr(query, keyword, value)
-        talk.wait_at_most(talk.answer_seconds)
-        started = time.monotonic()
+        started = talk.begin()
         rows: list[Row] = []
-        try:
-            answers = talk.association.send_c_find(
-                query, STUDY_ROOT_FIND, msg_id=talk.next_message_id()
-            )
-        except (RuntimeError, ValueError) as error:  # no longer established
-            raise talk.unavailable("command", "it ended the association") from error
+        answers = talk.association.send_c_find(
+            query, STUDY_ROOT_FIND, msg_id=talk.next_message_id()
+        )
         for status, identifier in answers:
             if "Status" not in status:
                 raise talk.lost(started)

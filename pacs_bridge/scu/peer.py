@@ -6,7 +6,6 @@ its place; nothing of it comes through here.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -46,11 +45,8 @@ class DimsePeer:
                 build_context(_VERIFICATION, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
             ]
             with Conversation(pacs, endpoint, contexts) as conversation:
-                started = time.monotonic()
-                try:
-                    status = conversation.association.send_c_echo(conversation.next_message_id())
-                except RuntimeError as error:  # ended between being established and now
-                    raise conversation.unavailable("command", "it ended the association") from error
+                started = conversation.begin()
+                status = conversation.association.send_c_echo(conversation.next_message_id())
                 if "Status" not in status:
                     raise conversation.lost(started)
                 if status.Status != 0x0000:

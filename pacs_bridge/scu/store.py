@@ -7,7 +7,6 @@ PS3.4 annex B (Storage service class), B.2.3 statuses; PS3.7 9.1.1; PS3.8 annex 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -88,14 +87,11 @@ def _send(conversation: Conversation, each: Sendable) -> StoreAnswer:
         size = each.path.stat().st_size
     except OSError:
         return _unreadable(each)
-    conversation.wait_at_most(conversation.answer_seconds + size / _SLOWEST_LINE)
-    started = time.monotonic()
+    started = conversation.begin(conversation.answer_seconds + size / _SLOWEST_LINE)
     try:
         status = conversation.association.send_c_store(
             each.path, msg_id=conversation.next_message_id()
         )
-    except RuntimeError as error:  # the library's word for "no longer established"
-        raise conversation.unavailable("command", "it ended the association") from error
     except (InvalidDicomError, AttributeError, ValueError):
         # Its file meta is not what the passport says: found before anything was sent.
         return _unreadable(each)

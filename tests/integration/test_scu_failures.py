@@ -19,10 +19,12 @@ from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
+from pacs_bridge.scu.find import Questions, conversation_for_questions
 from pacs_bridge.scu.peer import DimsePeer
 from tests.loads import MG, a_pacs, a_passport
 from tests.peers import free_port
 from tests.scripted_pacs import STUDY_ROOT_FIND, VERIFICATION, Script, a_row, scripted_pacs
+from tests.waiting import wait_until
 
 PEER = DimsePeer()
 
@@ -330,6 +332,20 @@ def test_stopping_early_ends_the_association_cleanly(images):
         answers.close()
         assert script.stored == [images[0].sop_instance_uid]
         assert all(answer.stored for answer in PEER.store(a_pacs(script.port), images[1:]))
+
+
+@pytest.mark.parametrize("how", ["abort", "release"])
+def test_a_pacs_that_ends_the_association_between_two_questions_fails_at_command(how):
+    with scripted_pacs(Script()) as script:
+        talk = conversation_for_questions(a_pacs(script.port)).open()
+        questions = Questions(talk)
+        assert questions.ask("STUDY", {"StudyInstanceUID": "1.2.3"}, ()) == []
+        script.hang_up(how)
+        wait_until(talk.association.dul.peek_next_pdu, "the end to reach us")
+        with pytest.raises(PeerUnavailable, match="it ended the association"):
+            questions.ask("STUDY", {"StudyInstanceUID": "1.2.3"}, ())
+        talk.close(abort=True)
+        wait_until(lambda: not script.open, "the association to end")
 
 
 # Find: whatever is not a clean end is an error
