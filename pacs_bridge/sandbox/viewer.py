@@ -27,14 +27,15 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
-from pynetdicom import build_context, build_role, evt
+from pynetdicom import build_context
 from pynetdicom.presentation import PresentationContext
 
 from pacs_bridge.domain.errors import NotFound, PeerUnavailable, RefusedInput
 from pacs_bridge.domain.marks import ReadObject
+from pacs_bridge.sandbox.viewer_association import call
 from pacs_bridge.sandbox.viewer_hanging import TOMOSYNTHESIS, Hanging, hang
 from pacs_bridge.sandbox.viewer_listener import Listener
-from pacs_bridge.scu.transport import MAX_PDU, Requestor, settle_library
+from pacs_bridge.scu.transport import settle_library
 from pacs_bridge.sr import elements, sop_classes
 from pacs_bridge.sr.observers import observer_of
 from pacs_bridge.sr.read import read_object
@@ -129,7 +130,7 @@ class Viewer:
         trace: TracebackType | None,
     ) -> None:
         for association in (self._asking, self._saving):
-            if association is not None and association.is_established:
+            if association is not None and not association.is_lost:
                 association.release()
         if self._listener is not None:
             self._listener.stop()
@@ -234,32 +235,19 @@ class Viewer:
     # Associations
 
     def _ask_association(self) -> Any:
-        if self._asking is None or not self._asking.is_established:
-            contexts, roles = _asking_contexts()
-            handlers = [(evt.EVT_C_STORE, self._on_c_store)]
-            self._asking = self._associate(contexts, ext_neg=roles, evt_handlers=handlers)
+        if self._asking is None or self._asking.is_lost:
+            self._asking = self._call(
+                _asking_contexts(), provided=(*MAMMOGRAMS, *_MINE), arrived=self._arrived_bytes
+            )
         return self._asking
 
     def _save_association(self) -> Any:
-        if self._saving is None or not self._saving.is_established:
-            self._saving = self._associate([build_context(uid, _PLAIN) for uid in SAVED])
+        if self._saving is None or self._saving.is_lost:
+            self._saving = self._call([build_context(uid, _PLAIN) for uid in SAVED])
         return self._saving
 
-    def _associate(self, contexts: list[PresentationContext], **more: Any) -> Any:
-        entity = Requestor(self.ae_title)
-        entity.connection_timeout, entity.acse_timeout = 10, 30
-        entity.dimse_timeout = entity.network_timeout = 60
-        association = entity.associate(
-            self.host, self.port, contexts=contexts, ae_title=self.pacs_ae_title,
-            max_pdu=MAX_PDU, **more,
-        )  # fmt: skip
-        if not association.is_established:
-            raise PeerUnavailable("the PACS", "association", "it does not take the viewer's call")
-        return association
-
-    def _on_c_store(self, event: evt.Event) -> int:
-        self._arrived_bytes(event.request.DataSet.getvalue(), event.context.transfer_syntax)
-        return 0x0000
+    def _call(self, contexts: list[PresentationContext], **more: Any) -> Any:
+        return call(self.ae_title, self.pacs_ae_title, self.host, self.port, contexts, **more)
 
     def _checked(self, status: Dataset, what: str, *, pending: bool = False) -> int:
         """Tell a broken conversation or a refusal from an answer."""
@@ -271,11 +259,10 @@ class Viewer:
         raise PeerUnavailable("the PACS", "answer", f"it refused a {what} with 0x{code:04X}")
 
 
-def _asking_contexts() -> tuple[list[PresentationContext], list[Any]]:
-    """Find, fetch and the storage contexts that a C-GET fills, with us as their provider."""
+def _asking_contexts() -> list[PresentationContext]:
+    """Find, fetch and the storage contexts that a C-GET fills."""
     asking = (STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE)
-    contexts = [build_context(uid, _PLAIN) for uid in asking] + _storage_contexts()
-    return contexts, [build_role(uid, scp_role=True) for uid in (*MAMMOGRAMS, *_MINE)]
+    return [build_context(uid, _PLAIN) for uid in asking] + _storage_contexts()
 
 
 def _storage_contexts() -> list[PresentationContext]:

@@ -126,7 +126,7 @@ def test_nobody_listening_names_the_pacs_and_the_phase():
     viewer = Viewer("r1", "SANDBOXVIEW", "HOSPITAL", "127.0.0.1", free_port())
     with viewer, pytest.raises(PeerUnavailable) as caught:
         viewer.open_case("PERFORMS121101")
-    assert caught.value.phase == "association"
+    assert caught.value.phase == "connect"
 
 
 def test_a_reader_sees_their_own_marks_and_nobody_else_s(pacs, truth):
