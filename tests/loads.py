@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -131,11 +132,23 @@ class House:
         self.moment += timedelta(seconds=seconds)
 
 
+@cache
+def _empty_database() -> bytes:
+    """A migrated database file, made once a process: migrating takes most of a second."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.sqlite"
+        engine = make_engine(f"sqlite:///{path}")
+        migrate(engine)
+        engine.dispose()
+        return path.read_bytes()
+
+
 @contextmanager
 def a_house(folder: Path) -> Iterator[House]:
     """Make an empty installation's innards in a folder."""
-    engine = make_engine(f"sqlite:///{folder / 'test.sqlite'}")
-    migrate(engine)
+    path = folder / "test.sqlite"
+    path.write_bytes(_empty_database())
+    engine = make_engine(f"sqlite:///{path}")
     queued = Queued()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), queued)
     try:
