@@ -7,8 +7,9 @@ row and its job stand in one committed transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import structlog
 
@@ -107,12 +108,11 @@ def _take(
     now: Clock,
 ) -> None:
     _check_request(request, rules)
-    with read() as uow:
-        _check_not_paused(uow, request)
     explicit = is_explicit(request.transfer_syntax_uid)
     scanned = scan(request.data_set, explicit=explicit)
     _check_identifiers(request, scanned)
     with read() as uow:
+        _check_not_paused(uow, request)
         cases = _cases_named(uow, scanned)
         known = uow.objects.find(request.sop_instance_uid)
     if not cases:
@@ -174,17 +174,16 @@ def _check_identifiers(request: StoreRequest, scanned: Scan) -> None:
 
 def _cases_named(uow: UnitOfWork, scanned: Scan) -> list[KnownCase]:
     """Find the cases of ours that an object names in any way."""
+    studies = _in_parts(_valid({scanned.study_instance_uid, *scanned.referenced_studies}))
+    images = _in_parts(_valid(scanned.referenced_instances))
+    accession = scanned.accession_number
     found: dict[str, KnownCase] = {}
-    studies = _valid({scanned.study_instance_uid, *scanned.referenced_studies})
-    for some in _in_parts(studies):
-        for case in uow.case_sets.cases_named_by(studies=some):
+    for some_studies, some_images in zip_longest(studies, images, fillvalue=()):
+        for case in uow.case_sets.cases_named_by(
+            studies=some_studies, images=some_images, accession=accession
+        ):
             found[case.accession] = case
-    for some in _in_parts(_valid(scanned.referenced_instances)):
-        for case in uow.case_sets.cases_named_by(images=some):
-            found[case.accession] = case
-    if scanned.accession_number:
-        for case in uow.case_sets.cases_named_by(accession=scanned.accession_number):
-            found[case.accession] = case
+        accession = ""  # asked about once
     return list(found.values())
 
 
@@ -199,9 +198,9 @@ def _valid(uids: Iterable[str]) -> list[str]:
     return sorted(valid)
 
 
-def _in_parts(uids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(uids), _AT_ONCE):
-        yield uids[start : start + _AT_ONCE]
+def _in_parts(uids: list[str]) -> list[list[str]]:
+    """Cut into parts, at least one."""
+    return [uids[start : start + _AT_ONCE] for start in range(0, max(1, len(uids)), _AT_ONCE)]
 
 
 def _head(request: StoreRequest) -> bytes:

@@ -167,17 +167,15 @@ class CaseSets:
         self, *, studies: Iterable[str] = (), images: Iterable[str] = (), accession: str = ""
     ) -> list[KnownCase]:
         """Find the cases of ours that any of these identifiers name."""
+        of_images = select(InstanceRow.accession).where(
+            or_(
+                InstanceRow.study_instance_uid.in_(list(studies)[:500]),
+                InstanceRow.sop_instance_uid.in_(list(images)[:500]),
+            )
+        )
         rows = self._session.scalars(
             select(CaseRow)
-            .join(InstanceRow, InstanceRow.accession == CaseRow.accession)
-            .where(
-                or_(
-                    InstanceRow.study_instance_uid.in_(list(studies)[:500]),
-                    InstanceRow.sop_instance_uid.in_(list(images)[:500]),
-                    CaseRow.accession == accession,
-                )
-            )
-            .distinct()
+            .where(or_(CaseRow.accession.in_(of_images), CaseRow.accession == accession))
             .order_by(CaseRow.accession)
         )
         return [_known(row) for row in rows]
