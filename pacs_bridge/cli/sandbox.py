@@ -36,8 +36,8 @@ def images(
     with _progress("images") as progress:
         make_images(directory, cases=cases, full_size=full_size, seed=seed, progress=progress)
     if json:
-        files = sorted(path.name for path in directory.iterdir() if path.is_file())
-        print_json({"directory": str(directory), "cases": cases, "seed": seed, "files": files})
+        made = sum(1 for _ in directory.rglob("*.dcm"))
+        print_json({"directory": str(directory), "cases": cases, "images": made, "seed": seed})
     else:
         say(f"{cases} cases of synthetic mammograms, truth.json and cases.csv in {directory}.")
 

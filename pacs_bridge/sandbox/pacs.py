@@ -9,6 +9,7 @@ PS3.4 annex A (Verification), B (Storage), C (Query/Retrieve).
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import threading
@@ -132,6 +133,7 @@ class SandboxPacs:
         """
         settle_library()
         tolerate_odd_values()
+        logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)  # it logs what came in
         config = self.config
         if config.store is None:
             self._temporary = Path(tempfile.mkdtemp(prefix="sandbox-pacs-"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 
@@ -10,6 +11,8 @@ from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import Sendable
 from pacs_bridge.sandbox.pacs_store import Entry, Store
 from pacs_bridge.scu.store import store
+
+_log = logging.getLogger(__name__)
 
 _MARKS = ("1.2.840.10008.5.1.4.1.1.11.", "1.2.840.10008.5.1.4.1.1.88.")
 _GATHER_SECONDS = 0.1  # so that objects saved together share an association
@@ -45,6 +48,7 @@ class Forwarder:
         )
         self._changed = threading.Event()
         self._stopped = threading.Event()
+        self._reason = ""
         self._due: dict[str, tuple[float, float]] = {}  # refused: when again, after which rest
         self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
 
@@ -73,7 +77,8 @@ class Forwarder:
             try:
                 while not self._stopped.is_set() and self._send_some():
                     pause = _FIRST_PAUSE
-            except (PeerUnavailable, GiveUp):
+            except (PeerUnavailable, GiveUp) as error:
+                self._say(str(error))
                 self._changed.set()
                 self._stopped.wait(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
@@ -88,13 +93,21 @@ class Forwarder:
             entry = batch[answer.sop_instance_uid]
             if answer.stored:
                 self._store.delivered(entry)
+                self._reason = ""
                 self._due.pop(_key(entry), None)
             else:
                 rest = min(_LONGEST_REST, self._due.get(_key(entry), (0.0, 0.5))[1] * 2)
                 self._due[_key(entry)] = (time.monotonic() + rest, rest)
+                self._say(f"It refuses objects with 0x{answer.status:04X} {answer.comment}".strip())
             if self._stopped.is_set():
                 break
         return bool(batch)
+
+    def _say(self, reason: str) -> None:
+        """Log why objects wait, once until that changes."""
+        if reason != self._reason:
+            _log.warning("Saved objects wait to be forwarded. %s", reason)
+        self._reason = reason
 
     def _seconds_to_next(self) -> float | None:
         if not self._due:

@@ -10,9 +10,10 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom import AE, evt
+from pynetdicom import AE, build_context, evt
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.transport import (
     AddressInformation,
     AssociationSocket,
@@ -64,10 +65,32 @@ class _Connection(RequestHandler):
         acceptor.implementation_version_name = self.ae.implementation_version_name
         acceptor.supported_contexts = self.server.contexts  # read only; the base copies deeply
         association.requestor.address_info = AddressInformation.from_tuple(self.client_address)
+        association.bind(evt.EVT_REQUESTED, _prefer_what_they_prefer)
         for event, handler in self.server.handlers:
             association.bind(event, handler)
         send_files_with(association)
         return association
+
+
+def _prefer_what_they_prefer(event: Any) -> None:
+    """Take each transfer syntax in the peer's order of preference, not in ours."""
+    acceptor, asked = event.assoc.acceptor, event.assoc.requestor.primitive
+    if not isinstance(asked, A_ASSOCIATE):
+        return  # the peer left before it asked
+    theirs: dict[str, list[str]] = {}
+    for offered in asked.presentation_context_definition_list:
+        theirs.setdefault(offered.abstract_syntax, []).extend(offered.transfer_syntax)
+    agreed = []
+    for ours in acceptor.supported_contexts:
+        wanted = dict.fromkeys(theirs.get(ours.abstract_syntax, ()))
+        both = [syntax for syntax in wanted if syntax in ours.transfer_syntax]
+        if both:
+            context = build_context(ours.abstract_syntax, both)
+            context.scu_role, context.scp_role = ours.scu_role, ours.scp_role
+            agreed.append(context)
+        elif wanted:
+            agreed.append(ours)  # so that it is the syntax that is refused, not the kind
+    acceptor.supported_contexts = agreed
 
 
 class Server(ThreadedAssociationServer):
