@@ -144,15 +144,15 @@ def _empty_database() -> bytes:
 
 
 @contextmanager
-def a_house(folder: Path) -> Iterator[House]:
-    """Make an empty installation's innards in a folder."""
+def a_house(folder: Path, archive: LocalArchive | None = None) -> Iterator[House]:
+    """Make an empty installation's innards in a folder, on an archive of its own or a given one."""
     path = folder / "test.sqlite"
     path.write_bytes(_empty_database())
     engine = make_engine(f"sqlite:///{path}")
     queued = Queued()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), queued)
     try:
-        yield House(LocalArchive(folder / "archive"), begin, queued)
+        yield House(archive or LocalArchive(folder / "archive"), begin, queued)
     finally:
         engine.dispose()
 

@@ -24,7 +24,7 @@ INDEXING_GRACE = timedelta(minutes=15)
 """How long after the last C-STORE a missing image may still be on its way to the index."""
 
 _ABSENT = (Completeness.MISSING, Completeness.PARTIAL)
-_LIKE_A_PERSONS_NUMBER = re.compile(r"\D*(\d\D?){10}\D*")  # ten digits: an NHS number's form
+_NHS_NUMBER = re.compile(r"\d{3}[ -]?\d{3}[ -]?\d{4}")
 
 _ASK_AGAIN = "Check that the PACS is running and allows our queries; we ask again by ourselves."
 _INSTRUCTION = {
@@ -39,6 +39,10 @@ _INSTRUCTION = {
 _REFUSED = (
     "Your PACS refused images of this case: mend the reason it gives, then start the load again."
 )
+_UNSURE = (
+    "Your PACS does not tell which images it has: allow our queries at IMAGE level there, or "
+    "agree with the scheme that counting suffices."
+)
 _NEARLINE = "The images are in the slow archive: fetch the study to online storage."
 
 
@@ -49,6 +53,7 @@ def judge_case(
     last_sent_at: datetime | None,
     now: datetime,
     grace: timedelta = INDEXING_GRACE,
+    grade: Completeness = Completeness.PROVEN,
     unsent: Collection[str] = (),
     refused: Mapping[str, str] | None = None,
 ) -> CaseVerdict:
@@ -58,6 +63,8 @@ def judge_case(
     ----------
     last_sent_at : datetime or None
         When the PACS last took an image of this load.
+    grade : Completeness
+        How sure the site wants it; a case that is less sure asks for something.
     unsent : collection of str
         SOP Instance UIDs that have not been sent yet.
     refused : dict of str to str
@@ -94,6 +101,8 @@ def judge_case(
             instruction = _INSTRUCTION[complete]
         elif said_no:
             instruction = _REFUSED
+    elif GRADE.get(complete, 0) < GRADE[grade]:
+        instruction = instruction or _UNSURE
     findable, name_note = _judge_findable(case, answer)
     near = _judge_near([study for study in answer.studies.values() if study is not None])
     late_name = in_grace and complete in GRADE and findable is Findable.NOT_BY_NAME
@@ -261,7 +270,7 @@ def _judge_findable(case: Case, answer: PacsAnswer) -> tuple[Findable, str]:
 
 
 def _other_name(label: str, ours: str, theirs: str) -> str:
-    if _LIKE_A_PERSONS_NUMBER.fullmatch(theirs):  # shown to nobody: it may be a real person's
+    if label == "patient ID" and _NHS_NUMBER.fullmatch(theirs):  # shown to nobody
         return (
             f"Your PACS replaced our {label} {ours} by a number that may be a real person's: "
             "have the study taken out of that record."

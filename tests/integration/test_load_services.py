@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.caseset import Case, Passport
 from pacs_bridge.domain.errors import (
     GiveUp,
@@ -154,15 +155,23 @@ class Desk:
         return [image.sop_instance_uid for *_, image in self.passport.instances()]
 
 
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalArchive:
+    """The images of every test: what is archived is never changed."""
+    archive = LocalArchive(tmp_path_factory.mktemp("images"))
+    a_passport(archive, 3)
+    return archive
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with a_house(tmp_path) as house:
+def house(tmp_path: Path, archive: LocalArchive) -> Iterator[House]:
+    with a_house(tmp_path, archive) as house:
         yield house
 
 
 @pytest.fixture
 def desk(house: House) -> Desk:
-    passport = a_passport(house.archive, 2)
+    passport = a_passport(None, 2)
     with house.begin() as uow:
         uow.case_sets.add(passport)
         uow.pacs.put(a_pacs(104), START)
@@ -692,7 +701,7 @@ def test_a_mail_that_cannot_be_sent_is_parked_with_the_reason(mailed, mailer):
 
 
 def test_a_whole_load_against_orthanc(tmp_path, house):
-    passport = a_passport(house.archive, 3)
+    passport = a_passport(None, 3)
     with running_orthanc(tmp_path / "orthanc") as orthanc:
         with house.begin() as uow:
             uow.case_sets.add(passport)

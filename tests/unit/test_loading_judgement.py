@@ -142,6 +142,12 @@ def test_counts_suffice_where_the_image_level_is_refused():
     assert (verdict.found, verdict.missing) == (4, ())
 
 
+def test_a_case_that_is_less_sure_than_the_site_wants_says_what_to_do():
+    assert "IMAGE level" in judge(a_study(images=None, count=4)).instruction
+    content = judge(a_study(images=None, count=4), grade=Completeness.COUNTED)
+    assert content.instruction == ""
+
+
 def test_a_count_that_is_too_small_is_partial_and_the_whole_study_is_missing():
     verdict = judge(a_study(images=None, count=3))
     assert verdict.complete is Completeness.PARTIAL
