@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pacs_bridge.cli.terminal import Json, console, print_json
+from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.marks import Mark, ReadObject
@@ -63,6 +63,52 @@ def read(
             _show(str(file), found)
     if not every_file_was_read:
         raise typer.Exit(1)
+
+
+@app.command("list")
+def list_arrived(
+    home: Home = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest.")] = 200,
+    *,
+    json: Json = False,
+) -> None:
+    """List what arrived from the PACS, unclaimed objects first."""
+    from rich.table import Table
+
+    with open_home(home).read() as uow:
+        objects = uow.objects.list_newest(limit)
+    if json:
+        print_json(
+            [
+                {
+                    "sop_instance_uid": each.sop_instance_uid,
+                    "kind": each.kind,
+                    "case": each.accession,
+                    "reader": each.reader,
+                    "pacs": each.caller.pacs,
+                    "received_at": each.received_at.isoformat(),
+                    "state": each.state,
+                    "reason": each.reason,
+                }
+                for each in objects
+            ]
+        )
+        return
+    table = Table("Received (UTC)", "PACS", "Case", "Reader", "Kind", "State", box=None)
+    for each in objects:
+        state = f"{each.state}: {each.reason}" if each.reason else each.state
+        table.add_row(
+            f"{each.received_at:%d %b %H:%M:%S}",
+            each.caller.pacs,
+            each.accession or "several",
+            each.reader or "nobody yet",
+            each.kind.replace("-", " "),
+            state,
+        )
+    if objects:
+        console().print(table)
+    else:
+        console().print("Nothing has arrived yet; ask the PACS to forward PR, SR and KO objects.")
 
 
 def _show(file: str, found: ReadObject) -> None:

@@ -109,11 +109,12 @@ def _describe_acquisition(ds: Dataset, laterality: str, view: str, place: int) -
     ds.AcquisitionContextSequence = []
 
 
-def _describe_place(ds: Dataset, laterality: str, view: str) -> None:
+def _describe_place(ds: Dataset, laterality: Laterality, view: View) -> None:
     """Say what part of the woman lies where, by every attribute that viewers hang by."""
-    along = "P" if mirrored("R" if laterality == "R" else "L") else "A"
-    across = {"CC": "L" if laterality == "L" else "R", "MLO": "F"}[view]
-    # Rows run towards the nipple in a left breast (anterior), away from it in a right one.
+    # Rows run towards the nipple in a left breast (anterior), away from it in a right one;
+    # a CC has the lateral side at the top, so its columns run towards the other breast.
+    along = "P" if mirrored(laterality) else "A"
+    across = {"CC": "R" if laterality == "L" else "L", "MLO": "F"}[view]
     ds.PatientOrientation = [along, across]
     ds.BodyPartExamined, ds.OrganExposed = "BREAST", "BREAST"
     ds.ImageLaterality, ds.ViewPosition = laterality, view
