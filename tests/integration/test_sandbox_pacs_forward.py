@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -112,3 +114,27 @@ def test_a_mark_saved_twice_goes_on_once(tmp_path):
         wait_until(lambda: len(node.stored) == 2, "the second mark")
         wait_until(lambda: pacs.waiting() == 0, "an empty ledger")
         assert [uid.rpartition(".")[2] for uid in node.stored] == ["1", "2"]
+
+
+def test_a_pacs_that_is_killed_forwards_what_it_had_taken(tmp_path):
+    port, store = free_port(), tmp_path / "pacs"
+    marks(tmp_path / "in", 3)
+    command = [
+        sys.executable, "-m", "pacs_bridge", "sandbox", "pacs", "--aet", "HOSPITAL",
+        "--port", "0", "--store", str(store), "--forward", f"NODE@127.0.0.1:{port}",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            own_port = process.stdout.readline().split()[2].rpartition(":")[2]
+            dcmtk("storescu", int(own_port), "-R", "+sd", str(tmp_path / "in"))
+        finally:
+            process.kill()
+    with (
+        running(Node(), port) as node,
+        a_hospital(store, forward=("NODE", "127.0.0.1", port)) as pacs,
+    ):
+        wait_until(lambda: pacs.waiting() == 0, "an empty ledger")
+        assert len(node.stored) == 3
