@@ -59,14 +59,21 @@ class PacsList:
     def of_caller(self, ae_title: str, address: str) -> Pacs | None:
         """Find the PACS that calls under this AE title from this address.
 
-        Both must agree: an AE title is a label, not proof. An endpoint without a network
-        may call from its host only when that is an address; a host name matches any.
+        Both must agree: an AE title is a label, not proof. An endpoint without a network may
+        call from its host, where that is an address; a host name lets nobody in, since rows
+        do not look names up. Where several agree, the narrowest network decides.
         """
-        rows = self._session.scalars(select(EndpointRow).where(EndpointRow.ae_title == ae_title))
-        for row in rows:
-            if "calls-from" in row.roles.split() and _from_there(row, address):
-                return self.get(row.pacs)
-        return None
+        rows = self._session.scalars(
+            select(EndpointRow)
+            .where(EndpointRow.ae_title == ae_title)
+            .order_by(EndpointRow.endpoint_id)
+        )
+        found = [
+            (width, row.pacs)
+            for row in rows
+            if "calls-from" in row.roles.split() and (width := _width(row, address)) is not None
+        ]
+        return self.get(min(found, key=lambda each: each[0])[1]) if found else None
 
     def set_paused(self, name: str, *, paused: bool) -> None:
         """Stop or resume taking objects from a PACS."""
@@ -94,14 +101,13 @@ class PacsList:
         )
 
 
-def _from_there(row: EndpointRow, address: str) -> bool:
+def _width(row: EndpointRow, address: str) -> int | None:
+    """Count the addresses of the network that holds this one; None where it is not in it."""
     try:
         caller = ipaddress.ip_address(address)
+        network = ipaddress.ip_network(row.net or row.host, strict=False)
     except ValueError:
-        return False
+        return None
     if isinstance(caller, ipaddress.IPv6Address) and caller.ipv4_mapped:
         caller = caller.ipv4_mapped
-    try:
-        return caller in ipaddress.ip_network(row.net or row.host, strict=False)
-    except ValueError:
-        return not row.net  # a host name: the network layer knows its address, not the row
+    return network.num_addresses if caller in network else None
