@@ -1,6 +1,6 @@
 """Limits and deadlines that pynetdicom 3.0.4 lacks, put on by subclassing, never by patching.
 
-First aid until the node has an upper layer of its own (docs/decisions/0010).
+First aid until the node has an upper layer of its own (docs/decisions/0011).
 """
 
 from __future__ import annotations
