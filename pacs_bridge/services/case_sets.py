@@ -103,7 +103,7 @@ def import_case_set(
     identity = SetIdentity(set_name, title or title_of(set_name), naming, name_template)
     with begin() as uow:
         existing = uow.case_sets.find(str(set_name))
-    created_at = existing.created_at if existing else now()
+    created_at = now()
     day = study_date or _study_date(existing) or created_at.date()
 
     reasons: Reasons = []

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from pydicom.datadict import DicomDictionary, keyword_for_tag
+from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -70,6 +70,33 @@ def assert_clean(data: bytes, *words: str) -> None:
 def test_nothing_of_the_woman_or_the_hospital_is_left(tmp_path: Path) -> None:
     assert_clean(result_of(a_mammogram(), tmp_path))
     assert_clean(result_of(a_tomosynthesis(), tmp_path))
+
+
+@pytest.mark.parametrize("keyword", [
+    "PatientComments", "PatientAddress", "OtherPatientNames", "PatientBirthName", "Occupation",
+    "AdditionalPatientHistory", "EthnicGroup", "MedicalAlerts", "PatientAge", "PatientSize",
+    "PatientBirthTime", "LastMenstrualDate", "StudyComments", "SeriesDescription", "ProtocolName",
+    "ImageComments", "FrameComments", "DerivationDescription", "RequestedProcedureDescription",
+    "PerformedProcedureStepDescription", "PerformedProcedureStepStartDate", "AdmissionID",
+    "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "StationName",
+    "OperatorsName", "PerformingPhysicianName", "PhysiciansOfRecord", "RequestingPhysician",
+    "NameOfPhysiciansReadingStudy", "AcquisitionComments", "CommentsOnRadiationDose",
+    "DateOfLastDetectorCalibration", "DateOfLastCalibration", "InstanceCreationDate", "GantryID",
+    "InstanceCreatorUID", "DeviceUID", "CassetteID", "PlateID",
+    "ClinicalTrialSubjectID", "PatientState", "ReasonForStudy", "VisitComments", "FrameLabel",
+    "TextComments", "ScheduledPerformingPhysicianName", "ContentCreatorName",
+    "AcquisitionProtocolDescription",
+])  # fmt: skip
+def test_elements_that_name_describe_or_date_do_not_pass(keyword: str, tmp_path: Path) -> None:
+    vr = dictionary_VR(keyword)
+    texts = {"DA": "19870611", "TM": "114251", "AS": "067Y", "UI": "1.2.3.99.7", "DS": "1.6789"}
+    text = texts.get(vr, "Nothing Told")
+    ds = a_mammogram()
+    setattr(ds, keyword, text)
+    data = result_of(ds, tmp_path)
+
+    assert keyword not in ACTIONS
+    assert text.encode() not in data
 
 
 def test_private_elements_do_not_pass_at_any_depth(tmp_path: Path) -> None:
