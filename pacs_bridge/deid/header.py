@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pacs_bridge.deid.acceptance import judge_image
 from pacs_bridge.deid.apply import moment_of
 from pacs_bridge.deid.clock import parse_date, parse_moment
-from pacs_bridge.deid.part10 import read_part10
+from pacs_bridge.deid.part10 import UNREADABLE, read_part10
 from pacs_bridge.deid.values import tolerant_reading
 from pacs_bridge.domain.errors import RefusedInput
 
@@ -66,7 +66,7 @@ def read_header(path: Path, name: str) -> SourceImage:
             refusal = judge_image(ds, transfer_syntax)
             if refusal is None:
                 return _described(ds, path, name)
-        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+        except UNREADABLE as error:
             raise RefusedInput("it cannot be read to its end; copy or export it again") from error
     raise RefusedInput(refusal)
 

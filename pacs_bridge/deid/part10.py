@@ -19,6 +19,9 @@ from pacs_bridge.deid.values import tolerant_reading
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.upper_layer.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
+UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
+"""What pydicom's elements raise, when first looked at, where a file is broken inside."""
+
 
 def read_part10(path: Path, *, pixels: bool = True) -> tuple[Dataset, str]:
     """Read a DICOM file.

@@ -13,7 +13,7 @@ from pacs_bridge.deid.apply import Substitutes, deidentify
 from pacs_bridge.deid.facts import ImageFacts, read_facts
 from pacs_bridge.deid.identity import Identity, complete, write_identity
 from pacs_bridge.deid.leak_scan import collect_identifiers, find_leaks, in_bytes
-from pacs_bridge.deid.part10 import read_part10, write_part10
+from pacs_bridge.deid.part10 import UNREADABLE, read_part10, write_part10
 from pacs_bridge.deid.pixels import copy_pixels, pixel_hash
 from pacs_bridge.deid.values import tolerant_reading
 from pacs_bridge.domain.errors import RefusedInput, UnreadableObject
@@ -75,7 +75,7 @@ def prepare_image(
             hashed = pixel_hash(clean)
         except UnreadableObject as error:
             raise RefusedInput(str(error)) from error
-        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+        except UNREADABLE as error:
             raise RefusedInput("it cannot be read to its end; copy or export it again") from error
     return PreparedImage(
         data,

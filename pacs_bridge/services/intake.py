@@ -13,7 +13,7 @@ from pacs_bridge.deid.header import SourceImage, read_header
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.services.case_list import LIST_NAME, TRUTH_NAME, Reasons
 
-_NO_IMAGES = {LIST_NAME, TRUTH_NAME, "DICOMDIR", "Thumbs.db", "desktop.ini"}
+_NO_IMAGES = {LIST_NAME, TRUTH_NAME, "dicomdir", "thumbs.db", "desktop.ini"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,12 @@ def find_files(directory: Path, leave_out: Iterable[Path] = ()) -> list[tuple[Pa
     for path in directory.rglob("*"):
         name = path.relative_to(directory)
         hidden = any(part.startswith(".") for part in name.parts)
-        if hidden or path.name in _NO_IMAGES or not path.is_file() or path.resolve() in left:
+        if (
+            hidden
+            or path.name.lower() in _NO_IMAGES
+            or not path.is_file()
+            or path.resolve() in left
+        ):
             continue
         found.append((path, "".join(c if c.isprintable() else "?" for c in name.as_posix())))
     if not found:

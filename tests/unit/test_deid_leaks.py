@@ -284,6 +284,25 @@ def test_texts_of_other_alphabets_do_not_stop_the_way(syntax: str | None, tmp_pa
     assert (out.PaddleDescription, out.SpecificCharacterSet) == ("Größe", "ISO_IR 100")
 
 
+@pytest.mark.parametrize("depth", [20, 2_000])
+def test_sequences_nested_without_end_leak_nothing_and_break_nothing(
+    depth: int, tmp_path: Path
+) -> None:
+    path = write(a_mammogram(), tmp_path / "in.dcm")
+    whole = path.read_bytes()
+    head = 144 + struct.unpack("<I", whole[140:144])[0]
+    inward = b"\x08\x00\x10\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    name = b"\x10\x00\x10\x00PN\x0a\0Ermintrude"
+    outward = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
+    path.write_bytes(whole[:head] + inward * depth + name + outward * depth + whole[head:])
+
+    try:
+        data = prepared(path).data
+    except RefusedInput:
+        data = b""
+    assert (b"Ermintrude" in data, bool(data)) == (False, depth == 20)
+
+
 def test_deflated_files_are_refused(tmp_path: Path) -> None:
     path = write(a_mammogram(), tmp_path / "in.dcm", DeflatedExplicitVRLittleEndian)
 
