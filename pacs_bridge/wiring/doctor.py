@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC
 from typing import Any
 
-from pacs_bridge.domain.errors import PacsBridgeError
+from pacs_bridge.domain.errors import PacsBridgeError, PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.wiring.installation import Installation
 
@@ -80,22 +80,22 @@ def _clock(installation: Installation) -> Finding:
 
 
 def _node(installation: Installation) -> Finding:
-    """Echo our own node as a registered PACS would."""
+    """Call our own node; a refusal by name is a living answer, silence is none."""
     from pacs_bridge.scu.peer import DimsePeer
 
     node = installation.config.node
     host = "127.0.0.1" if node.host in ("0.0.0.0", "") else node.host  # noqa: S104  any address
     with installation.read() as uow:
-        ours = next(iter(uow.pacs.all()), None)
-    if ours is None:
-        return Finding("node", good=False, says="no PACS is registered yet: `pacs-bridge pacs add`")
-    calls = ours.endpoint("calls-from").ae_title
-    us = Pacs("our node", (Endpoint(node.ae_title, host, node.port, ("store",)),), calls)
+        registered = next(iter(uow.pacs.all()), None)
+    calls = registered.endpoint("calls-from").ae_title if registered else "DOCTOR"
+    ours = Endpoint(node.ae_title, host, node.port, ("store",))
     try:
-        DimsePeer().echo(us)
-    except PacsBridgeError as error:
-        hint = "; it answers registered addresses only" if "association" in str(error) else ""
-        return Finding("node", good=False, says=f"{error} Is `pacs-bridge run` running?{hint}")
+        DimsePeer().echo(Pacs("our node", (ours,), calls, plain=True))
+    except PeerUnavailable as error:
+        if error.phase == "association" and "reject" in error.detail:
+            says = f"answered on port {node.port} (it takes calls from registered PACS only)"
+            return Finding("node", good=True, says=says)
+        return Finding("node", good=False, says=f"{error} Is `pacs-bridge run` running?")
     return Finding("node", good=True, says=f"{node.ae_title} answered an echo on port {node.port}")
 
 

@@ -21,7 +21,13 @@ class ReaderOutcome:
 
 @dataclass
 class Outcome:
-    """What became of the whole round."""
+    """What became of the whole round.
+
+    Parameters
+    ----------
+    pacs : str
+        ``orthanc`` or ``sandbox``.
+    """
 
     pacs: str
     cases: int = 0
@@ -48,4 +54,4 @@ class Outcome:
 
     def as_json(self) -> dict[str, Any]:
         """The outcome as plain JSON values."""
-        return asdict(self) | {"seconds": round(self.seconds, 1)}
+        return asdict(self) | {"complete": self.complete, "seconds": round(self.seconds, 1)}

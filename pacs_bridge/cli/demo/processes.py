@@ -131,7 +131,6 @@ class HospitalPacs:
     host: str
     port: int
     stop: Callable[[], None]
-    product: str
 
 
 def start_orthanc(folder: Path, node_port: int) -> HospitalPacs:
@@ -142,7 +141,7 @@ def start_orthanc(folder: Path, node_port: int) -> HospitalPacs:
     orthanc = Orthanc(
         OrthancConfig(folder, "HOSPITAL", modalities=(node,), forward_to="bridge")
     ).start()
-    return HospitalPacs("HOSPITAL", "127.0.0.1", orthanc.dicom_port, orthanc.stop, "Orthanc")
+    return HospitalPacs("HOSPITAL", "127.0.0.1", orthanc.dicom_port, orthanc.kill)
 
 
 def start_sandbox_pacs(folder: Path, node_port: int, log: Path) -> HospitalPacs:
@@ -165,7 +164,7 @@ def start_sandbox_pacs(folder: Path, node_port: int, log: Path) -> HospitalPacs:
         log,
     )
     port = command.wait_ready("sandbox-pacs")
-    return HospitalPacs("HOSPITAL", "127.0.0.1", port, command.stop, "sandbox PACS")
+    return HospitalPacs("HOSPITAL", "127.0.0.1", port, command.stop)
 
 
 @dataclass

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pacs_bridge.cli.demo.processes import ReaderAtViewer
     from pacs_bridge.wiring.installation import Installation
 
+PRODUCT = {"orthanc": "Orthanc", "sandbox": "the sandbox's PACS"}
 FIGURES = (
     ("sensitivity", "Sensitivity"),
     ("specificity", "Specificity"),
@@ -24,7 +25,7 @@ FIGURES = (
 
 def gather(
     installation: Installation,
-    product: str,
+    kind: str,
     readers: list[ReaderAtViewer],
     set_name: str,
     pacs: str,
@@ -36,7 +37,7 @@ def gather(
     from pacs_bridge.cli.demo.outcome import Outcome, ReaderOutcome
     from pacs_bridge.domain.loading import InstanceState, Readiness
 
-    outcome = Outcome(product, readings_expected=expected, mails=mails)
+    outcome = Outcome(kind, readings_expected=expected, mails=mails)
     with installation.read() as uow:
         load = uow.loads.find(set_name, pacs)
         assert load is not None
@@ -77,7 +78,7 @@ def print_table(outcome: Outcome) -> None:
 
     out = console()
     out.print()
-    out.print(f"[bold]The round, against {outcome.pacs}[/bold]")
+    out.print(f"[bold]The round, against {PRODUCT[outcome.pacs]}[/bold]")
     facts = Table(box=None, show_header=False, pad_edge=False)
     ready = "ready; contact and readers told" if outcome.ready else "not ready"
     for name, value in (

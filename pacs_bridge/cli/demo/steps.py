@@ -305,11 +305,10 @@ class DemoRound:
                 progress.update(self._arriving, completed=sum(counts.values()))
             if scored >= expected and not waiting:
                 break
-        assert self._hospital is not None
         assert self._mail is not None
         return gather(
             installation,
-            self._hospital.product,
+            self._kind,
             self.readers,
             SET,
             PACS,
