@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from flask import Flask, session
+from flask import Flask
 from flask_security import current_user
 from jinja2 import ChainableUndefined, ChoiceLoader, PackageLoader
 
@@ -20,7 +20,7 @@ from pacs_bridge.web import (
     sign_in,
     watch,
 )
-from pacs_bridge.web.access import protect
+from pacs_bridge.web.access import protect, seconds_left
 from pacs_bridge.web.context import EXTENSION, WebServices, WebSettings, settings
 from pacs_bridge.web.errors import handle_errors
 from pacs_bridge.web.headers import harden
@@ -80,7 +80,7 @@ def _assets_version(folder: Path) -> str:
 
 def _page_context() -> dict[str, object]:
     """Give every page who is signed in, the menu, and how long the session lives."""
-    signed_in = "since" in session and current_user.is_authenticated
+    signed_in = seconds_left() > 0
     roles = current_user.may if signed_in else frozenset()
     return {
         "viewer": current_user if signed_in else None,

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from pacs_bridge.db.queries import LoadLine
 from pacs_bridge.domain.people import Role
-from pacs_bridge.web.context import person, services
+from pacs_bridge.web.context import person, services, settings
 
 blueprint = Blueprint("loads", __name__, url_prefix="/loads")
 
@@ -33,7 +33,10 @@ def show(load_id: int) -> str:
     """Show one load, case by case."""
     line = _mine(load_id)
     return render_template(
-        "loads/show.html", line=line, cases=services().queries.loaded_cases(load_id)
+        "loads/show.html",
+        line=line,
+        cases=services().queries.loaded_cases(load_id),
+        seconds=settings().refresh_seconds,
     )
 
 

@@ -84,7 +84,7 @@ def sign_in_with(
 
 
 @pytest.fixture(scope="session")
-def _seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
     """The scheme's database, made once and copied for each test."""
     folder = tmp_path_factory.mktemp("seeded")
     made = a_scheme(folder)
@@ -93,8 +93,8 @@ def _seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, i
 
 
 @pytest.fixture
-def scheme(tmp_path: Path, _seeded: tuple[Path, dict[str, int]]) -> Iterator[Scheme]:
-    database, loads = _seeded
+def scheme(tmp_path: Path, seeded: tuple[Path, dict[str, int]]) -> Iterator[Scheme]:
+    database, loads = seeded
     shutil.copy(database, tmp_path / DATABASE)
     opened = open_scheme(tmp_path)
     opened.loads = loads

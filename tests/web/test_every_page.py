@@ -4,19 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.conftest import SignIn
-from tests.web.seed import PEOPLE
+from tests.web.conftest import SignIn, served, sign_in_with
+from tests.web.seed import DATABASE, PEOPLE, open_scheme
 
 VENDOR = Path("pacs_bridge/web/static/vendor")
 HOSTILE_TO_POLICY = re.compile(
     r"<style|\sstyle=|<script(?![^>]* src=)|\son[a-z]+=|javascript:", re.IGNORECASE
 )
+
+
+Walk = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def walk(
+    tmp_path_factory: pytest.TempPathFactory, seeded: tuple[Path, dict[str, int]]
+) -> Iterator[Walk]:
+    """Give every page that somebody comes to from the start page; each walk is walked once."""
+    folder = tmp_path_factory.mktemp("walked")
+    shutil.copy(seeded[0], folder / DATABASE)
+    scheme = open_scheme(folder)
+    walked: dict[str, dict[str, str]] = {}
+    with served(scheme) as app:
+
+        def pages_of(who: str) -> dict[str, str]:
+            if who not in walked:
+                client = app.test_client()
+                sign_in_with(client, PEOPLE[who])
+                walked[who] = dict(pages(client))
+            return walked[who]
+
+        yield pages_of
+    scheme.close()
 
 
 def pages(client: FlaskClient) -> Iterator[tuple[str, str]]:
@@ -38,8 +64,8 @@ def pages(client: FlaskClient) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("who", sorted(PEOPLE))
-def test_no_link_is_dead_and_nothing_comes_from_elsewhere(who: str, sign_in: SignIn) -> None:
-    walked = dict(pages(sign_in(who)))
+def test_no_link_is_dead_and_nothing_comes_from_elsewhere(who: str, walk: Walk) -> None:
+    walked = walk(who)
     assert len(walked) >= 3
     for path, page in walked.items():
         assert not re.search(r'(?:href|src|action)="(?:https?:)?//', page), path
@@ -47,16 +73,14 @@ def test_no_link_is_dead_and_nothing_comes_from_elsewhere(who: str, sign_in: Sig
 
 
 @pytest.mark.parametrize("who", sorted(PEOPLE))
-def test_no_page_needs_what_the_policy_forbids(who: str, sign_in: SignIn) -> None:
-    for path, page in pages(sign_in(who)):
+def test_no_page_needs_what_the_policy_forbids(who: str, walk: Walk) -> None:
+    for path, page in walk(who).items():
         assert not HOSTILE_TO_POLICY.search(page), path
 
 
 @pytest.mark.parametrize("who", sorted(PEOPLE))
-def test_every_anchor_of_a_page_is_on_it_and_no_name_is_given_twice(
-    who: str, sign_in: SignIn
-) -> None:
-    for path, page in pages(sign_in(who)):
+def test_every_anchor_of_a_page_is_on_it_and_no_name_is_given_twice(who: str, walk: Walk) -> None:
+    for path, page in walk(who).items():
         names = re.findall(r'\sid="([^"]+)"', page)
         assert len(names) == len(set(names)), path
         for anchor in re.findall(r'href="#([^"]+)"', page):

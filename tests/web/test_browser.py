@@ -1,0 +1,252 @@
+"""The pages in a real browser: by keyboard, on a phone, and by the rules of accessibility."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
+from pacs_bridge.web.serve import WebServer
+from tests.peers import need, need_npm
+from tests.web.conftest import served
+from tests.web.seed import DATABASE, NOW, PASSWORD, PEOPLE, SET, Scheme, open_scheme
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+WIDE, PHONE = (1280, 900), (360, 740)
+VISITS = {
+    "-": ["/sign-in", "/sign-in?why=idle"],
+    "admin": ["/", "/loads", "/associations", "/watch", "/account", "/results", "/nowhere"],
+    "contact": ["/", "/loads", "/loads/1"],
+    "contact2": ["/", "/loads/2"],
+    "done": ["/", "/results", f"/results/{SET}"],
+    "midway": [f"/results/{SET}"],
+    "fresh": ["/", f"/results/{SET}"],
+    "nobody": ["/", "/results"],
+}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Site:
+    """A served scheme, and a browser to look at it."""
+
+    def __init__(self, scheme: Scheme, server: WebServer, browser: Browser) -> None:
+        self.scheme, self.browser, self.url = scheme, browser, server.url.rstrip("/")
+        self.complaints: list[str] = []
+
+    def visit(self, who: str, size: tuple[int, int] = WIDE) -> Page:
+        """Open a window of its own, signed in as somebody of the scheme."""
+        context = self.browser.new_context(viewport={"width": size[0], "height": size[1]})
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._hear)
+        page.on("request", self._watch)
+        if who != "-":
+            page.goto(f"{self.url}/sign-in")
+            page.get_by_label("E-mail address").fill(PEOPLE[who])
+            page.get_by_label("Password", exact=True).fill(PASSWORD)
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url(f"{self.url}/")
+        return page
+
+    def _hear(self, message: Any) -> None:
+        if message.type == "error" and "status of 4" not in message.text:
+            self.complaints.append(message.text)
+
+    def _watch(self, request: Any) -> None:
+        if not request.url.startswith((self.url, "data:")):
+            self.complaints.append(f"asked elsewhere: {request.url}")
+
+
+@pytest.fixture(scope="module")
+def _playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(_playwright: Playwright) -> Iterator[Browser]:
+    path = need("chromium", "chromium")
+    opened = _playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def standing(
+    tmp_path_factory: pytest.TempPathFactory,
+    seeded: tuple[Path, dict[str, int]],
+    browser: Browser,
+) -> Iterator[Site]:
+    """A site that tests only look at."""
+    yield from _site(tmp_path_factory.mktemp("site"), seeded[0], browser)
+
+
+@pytest.fixture
+def site(tmp_path: Path, seeded: tuple[Path, dict[str, int]], browser: Browser) -> Iterator[Site]:
+    """A site of the test's own."""
+    yield from _site(tmp_path, seeded[0], browser)
+
+
+def _site(folder: Path, database: Path, browser: Browser, **changes: object) -> Iterator[Site]:
+    shutil.copy(database, folder / DATABASE)
+    scheme = open_scheme(folder)
+    with served(scheme, refresh_seconds=1, **changes) as app:
+        server = WebServer(app, "127.0.0.1", 0)
+        made = Site(scheme, server, browser)
+        yield made
+        for context in browser.contexts:
+            context.close()
+        server.close()
+    scheme.close()
+    assert made.complaints == []
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("who", sorted(VISITS))
+def test_no_page_breaks_a_rule_of_accessibility_or_leaves_its_window(
+    who: str, size: tuple[int, int], standing: Site
+) -> None:
+    axe = (need_npm("axe-core") / "axe.min.js").read_text()
+    page = standing.visit(who, size)
+    found = []
+    for path in VISITS[who]:
+        page.goto(standing.url + path)
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= size[0], (path, width)
+        page.evaluate(axe)
+        answer = page.evaluate(
+            "rules => axe.run(document, { runOnly: { type: 'tag', values: rules } })", RULES
+        )
+        assert len(answer["passes"]) > 15, path
+        found += [
+            (path, each["id"], each["nodes"][0]["html"][:200]) for each in answer["violations"]
+        ]
+    assert found == []
+
+
+def test_somebody_signs_in_looks_and_signs_out_without_a_mouse(site: Site) -> None:
+    page = site.visit("-")
+    page.goto(f"{site.url}/")
+    page.wait_for_url("**/sign-in")
+
+    def tab_to(name: str) -> None:
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            focused = page.evaluate("document.activeElement.innerText || document.activeElement.id")
+            if name in focused:
+                return
+        pytest.fail(f"{name} is not reached by the tab key")
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to main content"
+    tab_to("email")
+    page.keyboard.type(PEOPLE["contact"])
+    tab_to("password")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site.url}/")
+    tab_to("Loads")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/loads")
+    tab_to("PERFORMS121")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/loads/1")
+    tab_to("Verify now")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").first).to_contain_text("We are asking northfield")
+    tab_to("64 cases with nothing to do")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("PERFORMS121160")).to_be_visible()
+    page.goto(f"{site.url}/")
+    tab_to("Sign out")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/sign-in")
+    assert site.scheme.queue.jobs == [("verify", 1)]
+
+
+def test_what_was_open_is_not_shown_by_the_back_button_after_signing_out(site: Site) -> None:
+    page = site.visit("done")
+    page.goto(f"{site.url}/results/{SET}")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in")
+    page.go_back()
+    page.wait_for_url(re.compile(r"/sign-in\?next="))
+    expect(page.get_by_text("Sensitivity")).to_have_count(0)
+
+
+def test_a_wrong_password_is_told_where_the_keyboard_is(site: Site) -> None:
+    page = site.visit("-")
+    page.goto(f"{site.url}/sign-in")
+    page.get_by_label("E-mail address").fill(PEOPLE["done"])
+    page.get_by_label("Password", exact=True).fill("not-the-password")
+    page.keyboard.press("Enter")
+    expect(page).to_have_title("Error: Sign in – PERFORMS")
+    expect(page.locator(".nhsuk-error-summary")).to_be_focused()
+    expect(page.get_by_label("E-mail address")).to_have_value(PEOPLE["done"])
+
+
+def test_a_new_association_appears_by_itself_and_updates_can_be_paused(site: Site) -> None:
+    page = site.visit("admin")
+    page.goto(f"{site.url}/associations")
+
+    def call(title: str) -> None:
+        with site.scheme.begin() as uow:
+            caller = Caller(title, "PACSBRIDGE", "10.20.0.5", "northfield")
+            uow.associations.put(Association(title, NOW, caller, AssociationOutcome.RELEASED, NOW))
+
+    call("NEWCALLER")
+    expect(page.get_by_text("NEWCALLER")).to_be_visible()
+    pause = page.get_by_role("button", name="Pause updates")
+    pause.click()
+    expect(page.get_by_text("Updates are paused.")).to_be_visible()
+    call("LATECALLER")
+    with pytest.raises(AssertionError):
+        expect(page.get_by_text("LATECALLER")).to_be_visible(timeout=2500)
+    pause.click()
+    expect(page.get_by_text("LATECALLER")).to_be_visible()
+
+
+def test_a_load_on_its_way_is_watched_to_its_end(site: Site) -> None:
+    load = site.scheme.loads.get("northfield", 1)
+    with site.scheme.begin() as uow:
+        uow.loads.set_readiness(load, Readiness.SENDING)
+    page = site.visit("contact")
+    page.goto(f"{site.url}/loads/{load}")
+    expect(page.get_by_text("Images are on their way to the PACS.")).to_be_visible()
+    with site.scheme.begin() as uow:
+        uow.loads.set_readiness(load, Readiness.READY)
+    expect(page.get_by_text("The PACS has every image and")).to_be_visible(timeout=15_000)
+    page.get_by_role("link", name="Show the new answers").click()
+    expect(page.locator("[data-refresh-url]")).to_have_count(0)
+
+
+def test_a_session_that_nobody_uses_warns_and_then_leaves_the_page(
+    tmp_path: Path, seeded: tuple[Path, dict[str, int]], browser: Browser
+) -> None:
+    sites = _site(tmp_path, seeded[0], browser, idle=timedelta(seconds=4))
+    for site in sites:
+        page = site.visit("admin")
+        page.goto(f"{site.url}/watch")
+        site.scheme.pass_time(seconds=2.5)
+        warning = page.get_by_text("You will be signed out in less than a minute")
+        expect(warning).to_be_visible()
+        page.get_by_role("link", name="Stay signed in").click()
+        expect(warning).to_be_hidden()
+        site.scheme.pass_time(seconds=5)
+        page.wait_for_url("**/sign-in?why=idle&next=%2Fwatch")
+        expect(page.get_by_text("nothing was done for a while")).to_be_visible()
