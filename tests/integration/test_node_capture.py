@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,38 @@ def test_other_content_under_a_known_uid_is_refused_kept_and_alarmed(node: Runni
         (event,) = uow.events.newest(kind="conflict")
     assert (event.subject, event.detail["pacs"]) == ("1.2.3.9.1", "hospital")
     assert len(node.database.jobs.jobs) == 1
+
+
+class MeetingArchive(LocalArchive):
+    """Lets nobody past its put until two are there."""
+
+    meeting = threading.Barrier(2, timeout=30)
+
+    def put(self, *parts: bytes | memoryview) -> str:
+        content_hash = super().put(*parts)
+        self.meeting.wait()
+        return content_hash
+
+
+@pytest.mark.parametrize(
+    ("creator", "statuses"), [("READER1", {SUCCESS}), ("SOMEBODY ELSE", {SUCCESS, CONFLICT})]
+)
+def test_two_who_send_one_uid_in_the_same_moment_make_one_object(
+    database: TestDatabase, tmp_path: Path, creator: str, statuses: set[int]
+) -> None:
+    register(database)
+    archive = MeetingArchive(tmp_path / "archive")
+    with (
+        running_node(database, tmp_path, archive=archive) as node,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        senders = [
+            pool.submit(send, node.port, ds)
+            for ds in (our_state(), our_state(ContentCreatorName=creator))
+        ]
+        assert {sender.result().Status for sender in senders} == statuses
+        assert len(node.database.jobs.jobs) == 1
+        assert received(node, "1.2.3.9.1") is not None
 
 
 def test_a_command_that_says_another_uid_than_the_object_is_refused(node: RunningNode) -> None:

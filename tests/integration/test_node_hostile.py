@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,15 +100,26 @@ def test_a_request_that_drips_is_cut(node: RunningNode) -> None:
         assert is_cut(connection)
 
 
+@pytest.fixture
+def patient_node(database: TestDatabase, tmp_path: Path) -> Iterator[RunningNode]:
+    """A node that waits long, so that what it cuts at once it does not cut for slowness."""
+    register(database)
+    bounds = replace(QUICK, pdu_seconds=120.0, negotiation_seconds=120.0)
+    with running_node(database, tmp_path, bounds=bounds) as running:
+        yield running
+
+
 @pytest.mark.parametrize("length", [0xFFFFFFFF, 300 << 10])
-def test_a_request_that_promises_too_much_is_cut_at_once(node: RunningNode, length: int) -> None:
-    with connect(node.port) as connection:
+def test_a_request_that_promises_too_much_is_cut_at_once(
+    patient_node: RunningNode, length: int
+) -> None:
+    with connect(patient_node.port) as connection:
         connection.sendall(pdu(0x01, b"x" * 100, length=length))
         assert is_cut(connection)
 
 
-def test_a_pdu_far_over_what_was_agreed_ends_the_association(node: RunningNode) -> None:
-    with established(node.port) as connection:
+def test_a_pdu_far_over_what_was_agreed_ends_the_association(patient_node: RunningNode) -> None:
+    with established(patient_node.port) as connection:
         connection.sendall(pdu(0x04, b"x" * 100, length=2 << 20))
         assert is_cut(connection)
 
