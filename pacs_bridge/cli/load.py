@@ -49,7 +49,7 @@ def start(
         from pacs_bridge.domain.errors import RetryLater
 
         raise RetryLater(
-            f"{load.set_name} is not ready in {load.pacs} after {wait:.0f} s; it goes on while "
+            f"{load.set_name} is not ready in {load.pacs} after {wait:g} s; it goes on while "
             "`pacs-bridge run` does: look again with `load status`."
         )
 

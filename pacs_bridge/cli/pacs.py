@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_ADVICE = {
+    "name": "Check the host name, or register the PACS by its address.",
+    "connect": "Check host and port, that the PACS is running, and the firewalls between.",
+    "TLS": "Register it with --plain where the network between is trusted.",
+    "association": "Have the PACS allow our AE title, {ours}, and check its own, {theirs}.",
+    "command": "The PACS hung up: look into its log.",
+    "data": "The PACS stopped reading: look into its log.",
+    "answer": "The PACS took the question and gave no good answer: look into its log.",
+}
+"""What to do where an echo fails, by phase."""
+
 Name = Annotated[str, typer.Argument(help="The PACS's name here.", show_default=False)]
 
 
@@ -124,6 +135,10 @@ def echo(name: Name, home: Home = None, json: Json = False) -> None:
         if json:
             failed = {"phase": error.phase, "detail": error.detail}
             print_json({"name": name, "answers": False, **failed})
+        with installation.read() as uow:
+            pacs = uow.pacs.get(error.peer)
+        titles = {"ours": pacs.our_ae_title, "theirs": pacs.endpoint("store").ae_title}
+        warn(_ADVICE.get(error.phase, "").format(**titles))
         raise
     if json:
         print_json({"name": name, "answers": True, "seconds": round(seconds, 3)})
