@@ -6,6 +6,7 @@ import os
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -234,6 +235,18 @@ def test_a_stop_does_not_wait_for_ever_for_who_does_not_release(
             connection = stack.enter_context(established(node.port))
         assert is_cut(connection)
     assert node.rows()[0].outcome == "aborted"
+
+
+def test_a_stop_does_not_wait_at_all_for_who_has_not_spoken(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    register(database)
+    with ExitStack() as stack:
+        with running_node(database, tmp_path, grace=60) as node:
+            stack.enter_context(connect(node.port))
+            wait_until(conversations, "the silent peer to be seen")
+            began = time.monotonic()
+        assert time.monotonic() - began < 5  # the node would cut it after ten
 
 
 def test_mutated_conversations_leave_the_node_answering(node: RunningNode) -> None:
