@@ -18,6 +18,7 @@ from highdicom.pr import (
     TextObject,
 )
 from highdicom.sr import CodedConcept
+from pydicom.dataelem import DataElement
 
 from pacs_bridge.domain.marks import BreastDecision, Mark
 from pacs_bridge.sr import codes, write
@@ -115,7 +116,7 @@ def _looks(headers: Sequence[Dataset]) -> list[Dataset]:
         look = pydicom.Dataset()
         for keyword in _LOOK:
             if keyword in image:
-                look[keyword] = image[keyword]
+                look[keyword] = _first(image[keyword])
                 delattr(image, keyword)
         if "WindowCenter" in look and "VOILUTSequence" in look:
             del look.VOILUTSequence  # the windows are the plainer of the two
@@ -127,6 +128,13 @@ def _looks(headers: Sequence[Dataset]) -> list[Dataset]:
         if len(images) < len(headers):
             look.ReferencedImageSequence = [_reference(image) for image in images]
     return [look for look, _ in looks.values()]
+
+
+def _first(element: DataElement) -> DataElement:
+    """The first of several windows: a state shows one, where an image may offer more."""
+    if element.VM > 1 and element.VR != "SQ":
+        return DataElement(element.tag, element.VR, element.value[0])
+    return element
 
 
 def _sixteen_bits(table: Dataset) -> Dataset:

@@ -116,3 +116,15 @@ def test_a_state_keeps_the_look_of_an_image_that_has_tables_only(tmp_path):
     assert errors_of_dciodvfy(saved(ds, tmp_path / "state.dcm")) == []
     tables = ds.SoftcopyVOILUTSequence[0].VOILUTSequence
     assert [table.LUTExplanation for table in tables] == ["NORMAL", "HARDER", "SOFTER"]
+
+
+def test_a_state_over_images_with_several_windows_shows_their_first(tmp_path):
+    views = four_views()
+    for view in views:
+        view.WindowCenter, view.WindowWidth = ["1900", "2100"], ["3600", "2600"]
+        view.WindowCenterWidthExplanation = ["NORMAL", "HARDER"]
+    path = saved(write_gsps(views, MARKS, DECISIONS, **WHO), tmp_path / "state.dcm")
+    (look,) = pydicom.dcmread(path).SoftcopyVOILUTSequence
+    assert (look.WindowCenter, look.WindowWidth) == (1900, 3600)
+    assert "Test passed" in said_by(need("dcmpschk", "dcmtk"), path)[1]
+    assert errors_of_dciodvfy(path) == []

@@ -42,7 +42,7 @@ def demo(
         if as_json:
             print_json(outcome.as_json())
         else:
-            print_table(outcome)
+            print_table(outcome, kept=keep)
         if keep:
             print_addresses(round_.addresses(), to_stderr=as_json)
             round_.wait_for_interrupt()

@@ -71,8 +71,14 @@ def gather(
     return outcome
 
 
-def print_table(outcome: Outcome) -> None:
-    """Print the round so that a newcomer understands it."""
+def print_table(outcome: Outcome, *, kept: bool) -> None:
+    """Print the round so that a newcomer understands it.
+
+    Parameters
+    ----------
+    kept : bool
+        Whether it stays running, and so needs no hint at how to keep it.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -96,7 +102,7 @@ def print_table(outcome: Outcome) -> None:
     out.print()
     out.print("[bold]The readers[/bold]")
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for reader in outcome.readers:
         table.add_column(f"{reader.reader} ({reader.skill})")
     table.add_row("Saved marks as", *(_SAVED[r.saved_as] for r in outcome.readers))
@@ -106,10 +112,11 @@ def print_table(outcome: Outcome) -> None:
         table.add_row(title, *(_figure(r.figures.get(name)) for r in outcome.readers))
     out.print(table)
     out.print("What each figure means and how it is worked out: docs/scoring.md")
-    out.print(
-        "Open next: [bold]make demo ARGS=--keep[/bold] leaves everything running and prints\n"
-        "the web address and log-ins."
-    )
+    if not kept:
+        out.print(
+            "Open next: [bold]make demo ARGS=--keep[/bold] leaves everything running and prints\n"
+            "the web address and log-ins."
+        )
 
 
 _SAVED = {
@@ -133,7 +140,7 @@ def _figure(figure: dict[str, Any] | None) -> str:
     if figure["value"] is None:
         return "not computable"
     if figure["unit"].startswith("pair"):
-        return f"{figure['value']:.2f}  (n = {figure['denominator']:,} pairs)"
+        return f"{figure['value']:.2f}  ({figure['denominator']:,} pairs)"
     return f"{figure['value']:.0%}  ({figure['numerator']:g} of {figure['denominator']})"
 
 
@@ -141,8 +148,8 @@ def print_addresses(addresses: dict[str, Any], *, to_stderr: bool) -> None:
     """Say where everything is while it is kept running."""
     out = console(stderr=to_stderr)
     out.print()
-    out.print(f"[bold]Running until you press Ctrl-C.[/bold]  Web: {addresses['web']}")
+    out.print(f"[bold]Open next: {addresses['web']}[/bold]  (runs until you press Ctrl-C)")
     for email, password in addresses["logins"].items():
         out.print(f"  {email:<26} {password}")
     out.print(f"PACS: {addresses['pacs']}   node: {addresses['node']}")
-    out.print(f"Home: {addresses['home']}  (pacs-bridge load status --home …)")
+    out.print(f"Commands: export PACS_BRIDGE_HOME={addresses['home']}", soft_wrap=True)
