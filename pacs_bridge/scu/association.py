@@ -15,6 +15,7 @@ from pynetdicom.presentation import PresentationContext
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.scu.transport import request_association
+from pacs_bridge.upper_layer.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 _MAX_ADDRESSES = 3  # of one host name, tried in turn
 
@@ -145,6 +146,8 @@ class Conversation:
     def _associate(self, address: str) -> Any:
         timeouts = self._pacs.timeouts
         entity = AE(self._pacs.our_ae_title)
+        entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+        entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         entity.connection_timeout = timeouts["connect"]
         entity.acse_timeout = timeouts["acse"]
         entity.dimse_timeout = timeouts["dimse"]

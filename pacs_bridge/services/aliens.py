@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.identifiers import PERFORMS
 from pacs_bridge.domain.ports import Message
+from pacs_bridge.services.mails import queue_mail
 
 WINDOW = timedelta(hours=1)
 TELL_AT = 3
@@ -48,6 +49,5 @@ def _tell_contacts(uow: UnitOfWork, pacs: str, now: datetime) -> None:
             f"After {PAUSE_AT} such objects in an hour we take nothing from {pacs} until an "
             "administrator of the scheme resumes it.\n",
         )
-        if uow.mails.add(message, now):
-            uow.enqueue("mail", key, key=f"mail-{key}")
+        if queue_mail(uow, message, now):
             uow.events.add(now, "aliens-told", pacs)
