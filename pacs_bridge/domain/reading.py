@@ -81,7 +81,7 @@ class Reading:
         """
         marks = [
             [m.image, m.frame, m.shape, [list(p) for p in m.points], m.rating, m.laterality]
-            + ([m.finding.scheme, m.finding.value] if m.finding else [None, None])
+            + _finding(m)
             for m in self.marks
         ]
         breasts = [asdict(breast) for breast in self.breasts]
@@ -90,6 +90,16 @@ class Reading:
     def content_hash(self) -> str:
         """SHA-256 over the canonical JSON of the payload, hexadecimal."""
         return hash_payload(self.as_payload())
+
+
+UNCLASSIFIED = ("DCM", "111099")
+"""Selected region (CID 6016): a finding that says no more than that something is there."""
+
+
+def _finding(mark: Mark) -> list[str | None]:
+    if mark.finding is None or (mark.finding.scheme, mark.finding.value) == UNCLASSIFIED:
+        return [None, None]
+    return [mark.finding.scheme, mark.finding.value]
 
 
 def hash_payload(payload: dict[str, Any]) -> str:

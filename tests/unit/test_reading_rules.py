@@ -117,3 +117,8 @@ def test_two_revisions_that_say_the_same_have_one_essence():
 )  # fmt: skip
 def test_a_reading_that_says_something_else_has_another_essence(changes):
     assert a_reading(**changes).essence() != a_reading().essence()
+
+
+def test_an_unclassified_finding_says_no_more_than_none():
+    unclassified = a_mark(finding=Code("111099", "DCM", "Selected region"))
+    assert a_reading(marks=(unclassified,)).essence() == a_reading().essence()
