@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
 
+from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
 from tests.round import OutsideInstallation, RunningRoles
 from tests.waiting import wait_until
 

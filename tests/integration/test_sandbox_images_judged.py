@@ -3,9 +3,9 @@
 import subprocess
 
 import pytest
-from tests.peers import need
 
 from pacs_bridge.sandbox.images import make_images
+from tests.peers import need
 
 
 @pytest.mark.peer("dicom3tools")

@@ -1,0 +1,189 @@
+"""Jobs over a real engine: due exactly when the caller commits, each key once."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import sessionmaker
+
+from pacs_bridge.db.engine import make_engine
+from pacs_bridge.db.migrate import migrate
+from pacs_bridge.db.unit_of_work import UnitOfWork
+from pacs_bridge.domain.errors import PeerUnavailable, ScorerUnavailable
+from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.jobs.engine import Jobs, migrate_jobs
+from pacs_bridge.jobs.queue import JobQueue
+from pacs_bridge.jobs.workflows import LoadPace, Services
+from tests.waiting import wait_until
+
+
+@dataclass
+class Sweep:
+    readiness: Readiness
+    waiting: bool = False
+    missing: list[str] = field(default_factory=list)
+
+
+class Recorder:
+    """Stands for all services: remembers calls, answers what a test put in."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.answers: dict[str, list[Any]] = {}
+        self.running: dict[int, int] = {}
+        self.most_at_once: dict[int, int] = {}
+        self.lock = threading.Lock()
+
+    def call(self, name: str, default: Any, *args: Any) -> Any:
+        with self.lock:
+            self.calls.append((name, *args))
+            answers = self.answers.get(name)
+            answer = answers.pop(0) if answers else default
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def named(self, name: str) -> list[tuple[Any, ...]]:
+        with self.lock:
+            return [call[1:] for call in self.calls if call[0] == name]
+
+    def services(self) -> Services:
+        ready = Sweep(Readiness.READY)
+        return Services(
+            send_next=partial(self.call, "send", 0),
+            verify_load=partial(self.call, "verify", ready),
+            reopen_missing=partial(self.call, "reopen", 0),
+            note_load=partial(self.call, "note", None),
+            park_load=partial(self.call, "park", None),
+            extract_object=partial(self.call, "extract", "read"),
+            park_object=partial(self.call, "park-object", "parked"),
+            close_reading=partial(self.call, "close", "closed"),
+            forward_reading=partial(self.call, "forward", "settled"),
+            deliver_truth=partial(self.call, "truth", None),
+            deliver_mail=partial(self.call, "mail", None),
+            release_due=partial(self.call, "due", 0),
+            pace=LoadPace(
+                chunk=4, first_verify=0.01, retry=0.01, max_retry=0.05, grace=0.2, attempts=3
+            ),
+        )
+
+
+@pytest.fixture
+def engine_url(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    engine = make_engine(url)
+    migrate(engine)
+    engine.dispose()
+    migrate_jobs(url)
+    return url
+
+
+@pytest.fixture
+def begin(engine_url):
+    engine = make_engine(engine_url)
+    yield partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), JobQueue(engine_url))
+    engine.dispose()
+
+
+@pytest.fixture
+def recorder(engine_url):
+    recorder = Recorder()
+    jobs = Jobs(engine_url, recorder.services())
+    jobs.start()
+    yield recorder
+    jobs.stop()
+
+
+def queue(begin, *job, **options):
+    with begin() as uow:
+        uow.enqueue(*job, **options)
+
+
+def test_a_job_runs_once_its_transaction_is_committed(recorder, begin):
+    queue(begin, "extract", "1.2.3", key="extract-1.2.3")
+    wait_until(lambda: recorder.named("extract") == [("1.2.3",)], "the job")
+
+
+def test_a_job_of_a_transaction_that_rolled_back_never_runs(recorder, begin):
+    with begin() as uow:
+        uow.enqueue("extract", "lost", key="lost")
+        uow._session.rollback()
+    queue(begin, "extract", "kept", key="kept")
+    wait_until(lambda: recorder.named("extract"), "the later job")
+    assert recorder.named("extract") == [("kept",)]
+
+
+def test_a_key_is_used_once_for_good(recorder, begin):
+    for _ in range(3):
+        queue(begin, "mail", "welcome", key="mail-welcome")
+    wait_until(lambda: recorder.named("mail"), "the mail")
+    queue(begin, "mail", "welcome", key="mail-welcome")
+    queue(begin, "mail", "other", key="mail-other")
+    wait_until(lambda: ("other",) in recorder.named("mail"), "the other mail")
+    assert recorder.named("mail") == [("welcome",), ("other",)]
+
+
+def test_a_load_sends_until_nothing_is_pending_then_verifies(recorder, begin):
+    recorder.answers["send"] = [8, 4, 0]
+    queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
+    wait_until(lambda: recorder.named("verify"), "the sweep")
+    assert recorder.named("send") == [(1, 4)] * 3
+    assert recorder.named("park") == []
+
+
+def test_a_load_survives_a_pacs_that_is_away_for_a_while(recorder, begin):
+    recorder.answers["send"] = [PeerUnavailable("hospital", "connect"), 0]
+    queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
+    wait_until(lambda: recorder.named("verify"), "the sweep")
+    assert "failed at: connect" in recorder.named("note")[0][1]
+
+
+def test_a_load_sends_again_what_is_missing_and_ends_with_a_person(recorder, begin):
+    missing = Sweep(Readiness.INCOMPLETE, missing=["1.2.3"])
+    recorder.answers["verify"] = [missing] * 3
+    queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
+    wait_until(lambda: recorder.named("park"), "the load to be parked")
+    assert recorder.named("reopen") == [(1, ["1.2.3"])] * 3
+
+
+def test_a_load_waits_for_the_index_before_it_judges(recorder, begin):
+    waiting = Sweep(Readiness.SENT, waiting=True)
+    recorder.answers["verify"] = [waiting, waiting, Sweep(Readiness.READY)]
+    queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
+    wait_until(lambda: len(recorder.named("verify")) == 3, "three sweeps")
+    assert recorder.named("reopen") == []
+
+
+def test_a_reading_is_forwarded_until_the_scorer_takes_it(recorder, begin):
+    recorder.answers["forward"] = [ScorerUnavailable("away")]
+    queue(begin, "forward", 7, key="forward-7")
+    wait_until(lambda: len(recorder.named("forward")) == 2, "the second attempt")
+
+
+def test_an_extraction_that_fails_for_a_bug_of_ours_parks_its_object(recorder, begin):
+    recorder.answers["extract"] = [RuntimeError("a bug")]
+    queue(begin, "extract", "1.2.3", key="extract-1.2.3")
+    wait_until(lambda: recorder.named("park-object"), "the object to be parked")
+    assert recorder.named("park-object")[0][0] == "1.2.3"
+
+
+def test_work_that_a_stopped_host_left_is_taken_up_by_the_next(engine_url, begin):
+    first = Recorder()
+    first.answers["forward"] = [ScorerUnavailable("away")] * 3
+    jobs = Jobs(engine_url, first.services())
+    jobs.start()
+    queue(begin, "forward", 7, key="forward-7")
+    wait_until(lambda: first.named("forward"), "the first attempt")
+    jobs.stop(seconds=0)
+    second = Recorder()
+    again = Jobs(engine_url, second.services())
+    again.start()
+    try:
+        wait_until(lambda: second.named("forward") == [(7,)], "the next host's attempt")
+    finally:
+        again.stop()
