@@ -260,6 +260,21 @@ def test_a_ready_load_that_is_started_again_stays_ready(desk):
     assert desk.load().readiness is Readiness.READY
 
 
+def test_an_image_whose_answer_was_lost_and_that_is_there_is_not_sent_again(desk):
+    lost = desk.peer.break_at = desk.uids()[2]
+    desk.start()
+    with pytest.raises(PeerUnavailable):
+        desk.send(attempts=1)
+    desk.peer.has.add(lost)
+    desk.peer.break_at = None
+    desk.send_all()
+    assert desk.verify().readiness is Readiness.READY
+    desk.start()
+    assert desk.states().count("failed") == 1
+    assert desk.send() == 0
+    assert lost not in desk.peer.sent
+
+
 def test_an_incomplete_load_with_nothing_to_send_is_verified_again(desk):
     desk.start()
     desk.send_all()

@@ -334,6 +334,16 @@ def test_stopping_early_ends_the_association_cleanly(images):
         assert all(answer.stored for answer in PEER.store(a_pacs(script.port), images[1:]))
 
 
+def test_no_thread_beside_us_waits_for_the_same_answers():
+    """The library's own would take one in a thousand for a stray request and drop it."""
+    with scripted_pacs(Script()) as script:
+        talk = conversation_for_questions(a_pacs(script.port)).open()
+        assert not talk.association.is_alive()
+        assert Questions(talk).ask("STUDY", {"StudyInstanceUID": "1.2.3"}, ()) == []
+        talk.close(abort=False)
+        wait_until(lambda: not script.open, "the release")
+
+
 @pytest.mark.parametrize("how", ["abort", "release"])
 def test_a_pacs_that_ends_the_association_between_two_questions_fails_at_command(how):
     with scripted_pacs(Script()) as script:
