@@ -231,7 +231,8 @@ class TestWatching:
 class TestStart:
     def test_each_role_is_told_what_it_can_do_now(self, sign_in: SignIn) -> None:
         assert "3 cases ask something of you" in words_of(sign_in("contact2").get("/").text)
-        assert "The load is ready." in words_of(sign_in("contact").get("/").text)
+        ready = "Ready PERFORMS121 on northfield: nothing to do"
+        assert ready in words_of(sign_in("contact").get("/").text)
         assert "Test cases read, PERFORMS121: 12 of 60" in words_of(sign_in("midway").get("/").text)
         assert "1 association open now" in words_of(sign_in("admin").get("/").text)
 
