@@ -15,7 +15,7 @@ from benchmarks.wire import VERIFICATION, Call
 
 @contextmanager
 def _echoes(place: Place) -> Iterator[Contest]:
-    count = place.count(50, 3)
+    count = place.count(30, 3)
     with (
         running_node(place.folder / "home", a_passport(1)) as node,
         running_storescp("--fork", "--ignore") as storescp,

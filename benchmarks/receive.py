@@ -17,7 +17,7 @@ _CASES = 8
 
 @contextmanager
 def _small(place: Place) -> Iterator[Contest]:
-    count, reports = place.count(100, 3), Reports(_CASES)
+    count, reports = place.count(60, 3), Reports(_CASES)
     kept = place.folder / "storescp"
     kept.mkdir()
     with ExitStack() as stack:

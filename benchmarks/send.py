@@ -40,7 +40,7 @@ def _small(place: Place) -> Iterator[Contest]:
 
 @contextmanager
 def _small_stock(place: Place) -> Iterator[Contest]:
-    files = [each.save(place.folder) for each in Reports(4).take(1 + place.count(20, 3))]
+    files = [each.save(place.folder) for each in Reports(4).take(1 + place.count(10, 3))]
     with running_storescp("--ignore", stock=True) as port:
         yield _contest(port, files, len(files) - 1, "objects/s", stock=True)
 
