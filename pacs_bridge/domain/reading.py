@@ -79,11 +79,12 @@ class Reading:
 
         Two revisions with the same essence say the same: nothing new goes to scoring.
         """
-        marks = [
-            [m.image, m.frame, m.shape, [list(p) for p in m.points], m.rating, m.laterality]
-            + _finding(m)
+        marks: list[list[Any]] = [
+            [m.image, m.frame, m.shape, list(map(list, m.points)), m.rating, m.laterality]
             for m in self.marks
         ]
+        for row, mark in zip(marks, self.marks, strict=True):
+            row += _finding(mark)
         breasts = [asdict(breast) for breast in self.breasts]
         return hash_payload({"marks": marks, "breasts": breasts, "case": self.accession})
 
