@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -116,7 +117,7 @@ def list_(home: Home = None, json: Json = False) -> None:
                 str(endpoint.port),
                 ", ".join(endpoint.roles),
                 endpoint.net,
-                pacs.isolation.value if nth == 0 else "",
+                (pacs.isolation.value + ", paused" * pacs.paused) if nth == 0 else "",
             )
     console().print(table)
 
@@ -144,6 +145,27 @@ def echo(name: Name, home: Home = None, json: Json = False) -> None:
         print_json({"name": name, "answers": True, "seconds": round(seconds, 3)})
     else:
         say(f"{name} answered in {seconds:.2f} s.")
+
+
+@app.command()
+def pause(name: Name, home: Home = None) -> None:
+    """Take nothing from a PACS until it is resumed; it is told to try again later."""
+    _set_paused(name, home, paused=True)
+    say(f"Nothing is taken from {name} until `pacs-bridge pacs resume {name}`.")
+
+
+@app.command()
+def resume(name: Name, home: Home = None) -> None:
+    """Take objects from a PACS again, after its forwarding rule was mended."""
+    _set_paused(name, home, paused=False)
+    say(f"Objects are taken from {name} again.")
+
+
+def _set_paused(name: str, home: Path | None, *, paused: bool) -> None:
+    from pacs_bridge.services.pacs import set_paused
+
+    installation = open_home(home)
+    set_paused(name, paused=paused, begin=installation.begin, now=installation.now)
 
 
 def _plain(pacs: Pacs) -> dict[str, Any]:

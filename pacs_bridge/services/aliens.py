@@ -30,7 +30,7 @@ def answer_aliens(uow: UnitOfWork, pacs: str, now: datetime) -> None:
     count = uow.refusals.count_aliens_since(pacs, now - WINDOW)
     if count >= PAUSE_AT:
         uow.pacs.set_paused(pacs, paused=True)
-        uow.events.add(now, "pacs-paused", pacs, aliens=count)
+        uow.events.add(now, "pacs-paused", pacs, aliens=count)  # `pacs resume` takes it up again
     if count >= TELL_AT:
         _tell_contacts(uow, pacs, now)
 

@@ -128,6 +128,16 @@ def echo_pacs(name: str, *, begin: Begin, peer: PacsPeer) -> float:
     return time.monotonic() - started
 
 
+def set_paused(name: str, *, paused: bool, begin: Begin, now: Clock) -> Pacs:
+    """Stop taking objects from a PACS, or take them again; raises `NotFound`."""
+    with begin() as uow:
+        pacs = uow.pacs.get(parse_name(name))
+        if pacs.paused != paused:
+            uow.pacs.set_paused(pacs.name, paused=paused)
+            uow.events.add(now(), "pacs-paused" if paused else "pacs-resumed", pacs.name)
+        return replace(pacs, paused=paused)
+
+
 def parse_host(text: str) -> str:
     """Check a host name or address; raises `RefusedInput`."""
     host = text.strip().strip("[]")
