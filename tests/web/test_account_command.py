@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.wiring.home import ADMIN, PASSWORD_FILE, make_home
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.web import build_web, serve_web
-from tests.web.conftest import sign_in_with
+from tests.web.conftest import sign_in_with, token_on
 from tests.web.seed import NOW, SET, a_passport
 
 
@@ -87,6 +89,25 @@ def test_a_password_of_ones_own_is_taken_from_a_file_and_must_be_good(
 def test_an_alias_without_a_pacs_is_refused(home: Path) -> None:
     with pytest.raises(PacsBridgeError, match="a colon"):
         run(home, "reader", "R8", "--alias", "jsmith")
+
+
+def test_a_button_on_a_page_puts_a_job_into_the_real_queue(home: Path, tmp_path: Path) -> None:
+    installation = Installation.open(home)
+    with installation.begin() as uow:
+        load = uow.loads.plan(a_passport(), "royal", NOW).load_id
+    secret = tmp_path / "password.txt"
+    run(home, "add", "d@x.example", "--role", "admin", "--password-file", str(secret))
+    client = build_web(installation).test_client()
+    sign_in_with(client, "d@x.example", secret.read_text().strip())
+    token = token_on(client.get(f"/loads/{load}").text)
+    for action in ("verify", "start"):
+        answer = client.post(f"/loads/{load}/{action}", data={"csrf_token": token})
+        assert answer.status_code == 303
+    with closing(sqlite3.connect(home / "pacs_bridge.sqlite")) as database:
+        queued = database.execute("SELECT name FROM workflow_status").fetchall()
+    assert sorted(queued) == [("load",), ("verify",)]
+    installation.engine.dispose()
+    installation.reading_engine.dispose()
 
 
 def test_the_first_administrator_signs_in_on_the_served_pages(home: Path) -> None:
