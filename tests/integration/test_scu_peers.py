@@ -22,6 +22,7 @@ from pacs_bridge.domain.loading import Completeness, Findable
 from pacs_bridge.domain.ports import Sendable
 from pacs_bridge.domain.verdicts import judge_case
 from pacs_bridge.scu.peer import DimsePeer
+from tests.failing_peers import sendables
 from tests.loads import START, a_pacs, a_passport
 from tests.orthanc import running_orthanc
 from tests.peers import free_port, need, need_data
@@ -33,18 +34,6 @@ PEER = DimsePeer()
 @pytest.fixture
 def archive(tmp_path: Path) -> LocalArchive:
     return LocalArchive(tmp_path / "archive")
-
-
-def sendables(archive: LocalArchive, passport: Passport) -> list[Sendable]:
-    return [
-        Sendable(
-            archive.path(image.content_hash),
-            image.sop_class_uid,
-            image.sop_instance_uid,
-            image.transfer_syntax_uid,
-        )
-        for *_, image in passport.instances()
-    ]
 
 
 @contextmanager
