@@ -127,27 +127,45 @@ def _try_send(services: Services, load_id: int) -> int | str:
 
 
 def _verify_until_settled(services: Services, load_id: int) -> tuple[Readiness, list[str]]:
-    """Sweep with growing pauses while images may still be on their way to the index."""
-    pace, waited = services.pace, 0.0
+    """Sweep with growing pauses while an answer may still change.
+
+    That is, while images may be on their way to the index, and while the PACS does not
+    answer: then nothing is known to be missing, and nothing is sent again.
+    """
+    pace, waited, silent = services.pace, 0.0, 0
     DBOS.sleep(pace.first_verify)
     attempt = 0
     while True:
-        readiness, waiting, missing = DBOS.run_step({"name": "verify"}, _sweep, services, load_id)
-        if readiness is Readiness.READY or not waiting or waited > pace.grace:
-            return readiness, missing
-        pause = back_off(attempt, pace.first_verify, 60.0)
+        found = DBOS.run_step({"name": "verify"}, _sweep, services, load_id)
+        silent = silent + 1 if found.unanswered else 0
+        if found.readiness is Readiness.READY or silent > pace.attempts * 8:
+            return found.readiness, list(found.missing)
+        if not found.unanswered and (not found.waiting or waited > pace.grace):
+            return found.readiness, list(found.missing)
+        most = pace.max_retry if found.unanswered else 60.0
+        pause = back_off(attempt, pace.first_verify, most)
         DBOS.sleep(pause)
         waited += pause
         attempt += 1
 
 
-def _sweep(services: Services, load_id: int) -> tuple[Readiness, bool, list[str]]:
+@dataclass(frozen=True)
+class Found:
+    """What one sweep came to, as a step's result that can be kept."""
+
+    readiness: Readiness
+    waiting: bool
+    missing: tuple[str, ...]
+    unanswered: bool
+
+
+def _sweep(services: Services, load_id: int) -> Found:
     sweep = services.verify_load(load_id)
-    return sweep.readiness, sweep.waiting, list(sweep.missing)
+    return Found(sweep.readiness, sweep.waiting, tuple(sweep.missing), bool(sweep.unanswered))
 
 
 def _verify_once(services: Services, load_id: int) -> str:
-    return str(_sweep(services, load_id)[0])
+    return str(_sweep(services, load_id).readiness)
 
 
 def _extract(services: Services, uid: str) -> str:

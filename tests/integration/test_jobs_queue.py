@@ -27,6 +27,7 @@ class Sweep:
     readiness: Readiness
     waiting: bool = False
     missing: list[str] = field(default_factory=list)
+    unanswered: int = 0
 
 
 class Recorder:
@@ -157,6 +158,17 @@ def test_a_load_waits_for_the_index_before_it_judges(recorder, begin):
     queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
     wait_until(lambda: len(recorder.named("verify")) == 3, "three sweeps")
     assert recorder.named("reopen") == []
+
+
+def test_a_load_whose_pacs_does_not_answer_is_asked_again_and_nothing_is_sent_again(
+    recorder, begin
+):
+    silence = Sweep(Readiness.SENT, unanswered=2)
+    recorder.answers["verify"] = [silence, silence, Sweep(Readiness.READY)]
+    queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
+    wait_until(lambda: len(recorder.named("verify")) == 3, "three sweeps")
+    assert recorder.named("reopen") == recorder.named("park") == []
+    assert len(recorder.named("send")) == 1
 
 
 def test_a_reading_is_forwarded_until_the_scorer_takes_it(recorder, begin):
