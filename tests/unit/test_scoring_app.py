@@ -11,6 +11,7 @@ from pacs_bridge.scoring.client import RETRIED
 from pacs_bridge.scoring.payload import canonical
 from pacs_bridge.scoring.server import ScorerConfig, create_app
 from pacs_bridge.scoring.server.errors import http_status
+from tests.errors import family
 from tests.scoring_builders import a_reading
 from tests.signed_client import NOW, SECRET, SignedClient, a_scoring_app, sentence
 
@@ -90,10 +91,6 @@ def test_the_description_is_valid_openapi_and_names_every_route(app, scorer):
         for rule in app.url_map.iter_rules()
     }
     assert served - {"/v1/openapi.json"} == set(scorer.description["paths"])
-
-
-def family(kind):
-    return [kind, *(each for child in kind.__subclasses__() for each in family(child))]
 
 
 @pytest.mark.parametrize("kind", family(RetryLater), ids=lambda kind: kind.__name__)

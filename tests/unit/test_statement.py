@@ -22,16 +22,10 @@ from pacs_bridge.scp.contexts import STORED, SUPPORTED, VERIFICATION
 from pacs_bridge.scp.statement import Running, write_statement
 from pacs_bridge.scp.status import MEANINGS, STORE_STATUS, store_status
 from pacs_bridge.upper_layer.contract import Bounds
+from tests.errors import family
 from tests.peers import ROOT
 
 STATEMENT = ROOT / "conformance" / "STATEMENT.md"
-
-
-def family(error: type[PacsBridgeError]) -> list[type[PacsBridgeError]]:
-    found = [error]
-    for child in error.__subclasses__():
-        found += family(child)
-    return [each for each in found if each.__module__ == "pacs_bridge.domain.errors"]
 
 
 def make(error: type[PacsBridgeError]) -> PacsBridgeError:
