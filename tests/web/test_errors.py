@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from flask import Flask, abort
 
-from pacs_bridge.domain.errors import PacsBridgeError
+from pacs_bridge.domain.errors import PacsBridgeError, RefusedInput, StoreBusy
 from pacs_bridge.web.context import EXTENSION
 from pacs_bridge.web.errors import FAMILY, PAGES, page_of
-from tests.errors import RefusedInput, StoreBusy, family
+from tests.errors import family
 from tests.web.conftest import SignIn
 from tests.web.seed import Scheme
 
