@@ -53,6 +53,7 @@ def forward_reading(outbox_id: int, *, begin: Begin, scorer: Scorer, now: Clock)
     with begin() as uow:
         item = uow.outbox.get(outbox_id)
         truth = uow.truths.latest(item.set_name)
+    reader = str(item.payload["reader"])
     if item.state == "parked":
         return "parked"
     if truth is None or truth.delivered_at is None:
@@ -60,8 +61,10 @@ def forward_reading(outbox_id: int, *, begin: Begin, scorer: Scorer, now: Clock)
     try:
         if item.state == "waiting":
             scorer.post_reading(item.payload)
+        with begin() as uow:
+            number = uow.summaries.ask(item.set_name, reader)
         result = scorer.get_result(item.reading_uid)
-        summary = scorer.get_summary(item.set_name, str(item.payload["reader"]))
+        summary = scorer.get_summary(item.set_name, reader)
     except ScorerRefused as error:
         with begin() as uow:
             uow.outbox.park(outbox_id, str(error))
@@ -75,5 +78,5 @@ def forward_reading(outbox_id: int, *, begin: Begin, scorer: Scorer, now: Clock)
     with begin() as uow:
         uow.outbox.settle(outbox_id, now())
         uow.readings.set_scored(item.reading_uid, item.revision, result, now())
-        uow.summaries.put(item.set_name, str(item.payload["reader"]), summary, now())
+        uow.summaries.put(item.set_name, reader, number, summary, now())
     return "settled"

@@ -298,3 +298,14 @@ def test_a_revision_that_came_while_the_first_was_scored_stays_open(world):
     world.take(a_read_object("1.2.3.9", breasts=both_decided("RTS")))
     world.forward()
     assert world.reading().state == "open"
+
+
+def test_figures_that_know_fewer_readings_never_replace_those_that_know_more(world):
+    world.give_truth()
+    with world.begin() as uow:
+        first = uow.summaries.ask("PERFORMS121", "R001")
+        second = uow.summaries.ask("PERFORMS121", "R001")
+        assert uow.summaries.find("PERFORMS121", "R001") is None
+        uow.summaries.put("PERFORMS121", "R001", second, {"readings": 60}, world.clock())
+        uow.summaries.put("PERFORMS121", "R001", first, {"readings": 59}, world.clock())
+        assert uow.summaries.find("PERFORMS121", "R001") == ({"readings": 60}, world.clock())

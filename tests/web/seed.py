@@ -265,11 +265,19 @@ def _verdict(
 def _readings(uow: UnitOfWork) -> None:
     for place, number in enumerate(PERFORMS.numbers()):
         a_reading(uow, "R101", number, NOW - timedelta(days=10, minutes=-place))
-    uow.summaries.put(SET, "R101", a_summary(SET, "R101"), NOW - timedelta(days=10))
+    uow.summaries.put(
+        SET,
+        "R101",
+        uow.summaries.ask(SET, "R101"),
+        a_summary(SET, "R101"),
+        NOW - timedelta(days=10),
+    )
     for place, number in enumerate([1, 2, *range(101, 113)]):
         a_reading(uow, "R102", number, NOW - timedelta(hours=3, minutes=-place))
     a_reading(uow, "R102", 113, NOW - timedelta(minutes=1), closed=False)
-    uow.summaries.put(SET, "R102", a_summary(SET, "R102", readings=12), NOW)
+    uow.summaries.put(
+        SET, "R102", uow.summaries.ask(SET, "R102"), a_summary(SET, "R102", readings=12), NOW
+    )
 
 
 def a_reading(

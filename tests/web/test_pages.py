@@ -183,12 +183,12 @@ class TestResults:
     def test_a_figure_without_a_value_says_why(self, sign_in: SignIn, scheme: Scheme) -> None:
         summary = a_summary(SET, "R101", readings=2)
         with scheme.begin() as uow:
-            uow.summaries.put(SET, "R101", summary, NOW)
+            uow.summaries.put(SET, "R101", uow.summaries.ask(SET, "R101"), summary, NOW)
         words = words_of(sign_in("done").get(f"/results/{SET}").text)
         assert "Not computable" not in words
         empty = a_summary(SET, "R101", readings=0)
         with scheme.begin() as uow:
-            uow.summaries.put(SET, "R101", empty, NOW)
+            uow.summaries.put(SET, "R101", uow.summaries.ask(SET, "R101"), empty, NOW)
         client = sign_in("done")
         assert "Sensitivity – Not computable: no malignant breasts" in words_of(
             client.get(f"/results/{SET}").text

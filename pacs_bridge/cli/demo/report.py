@@ -17,7 +17,7 @@ FIGURES = (
     ("sensitivity", "Sensitivity"),
     ("specificity", "Specificity"),
     ("correct_recall", "Correct recall"),
-    ("correct_return", "Correct return to screen"),
+    ("correct_return", "Correct return"),
     ("auc", "ROC AUC"),
     ("lesions_localised", "Lesions localised"),
 )
@@ -140,8 +140,8 @@ def _figure(figure: dict[str, Any] | None) -> str:
     if figure["value"] is None:
         return "not computable"
     if figure["unit"].startswith("pair"):
-        return f"{figure['value']:.2f}  ({figure['denominator']:,} pairs)"
-    return f"{figure['value']:.0%}  ({figure['numerator']:g} of {figure['denominator']})"
+        return f"{figure['value']:.2f} ({figure['denominator']:,} pairs)"
+    return f"{figure['value']:.0%} ({figure['numerator']:g} of {figure['denominator']})"
 
 
 def print_addresses(addresses: dict[str, Any], *, to_stderr: bool) -> None:

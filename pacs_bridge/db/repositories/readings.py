@@ -187,18 +187,35 @@ class Summaries:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def put(self, set_name: str, reader: str, body: dict[str, Any], now: datetime) -> None:
-        """Keep a reader's figures over a set."""
-        row = self._session.get(SummaryRow, (set_name, reader)) or SummaryRow(
-            set_name=set_name, reader=reader
+    def ask(self, set_name: str, reader: str) -> int:
+        """Number a question to the scorer; committed before it is asked."""
+        key = (set_name, reader)
+        row = self._session.get(SummaryRow, key) or SummaryRow(
+            set_name=set_name, reader=reader, asked=0, answered=0, body=None, at=None
         )
-        row.body, row.at = body, now
+        row.asked += 1
         self._session.add(row)
+        self._session.flush()
+        return row.asked
+
+    def put(
+        self, set_name: str, reader: str, number: int, body: dict[str, Any], now: datetime
+    ) -> None:
+        """Keep the answer to question `number`, unless that to a later one stands.
+
+        Readings are forwarded side by side: the answer that knows fewer of them may be the
+        last to come.
+        """
+        row = self._session.get_one(SummaryRow, (set_name, reader))
+        if number > row.answered:
+            row.body, row.at, row.answered = body, now, number
 
     def find(self, set_name: str, reader: str) -> tuple[dict[str, Any], datetime] | None:
         """Give a reader's figures and when they were made."""
         row = self._session.get(SummaryRow, (set_name, reader))
-        return None if row is None else (row.body, row.at)
+        if row is None or row.body is None or row.at is None:
+            return None
+        return row.body, row.at
 
 
 def _state(row: ReadingRow) -> ReadingState:

@@ -120,10 +120,15 @@ class OutboxRow(Base):
 
 
 class SummaryRow(Base):
-    """A reader's figures over a set, as the scorer last gave them."""
+    """A reader's figures over a set, as the scorer last gave them.
+
+    `asked` counts the questions, `answered` is the number of the one that `body` answers.
+    """
 
     __tablename__ = "pb_summary"
     set_name: Mapped[str] = mapped_column(String(16), primary_key=True)
     reader: Mapped[str] = mapped_column(String(32), primary_key=True)
-    body: Mapped[dict[str, Any]]
-    at: Mapped[datetime]
+    asked: Mapped[int] = mapped_column(default=0)
+    answered: Mapped[int] = mapped_column(default=0)
+    body: Mapped[dict[str, Any] | None]
+    at: Mapped[datetime | None]

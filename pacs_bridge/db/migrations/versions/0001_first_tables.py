@@ -209,8 +209,10 @@ def upgrade() -> None:
         "pb_summary",
         sa.Column("set_name", sa.String(length=16), nullable=False),
         sa.Column("reader", sa.String(length=32), nullable=False),
-        sa.Column("body", sa.JSON(), nullable=False),
-        sa.Column("at", pacs_bridge.db.tables.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=True),
+        sa.Column("at", pacs_bridge.db.tables.base.UtcDateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("set_name", "reader", name=op.f("pk_pb_summary")),
     )
     op.create_table(
