@@ -140,7 +140,7 @@ def _figure(figure: dict[str, Any] | None) -> str:
     if figure["value"] is None:
         return "not computable"
     if figure["unit"].startswith("pair"):
-        return f"{figure['value']:.2f} ({figure['denominator']:,} pairs)"
+        return f"{figure['value']:.2f} (n = {figure['denominator']:,})"
     return f"{figure['value']:.0%} ({figure['numerator']:g} of {figure['denominator']})"
 
 
