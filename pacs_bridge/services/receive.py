@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 import structlog
 
-from pacs_bridge.archive.content import same_content
+from pacs_bridge.archive.content import digest_of
 from pacs_bridge.archive.part10 import file_head
 from pacs_bridge.db.repositories.case_sets import KnownCase
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
@@ -109,7 +109,8 @@ def _take(
 ) -> None:
     _check_request(request, rules)
     explicit = is_explicit(request.transfer_syntax_uid)
-    scanned = scan(request.data_set, explicit=explicit)
+    content: list[bytes | memoryview] = []
+    scanned = scan(request.data_set, explicit=explicit, content=content)
     _check_identifiers(request, scanned)
     with read() as uow:
         _check_not_paused(uow, request)
@@ -117,7 +118,7 @@ def _take(
         known = uow.objects.find(request.sop_instance_uid)
     if not cases:
         raise AlienObject("This is not a case of this scheme.")
-    digest = same_content(request.data_set, explicit=explicit)
+    digest = digest_of(scanned, content)
     if known is not None and known.same_content == digest:
         with begin() as uow:
             uow.objects.count_repeat(request.sop_instance_uid)
