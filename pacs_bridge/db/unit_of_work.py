@@ -14,6 +14,7 @@ from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.objects import Marks, Objects, Refusals
 from pacs_bridge.db.repositories.pacs import PacsList
 from pacs_bridge.db.repositories.people import Accounts, Enrolments, Readers, Rounds, Sites
+from pacs_bridge.db.repositories.query import Visible
 from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
 from pacs_bridge.db.repositories.watch import Associations, Events, Mails
 from pacs_bridge.domain.errors import StoreBusy
@@ -55,6 +56,7 @@ class UnitOfWork:
         self.summaries = Summaries(session)
         self.associations, self.events = Associations(session), Events(session)
         self.mails = Mails(session)
+        self.visible = Visible(session)
         return self
 
     def __exit__(
