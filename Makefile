@@ -42,7 +42,7 @@ bench: $(DEV) ## measure against peers in the same run (ARGS="NAME --json")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 faults: $(DEV) peers ## break it on purpose: kills, full disks, cut lines
-	@$(BIN)/python -m pytest tests/faults $(ARGS)
+	@PACS_BRIDGE_FULL_FAULTS=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 fuzz: $(DEV) ## the property tests with many more examples
 	@$(BIN)/python -m pytest -q -n 2 -m hypothesis --hypothesis-profile=fuzz --timeout=1800 $(ARGS)
