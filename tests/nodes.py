@@ -158,7 +158,7 @@ def running_node(
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
     )
-    node = Node(services, ae_title="PACSBRIDGE", host="127.0.0.1", port=0, now=now, bounds=bounds)
+    node = Node(services, host="127.0.0.1", port=0, now=now, bounds=bounds)
     try:
         yield RunningNode(node.start(), database, archive, folder)
     finally:

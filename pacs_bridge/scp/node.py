@@ -15,8 +15,16 @@ from pacs_bridge.scp.contexts import SUPPORTED
 from pacs_bridge.scp.handlers import on_association, on_c_echo, on_c_store
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services.associations import Admission
-from pacs_bridge.upper_layer.contract import SUCCESS, Answer, Bounds, Rejection
-from pacs_bridge.upper_layer.reactor import Acceptor
+from pacs_bridge.upper_layer.acceptor import Acceptor
+from pacs_bridge.upper_layer.collect import Collector
+from pacs_bridge.upper_layer.contract import (
+    SUCCESS,
+    Answer,
+    Bounds,
+    Rejection,
+    Sink,
+    StoreHead,
+)
 
 LOG = structlog.get_logger()
 
@@ -38,15 +46,14 @@ class Node:
 
     Parameters
     ----------
-    ae_title, host, port : str, str, int
-        What we are called and where we listen; port 0 for any free one.
+    host, port : str, int
+        Where we listen; port 0 for any free one.
     """
 
     def __init__(
         self,
         services: NodeServices,
         *,
-        ae_title: str,
         host: str,
         port: int,
         now: Clock,
@@ -55,9 +62,8 @@ class Node:
         self._services, self._now = services, now
         self._lock = threading.Lock()
         self._open: dict[str, Association] = {}
-        self._acceptor = Acceptor(
-            self, SUPPORTED, ae_title=ae_title, host=host, port=port, bounds=bounds
-        )
+        self._bounds = bounds or Bounds()
+        self._acceptor = Acceptor(self, SUPPORTED, host=host, port=port, bounds=self._bounds)
 
     def start(self) -> int:
         """Tidy up after a node that was killed, then listen; gives the port.
@@ -89,6 +95,10 @@ class Node:
         """Answer a C-ECHO."""
         self._count(caller, echoes=1)
         return on_c_echo()
+
+    def open_store(self, head: StoreHead) -> Sink:
+        """Begin to take an object; marks are small, so it is handed over whole."""
+        return Collector(head, most_bytes=self._bounds.object_bytes, store=self.store)
 
     def store(self, request: StoreRequest) -> Answer:
         """Answer a C-STORE; a failure of our own is answered and kept like any refusal."""

@@ -41,7 +41,6 @@ def build_node(installation: Installation) -> Node:
     )
     return Node(
         services,
-        ae_title=config.ae_title,
         host=config.host,
         port=config.port,
         now=now,
@@ -51,4 +50,9 @@ def build_node(installation: Installation) -> Node:
 
 def bounds_of(config: NodeConfig) -> Bounds:
     """Give the bounds that the settings ask for."""
-    return Bounds(associations=config.max_associations, object_bytes=config.max_object_mb << 20)
+    most = config.max_associations
+    return Bounds(
+        associations=most,
+        associations_per_address=max(Bounds.associations_per_address, most // 2),
+        object_bytes=config.max_object_mb << 20,
+    )
