@@ -65,8 +65,8 @@ def on_c_find(request: FindRequest, services: QueryServices) -> Iterator[FindAns
         for identifier in found.identifiers:
             if request.cancelled():
                 break
-            yield FindAnswer(pending, identifier)
             sent += 1
+            yield FindAnswer(pending, identifier)
         else:
             status = SUCCESS
         last = FindAnswer(status)
