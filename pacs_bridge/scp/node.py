@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import structlog
@@ -21,12 +21,18 @@ from pacs_bridge.upper_layer.contract import (
     SUCCESS,
     Answer,
     Bounds,
+    Question,
     Rejection,
+    Reply,
     Sink,
     StoreHead,
 )
 
 LOG = structlog.get_logger()
+
+
+def _serve_nothing(question: Question) -> None:
+    """Leave every request but C-ECHO and C-STORE unanswered."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class NodeServices:
     end: Callable[[Association], None]
     end_stale: Callable[[], None]
     sweep: Callable[[], int]
+    ask: Callable[[Question], Iterator[Reply] | None] = _serve_nothing
 
 
 class Node:
@@ -113,6 +120,10 @@ class Node:
         stored = answer.status == SUCCESS
         self._count(request.caller, stored=int(stored), refused=int(not stored))
         return answer
+
+    def ask(self, question: Question) -> Iterator[Reply] | None:
+        """Answer any other request; None where it is not served."""
+        return self._services.ask(question)
 
     def end(self, caller: Caller, outcome: AssociationOutcome, note: str) -> None:
         """Keep how an association ended."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from pacs_bridge.domain.objects import AssociationOutcome, Caller
+from pacs_bridge.domain.ports import Sendable, StoreAnswer
+from pacs_bridge.upper_layer.command import Command
 
 SUCCESS = 0x0000
 
@@ -19,11 +22,14 @@ class Context:
     requestor_may_be_scp : bool
         Whether the SCP role is granted to a requestor that asks for it, as for the objects of
         a C-GET (PS3.7 D.3.3.4).
+    only_to_requestor : bool
+        Whether it is offered for that alone: what a C-GET gives back is not taken in.
     """
 
     sop_class_uid: str
     transfer_syntaxes: tuple[str, ...]
     requestor_may_be_scp: bool = False
+    only_to_requestor: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,56 @@ class Sink(Protocol):
         """Forget the object: its last byte will not come."""
 
 
+@dataclass(frozen=True)
+class Question:
+    """A request that is neither C-ECHO nor C-STORE, whole.
+
+    Parameters
+    ----------
+    command : Command
+        Nothing in it has been checked.
+    data_set : memoryview
+        Empty where there is none; good until the last reply.
+    cancelled : callable
+        Tells whether a C-CANCEL for it came; looks, and does not wait.
+    send_back : callable
+        Sends an object over this association and waits for the answer (C-GET). It does not
+        raise for an object: a status says what became of it.
+    """
+
+    caller: Caller
+    command: Command
+    transfer_syntax_uid: str
+    data_set: memoryview
+    cancelled: Callable[[], bool]
+    send_back: Callable[[Sendable], StoreAnswer]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One response of several; the last has a status that is not pending.
+
+    Parameters
+    ----------
+    data_set : bytes
+        Encoded in the transfer syntax of the request; empty for none.
+    remaining, completed, failed, warning : int or None
+        Sub-operations; None where the response does not count them.
+    at_once : bool
+        False where it may wait for others to go out with.
+    """
+
+    status: int
+    data_set: bytes = b""
+    comment: str = ""
+    offending: tuple[int, ...] = ()
+    remaining: int | None = None
+    completed: int | None = None
+    failed: int | None = None
+    warning: int | None = None
+    at_once: bool = True
+
+
 class Service(Protocol):
     """Serves associations. Called from one thread an association; none may raise."""
 
@@ -102,6 +158,12 @@ class Service(Protocol):
 
     def open_store(self, head: StoreHead) -> Sink:
         """Begin to take an object."""
+
+    def ask(self, question: Question) -> Iterator[Reply] | None:
+        """Answer any other request, reply by reply; None where it is not served.
+
+        The iterator is closed when the peer goes away before the last reply.
+        """
 
     def end(self, caller: Caller, outcome: AssociationOutcome, note: str) -> None:
         """Note that an association that was asked about has ended; called once for each."""
@@ -123,6 +185,8 @@ class Bounds:
         Larger data sets are dropped while they arrive.
     command_bytes, request_bytes, pdu_bytes : int
         Of a command set, of an A-ASSOCIATE-RQ, and of any later PDU.
+    identifier_bytes : int
+        Of the data set of any request but C-STORE; a longer one ends the association.
     pdu_seconds : float
         In which a PDU must be complete once it began, and an answer be taken.
     negotiation_seconds : float
@@ -143,6 +207,7 @@ class Bounds:
     kept_per_pacs: int = 2
     object_bytes: int = 64 << 20
     command_bytes: int = 64 << 10
+    identifier_bytes: int = 1 << 20
     request_bytes: int = 256 << 10
     pdu_bytes: int = 1 << 20
     pdu_seconds: float = 8.0

@@ -30,7 +30,7 @@ from pacs_bridge.upper_layer.contract import (
 from pacs_bridge.upper_layer.inbox import Inbox, Piece
 from pacs_bridge.upper_layer.messages import Messages
 from pacs_bridge.upper_layer.negotiate import accept, fragment_bytes, objection_to
-from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed, UserIdentity
+from pacs_bridge.upper_layer.pdu_items import AbortReason, Bytes, Malformed, UserIdentity
 from pacs_bridge.upper_layer.places import Places
 from pacs_bridge.upper_layer.wire import Deadline, send, tune
 
@@ -152,7 +152,13 @@ class Conversation:
         self._is_half_open = False
         answer, accepted = accept(request, self._supported)
         self._messages = Messages(
-            self._service, admitted, accepted, bounds=self._bounds, fragment=most, send=self._send
+            self._service,
+            admitted,
+            accepted,
+            bounds=self._bounds,
+            fragment=most,
+            inbox=self._inbox,
+            send=self._send,
         )
         self._inbox.established()
         self._send(pdu.encode(answer))
@@ -203,7 +209,7 @@ class Conversation:
             pass  # it has gone already
         return note
 
-    def _send(self, *buffers: bytes) -> None:
+    def _send(self, *buffers: Bytes) -> None:
         send(self._connection, buffers, Deadline(self._bounds.pdu_seconds))
 
     def _end(self, outcome: AssociationOutcome, note: str) -> None:

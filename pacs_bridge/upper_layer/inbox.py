@@ -10,7 +10,9 @@ PS3.8 sections 9.3.1 and 9.3.5; RELIABILITY M1.
 
 from __future__ import annotations
 
+import selectors
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 
@@ -71,6 +73,16 @@ class Inbox:
     def established(self) -> None:
         """From now on there may be data, and PDUs are as long as was agreed."""
         self._most, self._takes_data = self._bounds.pdu_bytes, True
+
+    def has_more(self) -> bool:
+        """Tell whether the peer has said more, without waiting for it."""
+        if self._to > self._from:
+            return True
+        if isinstance(self._connection, ssl.SSLSocket) and self._connection.pending():
+            return True
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._connection, selectors.EVENT_READ)
+            return bool(selector.select(0))
 
     def next(self, patience: float) -> pdu.Pdu | Piece:
         """Give the next PDU, or the next piece of a message.

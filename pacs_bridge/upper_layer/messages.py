@@ -12,15 +12,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pacs_bridge.domain.objects import Caller
-from pacs_bridge.upper_layer.command import Command, Field, decode_command, encode_command
-from pacs_bridge.upper_layer.contract import Answer, Bounds, Service, Sink, StoreHead
-from pacs_bridge.upper_layer.inbox import Piece
+from pacs_bridge.upper_layer.command import Command, Field, decode_command
+from pacs_bridge.upper_layer.contract import (
+    Answer,
+    Bounds,
+    Question,
+    Service,
+    Sink,
+    StoreHead,
+)
+from pacs_bridge.upper_layer.exchange import Exchange
+from pacs_bridge.upper_layer.inbox import Inbox, Piece
 from pacs_bridge.upper_layer.negotiate import AcceptedContext
-from pacs_bridge.upper_layer.pdu import data_header
+from pacs_bridge.upper_layer.outbox import Outbox, fit_comment
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
 
 UNRECOGNISED_OPERATION = Answer(0x0211)
-_COMMENT_LENGTH = 64
 _KNOWN = frozenset(Field)
 
 
@@ -33,6 +40,8 @@ class Messages:
         The presentation contexts, by identifier.
     fragment : int
         Bytes of a fragment that the peer takes.
+    inbox : Inbox
+        Where a C-CANCEL, or the answers to what is sent back, come from.
     send : callable
         Sends buffers, in one write where that goes.
     """
@@ -45,11 +54,13 @@ class Messages:
         *,
         bounds: Bounds,
         fragment: int,
+        inbox: Inbox,
         send: Callable[..., None],
     ) -> None:
         self._service, self._caller, self._accepted = service, caller, accepted
-        self._most, self._fragment, self._send = bounds.command_bytes, fragment, send
-        self._encoded = bytearray()
+        self._bounds, self._inbox = bounds, inbox
+        self._outbox = Outbox(send, fragment)
+        self._encoded, self._identifier = bytearray(), bytearray()
         self._command: Command | None = None
         self._context_id = 0
         self._sink: Sink | None = None
@@ -85,37 +96,31 @@ class Messages:
         if self._command is not None:
             raise Malformed("a command came inside a data set", AbortReason.UNEXPECTED_PARAMETER)
         self._encoded += piece.data
-        if len(self._encoded) > self._most:
+        if len(self._encoded) > self._bounds.command_bytes:
             raise Malformed("a command set is longer than allowed")
         if not piece.is_last:
             return
         command, self._encoded = decode_command(self._encoded), bytearray()
         if command.field not in _KNOWN:
             raise Malformed("a command is no request", AbortReason.UNEXPECTED_PARAMETER)
+        if command.field == Field.C_CANCEL:
+            return  # too late: what it cancels has been answered
+        if command.message_id is None:
+            raise Malformed("a request has no message ID")
         if command.field == Field.C_STORE:
             self._sink = self._open_store(command)
         if command.has_data_set:
             self._command = command
-        elif command.field == Field.C_ECHO:
-            self._answer(command, self._service.echo(self._caller))
-        elif command.field != Field.C_CANCEL:  # that comes too late for what is answered
-            self._answer(command, UNRECOGNISED_OPERATION)
+        else:
+            self._serve(command)
 
     def _open_store(self, command: Command) -> Sink:
-        sop_class, sop_instance = (
-            command.affected_sop_class_uid,
-            command.affected_sop_instance_uid,
-        )
+        sop_class = command.affected_sop_class_uid
+        sop_instance = command.affected_sop_instance_uid
         if not (sop_class and sop_instance and command.has_data_set):
             raise Malformed("a C-STORE says not what it brings")
-        return self._service.open_store(
-            StoreHead(
-                self._caller,
-                sop_class,
-                sop_instance,
-                self._accepted[self._context_id].transfer_syntax,
-            )
-        )
+        syntax = self._accepted[self._context_id].transfer_syntax
+        return self._service.open_store(StoreHead(self._caller, sop_class, sop_instance, syntax))
 
     def _take_data(self, piece: Piece) -> None:
         command = self._command
@@ -123,29 +128,42 @@ class Messages:
             raise Malformed("a data set came without a command", AbortReason.UNEXPECTED_PARAMETER)
         if self._sink is not None:
             self._sink.write(piece.data)
-        if not piece.is_last:
-            return
-        sink, self._sink, self._command = self._sink, None, None
+        elif len(self._identifier) + len(piece.data) > self._bounds.identifier_bytes:
+            raise Malformed("an identifier is longer than allowed")
+        else:
+            self._identifier += piece.data
+        if piece.is_last:
+            self._command = None
+            self._serve(command)
+
+    def _serve(self, command: Command) -> None:
+        sink, self._sink = self._sink, None
+        identifier, self._identifier = self._identifier, bytearray()
         if sink is not None:
             self._answer(command, sink.finish())
         elif command.field == Field.C_ECHO:
             self._answer(command, self._service.echo(self._caller))
         else:
+            self._ask(command, memoryview(identifier))
+
+    def _ask(self, command: Command, identifier: memoryview) -> None:
+        exchange = Exchange(
+            command, self._context_id, self._accepted, self._inbox, self._outbox, self._bounds
+        )
+        question = Question(
+            self._caller,
+            command,
+            self._accepted[self._context_id].transfer_syntax,
+            identifier,
+            exchange.cancelled,
+            exchange.send_back,
+        )
+        replies = self._service.ask(question)
+        if replies is None:
             self._answer(command, UNRECOGNISED_OPERATION)
+        else:
+            exchange.give(replies)
 
     def _answer(self, command: Command, answer: Answer) -> None:
-        if command.message_id is None:
-            raise Malformed("a request has no message ID")
-        comment = answer.comment[:_COMMENT_LENGTH].encode("ascii", "replace").decode()
-        encoded = encode_command(command.answer(answer.status, error_comment=comment or None))
-        self._send(*self._framed(encoded))
-
-    def _framed(self, encoded: bytes) -> list[bytes]:
-        """Cut a command into PDUs that the peer takes: almost always one."""
-        buffers, most = [], self._fragment
-        for start in range(0, len(encoded), most):
-            part = encoded[start : start + most]
-            is_last = start + most >= len(encoded)
-            head = data_header(self._context_id, len(part), is_command=True, is_last=is_last)
-            buffers.append(head + part)
-        return buffers
+        comment = fit_comment(answer.comment)
+        self._outbox.send(self._context_id, command.answer(answer.status, error_comment=comment))

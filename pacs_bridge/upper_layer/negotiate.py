@@ -39,10 +39,17 @@ _ONE_AT_A_TIME = (1, 1)
 
 @dataclass(frozen=True, slots=True)
 class AcceptedContext:
-    """A presentation context that may be spoken in."""
+    """A presentation context that may be spoken in.
+
+    Parameters
+    ----------
+    requestor_is_scp : bool
+        Whether we may send objects in it.
+    """
 
     abstract_syntax: str
     transfer_syntax: str
+    requestor_is_scp: bool = False
 
 
 def objection_to(request: AssociateRequest) -> Rejection | None:
@@ -90,12 +97,16 @@ def accept(
         The accepted contexts by their identifiers.
     """
     answers, accepted = [], {}
+    roles = tuple(_roles(request, supported))
+    scp_classes = {role.sop_class_uid for role in roles if role.scp}
     for proposed in request.contexts:
-        answer = _answer(proposed, supported)
+        answer = _answer(proposed, supported, scp_classes)
         answers.append(answer)
         if answer.result == ContextResult.ACCEPTED:
             accepted[proposed.context_id] = AcceptedContext(
-                proposed.abstract_syntax, answer.transfer_syntax
+                proposed.abstract_syntax,
+                answer.transfer_syntax,
+                requestor_is_scp=proposed.abstract_syntax in scp_classes,
             )
     window = None if request.user.operations_window is None else _ONE_AT_A_TIME
     user = UserInformation(
@@ -103,16 +114,20 @@ def accept(
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version_name=IMPLEMENTATION_VERSION_NAME,
         operations_window=window,
-        roles=tuple(_roles(request, supported)),
+        roles=roles,
     )
     said = AssociateAccept(request.called_ae_title, request.calling_ae_title, tuple(answers), user)
     return said, accepted
 
 
-def _answer(proposed: ProposedContext, supported: Mapping[str, Context]) -> AnsweredContext:
+def _answer(
+    proposed: ProposedContext, supported: Mapping[str, Context], scp_classes: set[str]
+) -> AnsweredContext:
     context = supported.get(proposed.abstract_syntax)
     first = proposed.transfer_syntaxes[0]
-    if context is None:
+    if context is None or (
+        context.only_to_requestor and proposed.abstract_syntax not in scp_classes
+    ):
         result = ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
         return AnsweredContext(proposed.context_id, result, first)
     for syntax in context.transfer_syntaxes:
@@ -127,4 +142,5 @@ def _roles(request: AssociateRequest, supported: Mapping[str, Context]) -> Itera
         context = supported.get(asked.sop_class_uid)
         if context is not None:
             scp = asked.scp and context.requestor_may_be_scp
-            yield RoleSelection(asked.sop_class_uid, scu=asked.scu, scp=scp)
+            scu = asked.scu and not context.only_to_requestor
+            yield RoleSelection(asked.sop_class_uid, scu=scu, scp=scp)
