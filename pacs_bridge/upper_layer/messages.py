@@ -21,11 +21,11 @@ from pacs_bridge.upper_layer.contract import (
     Sink,
     StoreHead,
 )
-from pacs_bridge.upper_layer.exchange import Exchange
 from pacs_bridge.upper_layer.inbox import Inbox, Piece
 from pacs_bridge.upper_layer.negotiate import AcceptedContext
 from pacs_bridge.upper_layer.outbox import Outbox, fit_comment
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
+from pacs_bridge.upper_layer.replies import Replies
 
 UNRECOGNISED_OPERATION = Answer(0x0211)
 _KNOWN = frozenset(Field)
@@ -147,7 +147,7 @@ class Messages:
             self._ask(command, memoryview(identifier))
 
     def _ask(self, command: Command, identifier: memoryview) -> None:
-        exchange = Exchange(
+        replies_to = Replies(
             command, self._context_id, self._accepted, self._inbox, self._outbox, self._bounds
         )
         question = Question(
@@ -155,14 +155,14 @@ class Messages:
             command,
             self._accepted[self._context_id].transfer_syntax,
             identifier,
-            exchange.cancelled,
-            exchange.send_back,
+            replies_to.cancelled,
+            replies_to.send_back,
         )
         replies = self._service.ask(question)
         if replies is None:
             self._answer(command, UNRECOGNISED_OPERATION)
         else:
-            exchange.give(replies)
+            replies_to.give(replies)
 
     def _answer(self, command: Command, answer: Answer) -> None:
         comment = fit_comment(answer.comment)
