@@ -27,6 +27,7 @@ from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.node import Node, NodeServices
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations
+from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.services.receive import Rules, note_refusal, receive_object
 from pacs_bridge.upper_layer.contract import Bounds
 from tests.builders import a_passport
@@ -126,11 +127,14 @@ def register(database: TestDatabase, **changes: Any) -> None:
         )
 
 
-def receiving(database: TestDatabase, archive: LocalArchive) -> partial[None]:
+def receiving(
+    database: TestDatabase, archive: LocalArchive, commit: GroupCommit | None = None
+) -> partial[None]:
     """The service behind C-STORE."""
     return partial(
-        receive_object, begin=database.begin, read=database.begin, archive=archive,
-        rules=RULES, now=database.clock,
+        receive_object, begin=database.begin, read=database.begin,
+        commit=commit or GroupCommit(database.begin), archive=archive, rules=RULES,
+        now=database.clock,
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.objects import ReceivedObject, Refusal, StoreRequest
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.aliens import answer_aliens, hash_alien
+from pacs_bridge.services.group_commit import Commit
 from pacs_bridge.upper_layer.prescan import Scan, is_explicit, scan
 
 LOG = structlog.get_logger()
@@ -72,6 +73,7 @@ def receive_object(
     *,
     begin: Begin,
     read: Begin,
+    commit: Commit,
     archive: Archive,
     rules: Rules,
     now: Clock,
@@ -85,6 +87,9 @@ def receive_object(
     ----------
     begin, read : callable
         Open a unit of work that may write; one that only reads.
+    commit : callable
+        Commits an object's row and job; made once for all associations of a process, so that
+        they share transactions.
 
     Raises
     ------
@@ -92,7 +97,7 @@ def receive_object(
         Why it was not taken; the refusal is in the database by then.
     """
     try:
-        _take(request, begin=begin, read=read, archive=archive, rules=rules, now=now)
+        _take(request, read=read, commit=commit, archive=archive, now=now, rules=rules)
     except PacsBridgeError as error:
         note_refusal(request, error, begin=begin, rules=rules, now=now)
         raise
@@ -101,51 +106,61 @@ def receive_object(
 def _take(
     request: StoreRequest,
     *,
-    begin: Begin,
     read: Begin,
+    commit: Commit,
     archive: Archive,
     rules: Rules,
     now: Clock,
 ) -> None:
     _check_request(request, rules)
-    explicit = is_explicit(request.transfer_syntax_uid)
     content: list[bytes | memoryview] = []
-    scanned = scan(request.data_set, explicit=explicit, content=content)
+    scanned = scan(
+        request.data_set, explicit=is_explicit(request.transfer_syntax_uid), content=content
+    )
     _check_identifiers(request, scanned)
+    uid = request.sop_instance_uid
     with read() as uow:
         _check_not_paused(uow, request)
         cases = _cases_named(uow, scanned)
-        known = uow.objects.find(request.sop_instance_uid)
+        known = uow.objects.same_content(uid)
     if not cases:
         raise AlienObject("This is not a case of this scheme.")
     digest = digest_of(scanned, content)
-    if known is not None and known.same_content == digest:
-        with begin() as uow:
-            uow.objects.count_repeat(request.sop_instance_uid)
+    if known == digest:
+        commit(lambda uow: uow.objects.count_repeat(uid))
         return
     content_hash = archive.put(_head(request), request.data_set)
-    with begin() as uow:
-        known = uow.objects.find(request.sop_instance_uid)
+    received = ReceivedObject(
+        sop_instance_uid=uid,
+        sop_class_uid=request.sop_class_uid,
+        transfer_syntax_uid=request.transfer_syntax_uid,
+        content_hash=content_hash,
+        same_content=digest,
+        size=request.size,
+        caller=request.caller,
+        accession=cases[0].accession if len(cases) == 1 else None,
+        received_at=now(),
+    )
+    if not _keep(received, commit):
+        raise _Conflict(content_hash)
+
+
+def _keep(received: ReceivedObject, commit: Commit) -> bool:
+    """Commit row and job, or that it came again; false where other content has its UID."""
+    uid, ours = received.sop_instance_uid, True
+
+    def keep(uow: UnitOfWork) -> None:
+        nonlocal ours
+        known = uow.objects.same_content(uid)
+        ours = known in (None, received.same_content)
         if known is None:
-            received = ReceivedObject(
-                sop_instance_uid=request.sop_instance_uid,
-                sop_class_uid=request.sop_class_uid,
-                transfer_syntax_uid=request.transfer_syntax_uid,
-                content_hash=content_hash,
-                same_content=digest,
-                size=request.size,
-                caller=request.caller,
-                accession=cases[0].accession if len(cases) == 1 else None,
-                received_at=now(),
-            )
             uow.objects.add(received)
-            uow.enqueue(
-                "extract", request.sop_instance_uid, key=f"extract-{request.sop_instance_uid}"
-            )
-        elif known.same_content == digest:
-            uow.objects.count_repeat(request.sop_instance_uid)
-        else:
-            raise _Conflict(content_hash)
+            uow.enqueue("extract", uid, key=f"extract-{uid}")
+        elif ours:
+            uow.objects.count_repeat(uid)
+
+    commit(keep)
+    return ours
 
 
 def _check_request(request: StoreRequest, rules: Rules) -> None:
@@ -158,8 +173,7 @@ def _check_request(request: StoreRequest, rules: Rules) -> None:
 
 
 def _check_not_paused(uow: UnitOfWork, request: StoreRequest) -> None:
-    pacs = uow.pacs.find(request.caller.pacs or "")
-    if pacs is None or pacs.paused:
+    if not uow.pacs.is_open(request.caller.pacs or ""):
         raise PausedPeer("This PACS is paused here; ask the scheme to resume it, then send again.")
 
 

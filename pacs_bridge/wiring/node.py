@@ -9,6 +9,7 @@ from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.node import Node, NodeServices
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations, receive
+from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.wiring.installation import Installation
 
@@ -30,6 +31,7 @@ def build_node(installation: Installation) -> Node:
             receive.receive_object,
             begin=begin,
             read=installation.read,
+            commit=GroupCommit(begin),
             archive=archive,
             rules=rules,
             now=now,
