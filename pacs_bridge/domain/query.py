@@ -256,18 +256,15 @@ class RetrieveRequest:
 
     Parameters
     ----------
-    message_id : int
-        Of the request; C-STOREs of a move name it.
-    destination : str
-        AE title as the wire names it (C-MOVE); empty for C-GET.
+    destination : str or None
+        AE title as the wire names it (C-MOVE); None for C-GET.
     """
 
     caller: Caller
     sop_class_uid: str
     transfer_syntax_uid: str
     identifier: memoryview
-    message_id: int = 0
-    destination: str = ""
+    destination: str | None = None
     cancelled: Callable[[], bool] = _never
 
 

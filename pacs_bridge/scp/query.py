@@ -7,7 +7,7 @@ PS3.4 C.4.1.1.4 and table C.4-1 (statuses).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import structlog
@@ -47,7 +47,7 @@ class QueryServices:
     note: Callable[[Caller, Root, Level | None, int, int], None]
 
 
-def on_c_find(request: FindRequest, services: QueryServices) -> Iterator[FindAnswer]:
+def on_c_find(request: FindRequest, services: QueryServices) -> Generator[FindAnswer, None, None]:
     """Answer a C-FIND, match by match.
 
     The last answer is not pending, unless the iterator is closed before: that is how the

@@ -27,9 +27,13 @@ from pacs_bridge.domain.query import (
 from pacs_bridge.scp.query import (
     CANCELLED,
     CANNOT_PROCESS,
+    OUT_OF_RESOURCES,
     PENDING,
+    PENDING_KEYS_IGNORED,
     SOP_CLASS_NOT_SUPPORTED,
     SUCCESS,
+    UNFIT,
+    UNKNOWN_DESTINATION,
     status_of,
 )
 from pacs_bridge.services.query_index import encode_element
@@ -40,8 +44,21 @@ LOG = structlog.get_logger()
 
 SOME_FAILED, ALL_FAILED, CANNOT_COUNT = 0xB000, 0xA702, 0xA701
 
-SendBack = Callable[[Sendable], StoreAnswer]
-"""Stores one object over the association it was asked for on; never raises."""
+MEANINGS = {
+    SUCCESS: "All was answered, or sent and taken",
+    PENDING: "A match, or sub-operations go on",
+    PENDING_KEYS_IGNORED: "A match; the question had keys that are not supported",
+    CANCELLED: "Ended by C-CANCEL",
+    SOME_FAILED: "Sub-operations ended; some failed or gave a warning",
+    ALL_FAILED: "No sub-operation succeeded",
+    CANNOT_COUNT: "More objects, or busier, than is served at once; ask for less or later",
+    OUT_OF_RESOURCES: "More matches, or busier, than is answered at once; ask for less or later",
+    UNKNOWN_DESTINATION: "The destination is not registered for the PACS that asks",
+    UNFIT: "The identifier lacks a unique key, or does not fit the model (Offending Element)",
+    CANNOT_PROCESS: "The identifier is damaged or too long",
+    SOP_CLASS_NOT_SUPPORTED: "The SOP class is not one of these models",
+}
+"""What each status of a query or retrieval tells; the conformance statement lists the same."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +70,26 @@ class RetrieveServices:
     note: Callable[[Summary], None]
 
 
-def on_c_move(request: RetrieveRequest, services: RetrieveServices) -> Iterator[RetrieveAnswer]:
+def on_c_move(
+    request: RetrieveRequest, services: RetrieveServices
+) -> Generator[RetrieveAnswer, None, None]:
     """Answer a C-MOVE: objects go to the named endpoint of the PACS that asks, or nowhere."""
     return _retrieve(request, MOVE.get(request.sop_class_uid), "move", services, services.send)
 
 
 def on_c_get(
-    request: RetrieveRequest, services: RetrieveServices, *, send_back: SendBack
-) -> Iterator[RetrieveAnswer]:
-    """Answer a C-GET: objects go back over the same association."""
+    request: RetrieveRequest,
+    services: RetrieveServices,
+    *,
+    send_back: Callable[[Sendable], StoreAnswer],
+) -> Generator[RetrieveAnswer, None, None]:
+    """Answer a C-GET: objects go back over the same association.
+
+    Parameters
+    ----------
+    send_back : callable
+        Stores one object; a status says what became of it.
+    """
 
     def send(wanted: Wanted) -> Iterator[StoreAnswer]:
         return map(send_back, wanted.objects)
@@ -75,7 +103,7 @@ def _retrieve(
     service: str,
     services: RetrieveServices,
     send: Callable[[Wanted], Iterator[StoreAnswer]],
-) -> Iterator[RetrieveAnswer]:
+) -> Generator[RetrieveAnswer, None, None]:
     if root is None:
         yield RetrieveAnswer(SOP_CLASS_NOT_SUPPORTED, comment="Not a model that is answered here.")
         return

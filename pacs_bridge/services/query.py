@@ -178,9 +178,9 @@ def note_query(
     caller: Caller,
     root: Root,
     level: Level | None,
-    *,
     status: int,
     matches: int,
+    *,
     begin: Begin,
     now: Clock,
 ) -> None:

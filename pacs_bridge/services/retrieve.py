@@ -33,7 +33,6 @@ from pacs_bridge.services.query_index import QueryIndex, StoredImage
 
 MOST_OBJECTS = 20_000
 _RECEIVES = frozenset(("store", "retrieve"))
-NO_SUCH_OBJECT = 0x0112
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def find_wanted(
     conditions = conditions_of(_by_unique_keys(question))
     with read() as uow:
         pacs = uow.pacs.find(request.caller.pacs or "")
-        to = _destination(pacs, request.destination) if request.destination else None
+        to = None if request.destination is None else _destination(pacs, request.destination)
         sets = index.sets(uow, request.caller.pacs)
     found = rows_of(sets, Level.IMAGE, conditions, most)
     images = [each.images[row] for each, rows in found for row in rows]

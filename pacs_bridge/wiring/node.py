@@ -9,9 +9,11 @@ from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.node import Node, NodeServices
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations, receive
+from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.wiring.installation import Installation
+from pacs_bridge.wiring.queries import build_desk
 
 
 def build_node(installation: Installation) -> Node:
@@ -23,10 +25,9 @@ def build_node(installation: Installation) -> Node:
         alien_key=installation.config.secret("alien_hmac"),
         status_of=store_status,
     )
+    log = AssociationLog(begin=begin, read=installation.read, our_ae_title=config.ae_title, now=now)
     services = NodeServices(
-        admit=partial(
-            associations.admit_caller, begin=begin, our_ae_title=config.ae_title, now=now
-        ),
+        admit=log.admit,
         receive=partial(
             receive.receive_object,
             begin=begin,
@@ -37,9 +38,11 @@ def build_node(installation: Installation) -> Node:
             now=now,
         ),
         note_refusal=partial(receive.note_refusal, begin=begin, rules=rules, now=now),
-        end=partial(associations.end_association, begin=begin),
+        end=log.end,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
+        close=log.close,
+        ask=build_desk(installation),
     )
     return Node(
         services,
