@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import zip_longest
 
 import structlog
 
 from pacs_bridge.archive.content import digest_of
 from pacs_bridge.archive.part10 import file_head
-from pacs_bridge.db.repositories.case_sets import KnownCase
+from pacs_bridge.db.repositories.standing import Standing
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import (
     AlienObject,
@@ -35,7 +34,6 @@ from pacs_bridge.services.group_commit import Commit
 from pacs_bridge.upper_layer.prescan import Scan, is_explicit, scan
 
 LOG = structlog.get_logger()
-_AT_ONCE = 500  # identifiers in one question to the database
 
 
 @dataclass(frozen=True)
@@ -120,13 +118,13 @@ def _take(
     _check_identifiers(request, scanned)
     uid = request.sop_instance_uid
     with read() as uow:
-        _check_not_paused(uow, request)
-        cases = _cases_named(uow, scanned)
-        known = uow.objects.same_content(uid)
-    if not cases:
+        standing = _ask(uow, request, scanned)
+    if not standing.pacs_is_open:
+        raise PausedPeer("This PACS is paused here; ask the scheme to resume it, then send again.")
+    if not standing.cases:
         raise AlienObject("This is not a case of this scheme.")
     digest = digest_of(scanned, content)
-    if known == digest:
+    if standing.same_content == digest:
         commit(lambda uow: uow.objects.count_repeat(uid))
         return
     content_hash = archive.put(_head(request), request.data_set)
@@ -138,7 +136,7 @@ def _take(
         same_content=digest,
         size=request.size,
         caller=request.caller,
-        accession=cases[0].accession if len(cases) == 1 else None,
+        accession=standing.cases[0].accession if len(standing.cases) == 1 else None,
         received_at=now(),
     )
     if not _keep(received, commit):
@@ -151,12 +149,12 @@ def _keep(received: ReceivedObject, commit: Commit) -> bool:
 
     def keep(uow: UnitOfWork) -> None:
         nonlocal ours
-        known = uow.objects.same_content(uid)
-        ours = known in (None, received.same_content)
-        if known is None:
-            uow.objects.add(received)
+        ours = True
+        if uow.objects.add(received):
             uow.enqueue("extract", uid, key=f"extract-{uid}")
-        elif ours:
+            return
+        ours = uow.objects.same_content(uid) == received.same_content
+        if ours:
             uow.objects.count_repeat(uid)
 
     commit(keep)
@@ -172,11 +170,6 @@ def _check_request(request: StoreRequest, rules: Rules) -> None:
         raise UnreadableObject("The SOP Instance UID is padded wrongly; export it again.")
 
 
-def _check_not_paused(uow: UnitOfWork, request: StoreRequest) -> None:
-    if not uow.pacs.is_open(request.caller.pacs or ""):
-        raise PausedPeer("This PACS is paused here; ask the scheme to resume it, then send again.")
-
-
 def _check_identifiers(request: StoreRequest, scanned: Scan) -> None:
     said = (parse_uid(scanned.sop_class_uid), parse_uid(scanned.sop_instance_uid))
     if said != (request.sop_class_uid, request.sop_instance_uid):
@@ -187,19 +180,15 @@ def _check_identifiers(request: StoreRequest, scanned: Scan) -> None:
         parse_uid(scanned.study_instance_uid)
 
 
-def _cases_named(uow: UnitOfWork, scanned: Scan) -> list[KnownCase]:
-    """Find the cases of ours that an object names in any way."""
-    studies = _in_parts(_valid({scanned.study_instance_uid, *scanned.referenced_studies}))
-    images = _in_parts(_valid(scanned.referenced_instances))
-    accession = scanned.accession_number
-    found: dict[str, KnownCase] = {}
-    for some_studies, some_images in zip_longest(studies, images, fillvalue=()):
-        for case in uow.case_sets.cases_named_by(
-            studies=some_studies, images=some_images, accession=accession
-        ):
-            found[case.accession] = case
-        accession = ""  # asked about once
-    return list(found.values())
+def _ask(uow: UnitOfWork, request: StoreRequest, scanned: Scan) -> Standing:
+    """Ask how the object stands: it may name cases of ours in any way."""
+    return uow.standings.ask(
+        request.caller.pacs or "",
+        request.sop_instance_uid,
+        studies=_valid({scanned.study_instance_uid, *scanned.referenced_studies}),
+        images=_valid(scanned.referenced_instances),
+        accession=scanned.accession_number,
+    )
 
 
 def _valid(uids: Iterable[str]) -> list[str]:
@@ -211,11 +200,6 @@ def _valid(uids: Iterable[str]) -> list[str]:
         except UnreadableObject:
             continue
     return sorted(valid)
-
-
-def _in_parts(uids: list[str]) -> list[list[str]]:
-    """Cut into parts, at least one."""
-    return [uids[start : start + _AT_ONCE] for start in range(0, max(1, len(uids)), _AT_ONCE)]
 
 
 def _head(request: StoreRequest) -> bytes:

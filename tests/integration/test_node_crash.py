@@ -99,15 +99,12 @@ def test_a_kill_within_a_commit_for_many_loses_nothing_that_was_acknowledged(
 
     archive = LocalArchive(tmp_path / "archive")
     with database.begin() as uow:
-        for uid in acknowledged:
-            row = uow.objects.find(uid)
-            assert row is not None
-            assert archive.path(row.content_hash).stat().st_size > row.size
-        kept = uow.objects.counts()["received"]
-    if step == "group half done":
-        assert kept == len(acknowledged)
-    else:
-        assert kept >= len(acknowledged) + 2
+        kept = uow.objects.in_state("received")
+    assert {row.sop_instance_uid for row in kept} >= set(acknowledged)
+    for row in kept:
+        assert archive.path(row.content_hash).stat().st_size > row.size
+    on_their_way = len(kept) - len(acknowledged)  # safe, and the answer did not get out
+    assert (2 if step == "group committed" else 0) <= on_their_way <= 6
 
 
 def test_a_full_disk_is_try_again_and_later_it_goes_in(

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import Base, MarkRow, ObjectRow, ReadObjectRow, RefusalRow
@@ -16,8 +16,18 @@ from pacs_bridge.domain.objects import Caller, ReceivedObject, Refusal
 from pacs_bridge.domain.reading import is_location
 
 _object_table = Base.metadata.tables["pb_object"]
-_ADD = insert(_object_table).values(
-    arrival=select(func.coalesce(func.max(_object_table.c.arrival), 0) + 1).scalar_subquery()
+_given = [column for column in _object_table.c if column.name != "arrival"]
+_ADD = insert(_object_table).from_select(
+    ["arrival", *(column.name for column in _given)],
+    select(
+        select(func.coalesce(func.max(_object_table.c.arrival), 0) + 1).scalar_subquery(),
+        *(bindparam(column.name, type_=column.type) for column in _given),
+    ).where(
+        ~exists().where(
+            _object_table.c.sop_instance_uid
+            == bindparam("sop_instance_uid", type_=_object_table.c.sop_instance_uid.type)
+        )
+    ),
 )
 _SAME_CONTENT = select(_object_table.c.same_content).where(
     _object_table.c.sop_instance_uid == bindparam("uid")
@@ -35,10 +45,10 @@ class Objects:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, received: ReceivedObject) -> None:
-        """Keep a new object."""
+    def add(self, received: ReceivedObject) -> bool:
+        """Keep a new object; false, and nothing is changed, where its UID is here."""
         caller = received.caller
-        self._session.connection().execute(
+        added = self._session.connection().execute(
             _ADD,
             {
                 "sop_instance_uid": received.sop_instance_uid,
@@ -60,6 +70,7 @@ class Objects:
                 "repeats": 0,
             },
         )
+        return added.rowcount == 1
 
     def same_content(self, sop_instance_uid: str) -> str | None:
         """Give the digest of an object's content; None where the object is not here."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import ipaddress
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import EndpointRow, PacsRow
 from pacs_bridge.domain.errors import NotFound
 from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
-
-_PAUSED = select(PacsRow.__table__.c.paused).where(PacsRow.__table__.c.name == bindparam("name"))
 
 
 class PacsList:
@@ -52,11 +50,6 @@ class PacsList:
         if pacs is None:
             raise NotFound(f"There is no PACS named {name}; `pacs list` shows what there is.")
         return pacs
-
-    def is_open(self, name: str) -> bool:
-        """Whether objects are taken from a PACS: it is registered and not paused."""
-        self._session.flush()
-        return self._session.connection().execute(_PAUSED, {"name": name}).scalar() is False
 
     def all(self) -> list[Pacs]:
         """List all PACS, by name."""
