@@ -27,6 +27,7 @@ from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.node import Node, NodeServices
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations
+from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.services.receive import Rules, note_refusal, receive_object
 from pacs_bridge.upper_layer.contract import Bounds
@@ -106,9 +107,11 @@ class RunningNode:
     database: TestDatabase
     archive: LocalArchive
     folder: Path
+    log: AssociationLog
 
     def rows(self) -> list[AssociationRecord]:
         """The associations, newest first."""
+        assert self.log.flush()
         with self.database.begin() as uow:
             return uow.associations.newest()
 
@@ -154,17 +157,19 @@ def running_node(
     """Start a node over a database and a folder, and stop it afterwards."""
     archive = archive or LocalArchive(folder / "archive")
     begin, now = database.begin, database.clock
+    log = AssociationLog(begin=begin, read=begin, our_ae_title="PACSBRIDGE", now=now)
     services = NodeServices(
-        admit=partial(associations.admit_caller, begin=begin, our_ae_title="PACSBRIDGE", now=now),
+        admit=log.admit,
         receive=receive or receiving(database, archive),
         note_refusal=partial(note_refusal, begin=begin, rules=RULES, now=now),
-        end=partial(associations.end_association, begin=begin),
+        end=log.end,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
+        close=log.close,
     )
     node = Node(services, host="127.0.0.1", port=0, now=now, bounds=bounds)
     try:
-        yield RunningNode(node.start(), database, archive, folder)
+        yield RunningNode(node.start(), database, archive, folder, log)
     finally:
         node.stop(grace)
 

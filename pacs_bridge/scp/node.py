@@ -35,6 +35,10 @@ def _serve_nothing(question: Question) -> None:
     """Leave every request but C-ECHO and C-STORE unanswered."""
 
 
+def _close_nothing() -> None:
+    """Have nothing that waits to be kept."""
+
+
 @dataclass(frozen=True)
 class NodeServices:
     """What the node calls; joined by wiring, every other argument already given."""
@@ -46,6 +50,7 @@ class NodeServices:
     end_stale: Callable[[], None]
     sweep: Callable[[], int]
     ask: Callable[[Question], Iterator[Reply] | None] = _serve_nothing
+    close: Callable[[], None] = _close_nothing
 
 
 class Node:
@@ -87,6 +92,7 @@ class Node:
     def stop(self, grace: float = 10.0) -> None:
         """Take nothing more, and let what goes on come to its end for `grace` seconds."""
         self._acceptor.stop(grace)
+        self._services.close()
 
     def admit(self, caller: Caller) -> Caller | Rejection:
         """Say who this is, or why not."""

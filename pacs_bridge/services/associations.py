@@ -41,13 +41,11 @@ def admit_caller(
     Admission, Caller
         The caller as it may be written down, with its PACS where it has one.
     """
-    shown = replace(
-        caller, ae_title=_fit(caller.ae_title), called_ae_title=_fit(caller.called_ae_title)
-    )
+    shown = show(caller)
     moment = now()
     with begin() as uow:
         pacs = uow.pacs.of_caller(shown.ae_title, shown.address)
-        admission = _judge(shown, pacs, our_ae_title)
+        admission = judge(shown, pacs, our_ae_title)
         shown = replace(shown, pacs=pacs.name if pacs else None)
         accepted = admission is Admission.ACCEPTED
         uow.associations.put(
@@ -61,7 +59,7 @@ def admit_caller(
             )
         )
         if admission is Admission.UNKNOWN_CALLER:
-            _offer_for_adoption(uow, shown, moment)
+            offer_for_adoption(uow, shown, moment)
     return admission, shown
 
 
@@ -77,7 +75,15 @@ def end_stale(*, begin: Begin, now: Clock) -> None:
         uow.associations.end_stale(now())
 
 
-def _judge(caller: Caller, pacs: Pacs | None, our_ae_title: str) -> Admission:
+def show(caller: Caller) -> Caller:
+    """Give a caller whose AE titles may be written down and shown."""
+    return replace(
+        caller, ae_title=_fit(caller.ae_title), called_ae_title=_fit(caller.called_ae_title)
+    )
+
+
+def judge(caller: Caller, pacs: Pacs | None, our_ae_title: str) -> Admission:
+    """Say whether a caller may come in, being that PACS, or none."""
     if pacs is None:
         return Admission.UNKNOWN_CALLER
     if caller.called_ae_title not in (our_ae_title, pacs.our_ae_title):
@@ -92,7 +98,7 @@ def _fit(ae_title: str) -> str:
         return UNFIT
 
 
-def _offer_for_adoption(uow: UnitOfWork, caller: Caller, now: datetime) -> None:
+def offer_for_adoption(uow: UnitOfWork, caller: Caller, now: datetime) -> None:
     """Make the event, unless the same caller was offered a moment ago."""
     detail = {
         "ae_title": caller.ae_title,
