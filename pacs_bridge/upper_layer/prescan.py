@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.upper_layer.elements import (
@@ -260,7 +260,7 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
             continue
         value: bytes | memoryview
         if padding:
-            text = data[start:position] if small else bytes(data[start:position])
+            text: Any = data[start:position] if small else bytes(data[start:position])
             if padding == _AT_END:
                 value = text.rstrip(b" \0")
             elif b"\\" in text:

@@ -97,7 +97,7 @@ _NOTHING: Any = literal_column("''")
 
 def _row(what: int, *columns: Any) -> Select[Any]:
     """Begin one part of the question; all parts have six columns."""
-    missing = (_NOTHING, _NOTHING, _NOTHING, literal_column("0"), _NOTHING)[len(columns) :]
+    missing: tuple[Any, ...] = (_NOTHING, _NOTHING, _NOTHING, literal_column("0"), _NOTHING)[len(columns) :]
     return select(literal_column(str(what)), *columns, *missing)
 
 
