@@ -126,7 +126,8 @@ def register(database: TestDatabase, **changes: Any) -> None:
     with database.begin() as uow:
         uow.case_sets.add(a_passport())
         uow.pacs.put(
-            Pacs(**{"name": "hospital", "endpoints": (endpoint,), **changes}), database.clock()
+            Pacs(**{"name": "hospital", "endpoints": (endpoint,), "plain": True, **changes}),
+            database.clock(),
         )
 
 

@@ -25,6 +25,8 @@ class Admission(Enum):
     ACCEPTED = "accepted"
     UNKNOWN_CALLER = "calling AE title or address not registered"
     WRONG_CALLED = "called AE title is not ours"
+    NOT_ENCRYPTED = "called without TLS, and is not registered as plain"
+    WRONG_CERTIFICATE = "certificate is not the one registered for this PACS"
 
 
 def admit_caller(
@@ -83,9 +85,17 @@ def show(caller: Caller) -> Caller:
 
 
 def judge(caller: Caller, pacs: Pacs | None, our_ae_title: str) -> Admission:
-    """Say whether a caller may come in, being that PACS, or none."""
+    """Say whether a caller may come in, being that PACS, or none.
+
+    Over TLS it must hold the certificate that is registered for that PACS: one that an
+    authority of ours signed for another PACS is not enough.
+    """
     if pacs is None:
         return Admission.UNKNOWN_CALLER
+    if caller.certificate is None and not pacs.plain:
+        return Admission.NOT_ENCRYPTED
+    if caller.certificate is not None and caller.certificate != pacs.certificate:
+        return Admission.WRONG_CERTIFICATE
     if caller.called_ae_title not in (our_ae_title, pacs.our_ae_title):
         return Admission.WRONG_CALLED
     return Admission.ACCEPTED

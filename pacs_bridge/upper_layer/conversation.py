@@ -32,6 +32,7 @@ from pacs_bridge.upper_layer.messages import Messages
 from pacs_bridge.upper_layer.negotiate import accept, fragment_bytes, objection_to
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Bytes, Malformed, UserIdentity
 from pacs_bridge.upper_layer.places import Places
+from pacs_bridge.upper_layer.tls import fingerprint_of
 from pacs_bridge.upper_layer.wire import Deadline, send, tune
 
 LOG = structlog.get_logger()
@@ -135,6 +136,7 @@ class Conversation:
             called_ae_title=request.called_ae_title,
             address=self._address,
             association_id=secrets.token_hex(16),
+            certificate=fingerprint_of(self._connection),
         )
         most = fragment_bytes(request.user)
         admitted = self._admit(caller)

@@ -8,6 +8,7 @@ of TLS 1.2 suites is used here); RFC 9325.
 
 from __future__ import annotations
 
+import hashlib
 import selectors
 import socket
 import ssl
@@ -43,7 +44,9 @@ def server_context(certificate: Path, key: Path, authorities: Path) -> ssl.SSLCo
     RefusedInput
         When a file cannot be read or is no certificate or key.
     """
-    return _context(ssl.PROTOCOL_TLS_SERVER, certificate, key, authorities)
+    context = _context(ssl.PROTOCOL_TLS_SERVER, certificate, key, authorities)
+    context.num_tickets = 0
+    return context
 
 
 def client_context(certificate: Path, key: Path, authorities: Path) -> ssl.SSLContext:
@@ -62,6 +65,7 @@ def _context(side: int, certificate: Path, key: Path, authorities: Path) -> ssl.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.options |= ssl.OP_NO_TICKET  # whom we do not know any more resumes nothing
     context.set_ciphers(":".join(CIPHERS_OF_TLS_1_2))
     try:
         context.load_cert_chain(certificate, key)
@@ -85,6 +89,13 @@ def server_side(context: ssl.SSLContext) -> Callable[[socket.socket, float], ssl
         return _shake_hands(context, connection, seconds, server_side=True)
 
     return secure
+
+
+def fingerprint_of(connection: socket.socket) -> str | None:
+    """Give the SHA-256 of the certificate that the peer proved to hold; None without TLS."""
+    if not isinstance(connection, ssl.SSLSocket):
+        return None
+    return hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
 
 
 def client_side(

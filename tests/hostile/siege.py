@@ -124,7 +124,7 @@ class HostileNode:
             uow.case_sets.add(a_passport())
             for ae_title, address in callers:
                 endpoint = Endpoint(ae_title, address, 104, ("store", "query", "calls-from"))
-                uow.pacs.put(Pacs(ae_title.lower(), (endpoint,)), now())
+                uow.pacs.put(Pacs(ae_title.lower(), (endpoint,), plain=True), now())
 
 
 class Siege:

@@ -141,7 +141,7 @@ def test_a_pacs_registered_while_the_node_runs_is_let_in_at_once(node: RunningNo
     rejection(node.port, "NEWCOMER", "PACSBRIDGE")
     endpoint = Endpoint("NEWCOMER", "127.0.0.1", 104, ("calls-from",))
     with node.database.begin() as uow:
-        uow.pacs.put(Pacs("newcomer", (endpoint,)), node.database.clock())
+        uow.pacs.put(Pacs("newcomer", (endpoint,), plain=True), node.database.clock())
     with associated(node.port, calling="NEWCOMER") as association:
         assert association.is_established
 
