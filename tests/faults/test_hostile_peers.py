@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.hostile import conversations, objects, waiting
-from tests.hostile.siege import FULL, LARGEST_MB, HostileNode, Siege, besieged
-from tests.peers import ROOT
+from tests.hostile.siege import FULL, HostileNode, Siege, besieged, running
 
 Attack = Callable[[Siege], None]
 
@@ -61,16 +60,8 @@ NOT_YET: dict[str, str] = {}
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileNode]:
-    patch = pytest.MonkeyPatch()
-    patch.chdir(ROOT)
-    patch.setenv("PACS_BRIDGE_NODE__MAX_OBJECT_MB", str(LARGEST_MB))
-    node = HostileNode(tmp_path_factory.mktemp("hostile"))
-    patch.undo()
-    try:
+    with running(tmp_path_factory.mktemp("hostile")) as node:
         yield node
-    finally:
-        status = node.stop()
-    assert status == 0
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.wiring.installation import Installation, now
@@ -21,6 +22,7 @@ from tests.builders import a_passport
 from tests.hostile import short_node
 from tests.hostile.peer import ECHO, STATE, Peer
 from tests.nodes import encode, our_state
+from tests.peers import ROOT
 from tests.round import OutsideInstallation, RunningRoles
 from tests.waiting import wait_until
 
@@ -46,6 +48,7 @@ class HostileNode:
     """An installation whose node runs alone, with one PACS that attacks and one that does not."""
 
     def __init__(self, folder: Path, *more: tuple[str, str]) -> None:
+        self._status: int | None = None
         self.installation = OutsideInstallation(folder)
         self.home = self.installation.home
         self._register(HOSTILE, HONEST, *more)
@@ -110,8 +113,10 @@ class HostileNode:
         return list((self.home / "archive" / "tmp").glob("*"))
 
     def stop(self) -> int:
-        """End it with SIGTERM; gives the exit status."""
-        return self.roles.stop()
+        """End it with SIGTERM, once; gives the exit status."""
+        if self._status is None:
+            self._status = self.roles.stop()
+        return self._status
 
     def _warm_up(self) -> None:
         """Let every pool and cache fill that an honest day fills."""
@@ -125,6 +130,22 @@ class HostileNode:
             for ae_title, address in callers:
                 endpoint = Endpoint(ae_title, address, 104, ("store", "query", "calls-from"))
                 uow.pacs.put(Pacs(ae_title.lower(), (endpoint,), plain=True), now())
+
+
+@contextmanager
+def running(folder: Path, *more: tuple[str, str]) -> Iterator[HostileNode]:
+    """A node that must end cleanly afterwards; nothing of the developer's own reaches it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        for name in [each for each in os.environ if each.startswith("PACS_BRIDGE_")]:
+            patch.delenv(name)
+        patch.setenv("PACS_BRIDGE_NODE__MAX_OBJECT_MB", str(LARGEST_MB))
+        node = HostileNode(folder, *more)
+    try:
+        yield node
+    finally:
+        status = node.stop()
+    assert status == 0
 
 
 class Siege:
