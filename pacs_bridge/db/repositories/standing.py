@@ -92,13 +92,12 @@ def _in_parts(uids: Sequence[str]) -> list[Sequence[str]]:
 
 
 _OPEN, _KNOWN, _CASE = 0, 1, 2
-_NOTHING: Any = literal_column("''")
+_NOTHING: tuple[Any, ...] = tuple(map(literal_column, ("''", "''", "''", "0", "''")))
 
 
 def _row(what: int, *columns: Any) -> Select[Any]:
     """Begin one part of the question; all parts have six columns."""
-    missing: tuple[Any, ...] = (_NOTHING, _NOTHING, _NOTHING, literal_column("0"), _NOTHING)[len(columns) :]
-    return select(literal_column(str(what)), *columns, *missing)
+    return select(literal_column(str(what)), *columns, *_NOTHING[len(columns) :])
 
 
 def _question(tables: dict[str, Table]) -> Any:
