@@ -24,6 +24,7 @@ from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services import associations
 from pacs_bridge.services.query import find_matches, note_query
 from pacs_bridge.services.query_index import QueryIndex
+from pacs_bridge.services.query_times import study_time_in
 from pacs_bridge.services.retrieve import find_wanted, note_retrieval, send_to
 from tests.builders import a_case, a_passport
 from tests.databases import TestDatabase
@@ -59,7 +60,7 @@ def load(database: TestDatabase, *passports: Passport, pacs: str = "hospital") -
 
 def services_of(database: TestDatabase, **changes: Any) -> QueryServices:
     """What answers a C-FIND, over a database."""
-    find = partial(find_matches, read=database.begin, index=QueryIndex(), **changes)
+    find = partial(find_matches, **{"read": database.begin, "index": QueryIndex(), **changes})
 
     note = partial(note_query, begin=database.begin, now=database.clock)
     return QueryServices(find, note)
@@ -108,7 +109,7 @@ def query_node(
         sweep=archive.sweep,
         ask=partial(
             answer_question,
-            queries=services_of(database),
+            queries=services_of(database, index=QueryIndex(study_time_in(archive))),
             retrievals=retrieving(database, archive, peer=peer),
         ),
     )

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pacs_bridge.domain.query import Attribute, UnfitIdentifier
 
@@ -24,6 +25,7 @@ _DATE = re.compile(r"([0-9]{4})\.?([0-9]{2})\.?([0-9]{2})")
 _TIME = re.compile(r"([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2})(?:\.([0-9]{1,6}))?)?)?")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,12}")
 _NO_WILDCARDS = frozenset(("UI", "DA", "TM", "IS", "US"))
+_HIGHEST = "\U0010ffff"  # comes after whatever else may follow
 _FIRST, _LAST = "000000000000", "235959999999"  # hhmmss and six places of a second
 
 
@@ -37,11 +39,14 @@ class Condition:
         Tells whether a value matches.
     exact : frozenset of str or None
         The only values that can match, where these can be listed.
+    span : (str, str) or None
+        First and last of the values that can match, in the order of their characters.
     """
 
     tag: int
     test: Test
     exact: frozenset[str] | None = None
+    span: tuple[str, str] | None = None
 
 
 def condition_of(attribute: Attribute, text: str) -> Condition | None:
@@ -63,12 +68,18 @@ def condition_of(attribute: Attribute, text: str) -> Condition | None:
     if attribute.vr in _NO_WILDCARDS and ("*" in value or "?" in value):
         raise UnfitIdentifier("A date, time or number has no wildcards; give it whole.",
                               attribute.tag)  # fmt: skip
+    if attribute.vr == "DA" and "\\" in value:
+        raise UnfitIdentifier("A date has one value or one range; ask once for each.",
+                              attribute.tag)  # fmt: skip
     tests = [_test(attribute, part.strip(" ")) for part in value.split("\\") if part.strip(" ")]
     test = tests[0] if len(tests) == 1 else _either(tests)
     exact = _exact(attribute, value)
-    return Condition(attribute.tag, _any_of(test) if attribute.many else test, exact)
+    if attribute.many:
+        return Condition(attribute.tag, _any_of(test))
+    return Condition(attribute.tag, test, exact, _span(attribute, value))
 
 
+@lru_cache(maxsize=1 << 16)
 def fold_name(name: str) -> str:
     """Bring a person name into the form in which two are compared.
 
@@ -133,6 +144,17 @@ def _exact(attribute: Attribute, value: str) -> frozenset[str] | None:
     if plain and not any(each in value for each in "*?\\"):
         return frozenset((value,))
     return None
+
+
+def _span(attribute: Attribute, value: str) -> tuple[str, str] | None:
+    """Bound what a wildcard that does not begin with one, or a range of dates, can match."""
+    if attribute.vr == "DA":
+        first, dash, last = (part.strip(" ").replace(".", "") for part in value.partition("-"))
+        return first, (last or _HIGHEST) if dash else first
+    if attribute.vr in ("TM", "IS", "US", "PN") or "\\" in value:
+        return None
+    beginning = re.split(r"[*?]", value, maxsplit=1)[0]
+    return (beginning, beginning + _HIGHEST) if beginning else None
 
 
 def _name(value: str) -> Test:

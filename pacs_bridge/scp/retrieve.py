@@ -113,7 +113,8 @@ def _retrieve(
         level = wanted.level
         tally.remaining = len(wanted.objects)
         tally.failed.extend(wanted.missing)
-        yield _pending(tally)
+        if tally.remaining:
+            yield _pending(tally)
         with closing(_as_generator(send(wanted))) as answers:
             cancelled = yield from _carry_out(request, wanted, answers, tally)
         status = CANCELLED if cancelled else _end_status(tally)

@@ -103,7 +103,13 @@ def conditions_of(question: Question) -> list[Condition]:
             condition = condition_of(attribute, text)
             if condition is not None:
                 made.append(condition)
-    return sorted(made, key=lambda each: (each.exact is None, -ATTRIBUTES[each.tag].level))
+    return sorted(made, key=_cost)
+
+
+def _cost(condition: Condition) -> tuple[bool, bool, int]:
+    """What an index answers comes first, and of that what is most particular."""
+    level = ATTRIBUTES[condition.tag].level
+    return condition.exact is None, condition.span is None, -level
 
 
 def rows_of(

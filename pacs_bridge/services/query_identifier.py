@@ -96,7 +96,7 @@ def _values(data: bytes, *, explicit: bool) -> dict[int, bytes]:
     values: dict[int, bytes] = {}
     at = 0
     while at < len(data):
-        tag, at, length, form = _header(data, at, explicit)
+        tag, at, length, form = element_at(data, at, explicit)
         if length == _UNDEFINED:
             at, length = _after_items(data, at, form), 0
         if tag & 0xFFFF:  # a group length says nothing
@@ -105,8 +105,14 @@ def _values(data: bytes, *, explicit: bool) -> dict[int, bytes]:
     return values
 
 
-def _header(data: bytes, at: int, explicit: bool) -> tuple[int, int, int, bool]:
-    """Read tag and length; gives also where the value begins and how items inside are coded."""
+def element_at(data: bytes, at: int, explicit: bool) -> tuple[int, int, int, bool]:
+    """Read what stands before a value, in a data set whose structure is known to be sound.
+
+    Returns
+    -------
+    tag, start, length, explicit
+        Where the value begins, its bytes (0xFFFFFFFF: undefined), and how items in it are coded.
+    """
     group, element = struct.unpack_from("<HH", data, at)
     tag = group << 16 | element
     vr = data[at + 4 : at + 6]
@@ -121,7 +127,7 @@ def _header(data: bytes, at: int, explicit: bool) -> tuple[int, int, int, bool]:
 def _after_items(data: bytes, at: int, explicit: bool) -> int:
     """Find where a sequence of undefined length ends; no deeper than the scan allows."""
     while True:
-        tag, at, length, _ = _header(data, at, explicit)
+        tag, at, length, _ = element_at(data, at, explicit)
         if tag == _SEQUENCE_END:
             return at
         at = _after_item(data, at, explicit) if length == _UNDEFINED else at + length
@@ -129,7 +135,7 @@ def _after_items(data: bytes, at: int, explicit: bool) -> int:
 
 def _after_item(data: bytes, at: int, explicit: bool) -> int:
     while True:
-        tag, at, length, form = _header(data, at, explicit)
+        tag, at, length, form = element_at(data, at, explicit)
         if tag == _ITEM_END:
             return at
         at = _after_items(data, at, form) if length == _UNDEFINED else at + length

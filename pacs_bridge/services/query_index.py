@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -102,6 +103,7 @@ class Table:
         self.size = len(next(iter(columns.values())))
         self._encoded: dict[tuple[int, bool], list[bytes]] = {}
         self._rows: dict[int, dict[str, list[int]]] = {}
+        self._ordered: dict[int, tuple[list[str], list[int]]] = {}
         self._ascii: dict[int, bool] = {}
 
     def values(self, tag: int) -> list[str]:
@@ -145,8 +147,13 @@ class Table:
         return range(self.size) if rows is None else rows
 
     def _first(self, condition: Condition, column: list[str]) -> Sequence[int]:
+        test = condition.test
+        if condition.exact is None and condition.span is not None:
+            values, order = self._in_order(condition.tag, column)
+            low, high = condition.span
+            found = order[bisect_left(values, low) : bisect_right(values, high)]
+            return sorted(row for row in found if test(column[row]))
         if condition.exact is None:
-            test = condition.test
             return [row for row, value in enumerate(column) if test(value)]
         by_value = self._rows.get(condition.tag)
         if by_value is None:
@@ -156,6 +163,14 @@ class Table:
             self._rows[condition.tag] = by_value
         found = [row for value in condition.exact for row in by_value.get(value, ())]
         return sorted(found) if len(condition.exact) > 1 else found
+
+    def _in_order(self, tag: int, column: list[str]) -> tuple[list[str], list[int]]:
+        """The values in the order of their characters, and the row of each."""
+        ordered = self._ordered.get(tag)
+        if ordered is None:
+            order = sorted(range(self.size), key=column.__getitem__)
+            ordered = self._ordered[tag] = ([column[row] for row in order], order)
+        return ordered
 
 
 @dataclass(frozen=True)
@@ -308,19 +323,20 @@ class QueryIndex:
         """List what a PACS may see; nothing for a caller that is none."""
         if pacs is None:
             return []
-        found = (self._get(uow, each) for each in uow.visible.sets(pacs))
+        visible = uow.visible.sets(pacs)
+        with self._lock:
+            found = [self._get(uow, each) for each in visible]
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
         return [each for each in found if each is not None]
 
     def _get(self, uow: UnitOfWork, each: VisibleSet) -> SetIndex | None:
-        with self._lock:
-            index = self._kept.get(each)
-            if index is not None:
-                self._kept.move_to_end(each)
-                return index
-            passport = uow.visible.passport(each)
-            if passport is None:
-                return None
-            index = self._kept[each] = index_of(passport, self._study_time)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+        index = self._kept.get(each)
+        if index is not None:
+            self._kept.move_to_end(each)
             return index
+        passport = uow.visible.passport(each)
+        if passport is None:
+            return None
+        index = self._kept[each] = index_of(passport, self._study_time)
+        return index

@@ -11,6 +11,7 @@ from pacs_bridge.scp.query_replies import answer_question
 from pacs_bridge.scp.retrieve import RetrieveServices
 from pacs_bridge.services import query, retrieve
 from pacs_bridge.services.query_index import QueryIndex
+from pacs_bridge.services.query_times import study_time_in
 from pacs_bridge.upper_layer.contract import Question, Reply
 from pacs_bridge.wiring.installation import Installation
 
@@ -18,7 +19,7 @@ from pacs_bridge.wiring.installation import Installation
 def build_desk(installation: Installation) -> Callable[[Question], Iterator[Reply] | None]:
     """Join index, database and archive, and our side towards PACS for what is moved."""
     begin, read, now = installation.begin, installation.read, installation.now
-    index = QueryIndex()
+    index = QueryIndex(study_time_in(installation.archive))
 
     @cache
     def peer() -> PacsPeer:

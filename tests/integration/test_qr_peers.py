@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,12 +65,18 @@ def place(database: TestDatabase, tmp_path: Path) -> Iterator[Place]:
 
 
 @contextmanager
-def receiver(database: TestDatabase, *, refuse: frozenset[str] = frozenset()) -> Iterator[dict]:
+def receiver(
+    database: TestDatabase,
+    *,
+    refuse: frozenset[str] = frozenset(),
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[dict[str, bytes]]:
     """A storage SCP that is registered as a place of the hospital's to store to."""
     taken: dict[str, bytes] = {}
 
     def on_store(event: Any) -> int:
         uid = str(event.request.AffectedSOPInstanceUID)
+        meanwhile()
         if uid in refuse:
             return 0xA700
         taken[uid] = event.encoded_dataset(include_meta=False)
@@ -111,6 +117,8 @@ def test_findscu_finds_at_every_level_of_both_models(place: Place, tmp_path: Pat
         assert (image.SOPInstanceUID, image.Rows) == (f"{FIRST}.3.1", 32)
     assert len(ask("STUDY", "PatientName=performs121^*", "AccessionNumber=*10?")) == 2
     assert ask("STUDY", "AccessionNumber=PERFORMS12110") == []
+    assert [a.StudyTime for a in ask("STUDY", study, "StudyTime=0830-0900")] == ["090000"]
+    assert ask("STUDY", study, "StudyTime=0901-") == []
     assert {event["status"] for event in place.events("query")} == {"0000"}
 
 
@@ -168,6 +176,23 @@ def test_a_move_counts_what_failed_and_names_it(place: Place) -> None:
     assert "NumberOfRemainingSuboperations" not in last
     assert failed.FailedSOPInstanceUIDList == bad
     assert len(taken) == 3
+
+
+def test_a_cancelled_move_stops_between_two_images_and_says_how_far_it_came(place: Place) -> None:
+    open_now: list[Any] = []
+
+    def cancel() -> None:
+        open_now[0].send_c_cancel(7, query_model=MOVE)
+
+    question = a_question("STUDY", StudyInstanceUID=f"{FIRST}.1")
+    with receiver(place.database, meanwhile=cancel) as taken, asking(place.port, MOVE) as a:
+        open_now.append(a)
+        *_, (last, _) = a.send_c_move(question, "ARCHIVE", MOVE, msg_id=7)
+        assert last.Status == 0xFE00
+        assert last.NumberOfCompletedSuboperations == len(taken) == 1
+        assert last.NumberOfRemainingSuboperations == 3
+        [(done, _)] = a.send_c_move(a_question("STUDY", StudyInstanceUID="1.2.3"), "ARCHIVE", MOVE)
+        assert done.Status == 0x0000  # the association goes on
 
 
 def test_a_move_of_which_nothing_arrives_has_failed(place: Place) -> None:
@@ -269,7 +294,7 @@ def test_what_was_not_loaded_into_the_pacs_is_not_given_back(place: Place) -> No
     with receiver(place.database) as taken, asking(place.port, MOVE) as association:
         answers = list(association.send_c_move(
             a_question("STUDY", StudyInstanceUID=study), "ARCHIVE", MOVE))  # fmt: skip
-    assert [s.Status for s, _ in answers] == [0xFF00, 0x0000]
+    assert [s.Status for s, _ in answers] == [0x0000]
     assert taken == {}
 
 

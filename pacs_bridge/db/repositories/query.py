@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
@@ -11,8 +11,7 @@ from pacs_bridge.db.tables import CaseSetRow, LoadRow
 from pacs_bridge.domain.caseset import Passport
 
 
-@dataclass(frozen=True)
-class VisibleSet:
+class VisibleSet(NamedTuple):
     """One copy of a case set that a PACS may see.
 
     Parameters
