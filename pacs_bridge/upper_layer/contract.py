@@ -110,10 +110,10 @@ class Question:
     data_set : memoryview
         Empty where there is none; good until the last reply.
     cancelled : callable
-        Tells whether a C-CANCEL for it came; looks, and does not wait.
+        Tells whether a C-CANCEL for it came, or the peer has gone; does not wait, does not raise.
     send_back : callable
         Sends an object over this association and waits for the answer (C-GET). It does not
-        raise for an object: a status says what became of it.
+        raise: a status says what became of the object.
     """
 
     caller: Caller

@@ -52,12 +52,20 @@ class Replies:
         self._broken: Exception | None = None
 
     def give(self, replies: Iterator[Reply]) -> None:
-        """Send every reply; the iterator is closed however this ends."""
+        """Send every reply; the iterator is closed however this ends.
+
+        Raises
+        ------
+        Malformed
+            When the peer said what it must not say now.
+        OSError
+            When it has gone away.
+        """
         try:
             for reply in replies:
-                if self._broken is not None:  # whoever serves may have taken it for an answer
-                    raise self._broken
+                self._check_unbroken()
                 self._send(reply)
+            self._check_unbroken()
             self._outbox.flush()
         finally:
             close = getattr(replies, "close", None)
@@ -65,28 +73,16 @@ class Replies:
                 close()
 
     def cancelled(self) -> bool:
-        """Tell whether the peer has cancelled.
-
-        Raises
-        ------
-        Malformed
-            When it said something else that it must not say now.
-        OSError
-            When it has gone away.
-        """
-        while not self._is_cancelled and self._inbox.has_more():
-            self._note(self._hear())
-        return self._is_cancelled
+        """Tell whether the peer has cancelled, or is gone; does not wait and does not raise."""
+        try:
+            while not self._is_over() and self._inbox.has_more():
+                self._note(self._hear())
+        except (OSError, Malformed) as error:
+            self._broken = error
+        return self._is_over()
 
     def send_back(self, sendable: Sendable) -> StoreAnswer:
-        """Send an object as a C-STORE sub-operation, and wait for its answer.
-
-        Raises
-        ------
-        Malformed, OSError
-            When the conversation is over; an object that cannot be read or carried is told
-            by its status.
-        """
+        """Send an object as a C-STORE sub-operation, and wait for its answer; does not raise."""
         uid = sendable.sop_instance_uid
         context_id = self._context_for(sendable)
         if context_id is None:
@@ -95,21 +91,32 @@ class Replies:
             start = _data_set_starts(sendable)
         except OSError:
             return StoreAnswer(uid, UNSENT, "The object cannot be read here.")
+        if self._broken is None:
+            try:
+                return self._store(sendable, context_id, start)
+            except (OSError, Malformed) as error:
+                self._broken = error
+        return StoreAnswer(uid, UNSENT, "The conversation is over.")
+
+    def _is_over(self) -> bool:
+        return self._is_cancelled or self._broken is not None
+
+    def _check_unbroken(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+
+    def _store(self, sendable: Sendable, context_id: int, start: int) -> StoreAnswer:
         self._message_id = self._message_id % 0xFFFF + 1
         request = Command(
             Field.C_STORE,
             WITH_DATA_SET,
             affected_sop_class_uid=sendable.sop_class_uid,
-            affected_sop_instance_uid=uid,
+            affected_sop_instance_uid=sendable.sop_instance_uid,
             message_id=self._message_id,
             priority=0,
         )
-        try:
-            self._outbox.send_file(context_id, request, sendable.path, start)
-            return self._await_stored(uid)
-        except (OSError, Malformed) as error:
-            self._broken = error
-            raise
+        self._outbox.send_file(context_id, request, sendable.path, start)
+        return self._await_stored(sendable.sop_instance_uid)
 
     def _await_stored(self, uid: str) -> StoreAnswer:
         while True:
