@@ -1,7 +1,7 @@
 """Attribute matching of C-FIND: one key of a question becomes one test of a value.
 
 No test is a regular expression: a pattern of many asterisks would hold a processor for
-hours. All run in the product of the lengths of pattern and value.
+hours. All run in the product of the lengths of pattern and value, and both are short.
 
 References
 ----------
@@ -25,6 +25,7 @@ _DATE = re.compile(r"([0-9]{4})\.?([0-9]{2})\.?([0-9]{2})")
 _TIME = re.compile(r"([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2})(?:\.([0-9]{1,6}))?)?)?")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,12}")
 _NO_WILDCARDS = frozenset(("UI", "DA", "TM", "IS", "US"))
+_LONGEST_KEY = 256  # characters; three groups of a person name, with room for wildcards
 _HIGHEST = "\U0010ffff"  # comes after whatever else may follow
 _FIRST, _LAST = "000000000000", "235959999999"  # hhmmss and six places of a second
 
@@ -65,6 +66,8 @@ def condition_of(attribute: Attribute, text: str) -> Condition | None:
         if not attribute.many:
             return Condition(attribute.tag, wanted.__contains__, wanted)
         return Condition(attribute.tag, _any_of(wanted.__contains__))
+    if len(value) > _LONGEST_KEY:
+        raise UnfitIdentifier("A key is longer than any value; shorten it.", attribute.tag)
     if attribute.vr in _NO_WILDCARDS and ("*" in value or "?" in value):
         raise UnfitIdentifier("A date, time or number has no wildcards; give it whole.",
                               attribute.tag)  # fmt: skip
@@ -103,7 +106,8 @@ def glob(pattern: str) -> Test:
         return lambda value: (
             len(value) >= least and value.startswith(before) and value.endswith(after)
         )
-    return lambda value: _globs(pattern, value)
+    least = len(pattern) - pattern.count("*")
+    return lambda value: len(value) >= least and _globs(pattern, value)
 
 
 def _globs(pattern: str, value: str) -> bool:

@@ -65,6 +65,13 @@ def test_no_pattern_takes_for_ever() -> None:
     assert time.perf_counter() - started < 5.0
 
 
+def test_a_key_that_is_longer_than_any_value_is_refused() -> None:
+    for tag in (query.PATIENT_NAME, query.ACCESSION, query.MODALITIES):
+        with pytest.raises(UnfitIdentifier):
+            condition_of(ATTRIBUTES[tag], "*?" * 200)
+    assert condition_of(ATTRIBUTES[query.STUDY_UID], "\\".join(["1.2"] * 200)) is not None
+
+
 @pytest.mark.parametrize(
     ("key", "found"),
     [
