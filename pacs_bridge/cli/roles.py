@@ -40,6 +40,8 @@ def node(home: Home = None, with_parent: WithParent = False) -> None:
 
     role = build_node(installation)
     port = role.start()
+    if role.tls_port is not None:
+        ready("node-tls", installation.config.node.host, role.tls_port)
     ready("node", installation.config.node.host, port)
     stopped.wait()
     role.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -27,6 +28,8 @@ from pacs_bridge.upper_layer.contract import (
     Sink,
     StoreHead,
 )
+from pacs_bridge.upper_layer.conversation import Secure
+from pacs_bridge.upper_layer.places import Places
 
 LOG = structlog.get_logger()
 
@@ -53,8 +56,24 @@ class NodeServices:
     close: Callable[[], None] = _close_nothing
 
 
+@dataclass(frozen=True)
+class SecurePort:
+    """A second port, for TLS.
+
+    Parameters
+    ----------
+    port : int
+        0 for any free one.
+    secure : callable
+        See `Acceptor`.
+    """
+
+    port: int
+    secure: Secure
+
+
 class Node:
-    """Takes echoes and objects on one port.
+    """Takes echoes and objects on one port, or two: a second one over TLS.
 
     Parameters
     ----------
@@ -70,12 +89,19 @@ class Node:
         port: int,
         now: Clock,
         bounds: Bounds | None = None,
+        tls: SecurePort | None = None,
     ) -> None:
         self._services, self._now = services, now
         self._lock = threading.Lock()
         self._open: dict[str, Association] = {}
         self._bounds = bounds or Bounds()
-        self._acceptor = Acceptor(self, SUPPORTED, host=host, port=port, bounds=self._bounds)
+        accept = partial(
+            Acceptor, self, SUPPORTED, host=host, bounds=self._bounds, places=Places(self._bounds)
+        )
+        self._acceptor = accept(port=port)
+        self._secure_acceptor = accept(port=tls.port, secure=tls.secure) if tls else None
+        self.tls_port: int | None = None
+        """Where it listens for TLS, once started."""
 
     def start(self) -> int:
         """Tidy up after a node that was killed, then listen; gives the port.
@@ -87,11 +113,23 @@ class Node:
         """
         self._services.end_stale()
         self._services.sweep()
-        return self._acceptor.start()
+        port = self._acceptor.start()
+        if self._secure_acceptor is not None:
+            try:
+                self.tls_port = self._secure_acceptor.start()
+            except OSError:
+                self._acceptor.stop(0.0)
+                raise
+        return port
 
     def stop(self, grace: float = 10.0) -> None:
         """Take nothing more, and let what goes on come to its end for `grace` seconds."""
-        self._acceptor.stop(grace)
+        acceptors = [each for each in (self._acceptor, self._secure_acceptor) if each is not None]
+        stopping = [threading.Thread(target=each.stop, args=(grace,)) for each in acceptors]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
         self._services.close()
 
     def admit(self, caller: Caller) -> Caller | Rejection:

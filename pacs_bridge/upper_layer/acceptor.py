@@ -52,6 +52,8 @@ class Acceptor:
         Judges user identities; refuses all by default.
     secure : callable, optional
         Makes a new connection secure (TLS), see `tls.server_side`.
+    places : Places, optional
+        Counted together with those of another acceptor, where it has the same.
     shared : bool
         Whether other processes listen on the same port too (SO_REUSEPORT, where there is one).
     """
@@ -66,16 +68,18 @@ class Acceptor:
         bounds: Bounds | None = None,
         identify: Identify = refuse_identity,
         secure: Secure | None = None,
+        places: Places | None = None,
         shared: bool = False,
     ) -> None:
         self._service, self._supported = service, table_of(contexts)
         self._address, self._shared = (host, port), shared
         self._bounds = bounds or Bounds()
         self._identify, self._secure = identify, secure
-        self._places = Places(self._bounds)
+        self._places = places or Places(self._bounds)
         self._lock = threading.Lock()
         self._conversations: dict[Conversation, threading.Thread] = {}
         self._is_stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self) -> int:
         """Listen; gives the port.
@@ -107,6 +111,8 @@ class Acceptor:
         grace : float
             Seconds for those who have asked for an association; who has not is cut at once.
         """
+        if self._thread is None:
+            return  # it never listened
         self._is_stopping.set()
         self._waker.send(b"\0")
         self._thread.join()

@@ -73,7 +73,7 @@ def _context(side: int, certificate: Path, key: Path, authorities: Path) -> ssl.
     except OSError as error:  # ssl.SSLError is one
         raise RefusedInput(
             f"The certificates for TLS cannot be used ({type(error).__name__}); check "
-            f"{certificate.name}, {key.name} and {authorities.name}."
+            f"{certificate.name}, {key.name} and {authorities.name} in keys/tls of the home."
         ) from error
     return context
 

@@ -19,6 +19,7 @@ CONFIG = """\
 # ae_title = "PACSBRIDGE"   # what hospital PACS call us
 # host = "0.0.0.0"
 # port = 11112
+# tls_port = 2762           # a second port, for TLS; see `pacs-bridge certs`
 # max_object_mb = 64
 
 [web]

@@ -6,12 +6,13 @@ from functools import partial
 
 from pacs_bridge.config import NodeConfig
 from pacs_bridge.scp.contexts import STORED
-from pacs_bridge.scp.node import Node, NodeServices
+from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations, receive
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.upper_layer.contract import Bounds
+from pacs_bridge.upper_layer.credentials import Credentials
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.queries import build_desk
 
@@ -50,7 +51,16 @@ def build_node(installation: Installation) -> Node:
         port=config.port,
         now=now,
         bounds=bounds_of(config),
+        tls=_secure_port(installation),
     )
+
+
+def _secure_port(installation: Installation) -> SecurePort | None:
+    """Give the port for TLS, where the settings ask for one; its certificates must be there."""
+    port = installation.config.node.tls_port
+    if port is None:
+        return None
+    return SecurePort(port, Credentials(installation.config.tls_dir).secure)
 
 
 def bounds_of(config: NodeConfig) -> Bounds:
