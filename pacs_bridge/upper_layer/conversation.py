@@ -27,6 +27,7 @@ from pacs_bridge.upper_layer.contract import (
     Rejection,
     Service,
 )
+from pacs_bridge.upper_layer.identity import MAXIMUM_PDU
 from pacs_bridge.upper_layer.inbox import Inbox, Piece
 from pacs_bridge.upper_layer.messages import Messages
 from pacs_bridge.upper_layer.negotiate import accept, fragment_bytes, objection_to
@@ -179,6 +180,8 @@ class Conversation:
         inbox, messages, idle = self._inbox, self._messages, self._bounds.idle_seconds
         while True:
             arrived = inbox.next(idle)
+            if self._is_cut:  # whoever goes on talking is not heard out
+                raise ConnectionAbortedError("the node stops")
             if isinstance(arrived, Piece):
                 messages.take(arrived)
             elif isinstance(arrived, pdu.ReleaseRequest):
@@ -212,7 +215,9 @@ class Conversation:
         return note
 
     def _send(self, *buffers: Bytes) -> None:
-        send(self._connection, buffers, Deadline(self._bounds.pdu_seconds))
+        size = sum(map(len, buffers))  # as slow a link as may send to us may be sent to
+        seconds = self._bounds.pdu_seconds * (1 + size // MAXIMUM_PDU)
+        send(self._connection, buffers, Deadline(seconds))
 
     def _end(self, outcome: AssociationOutcome, note: str) -> None:
         self._give_place_back()

@@ -64,7 +64,7 @@ def objection_to(request: AssociateRequest) -> Rejection | None:
 
 
 def fragment_bytes(user: UserInformation) -> int:
-    """Tell how many bytes one fragment to this peer may have.
+    """Tell how many bytes one fragment to this peer may have: an even number.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def fragment_bytes(user: UserInformation) -> int:
         return MAXIMUM_PDU - 6
     if user.maximum_length < _SHORTEST_PDU:
         raise Malformed("the longest PDU that the peer takes holds nothing")
-    return min(user.maximum_length, MAXIMUM_PDU) - 6
+    return (min(user.maximum_length, MAXIMUM_PDU) - 6) & ~1
 
 
 def table_of(contexts: Iterable[Context]) -> dict[str, Context]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -343,6 +344,59 @@ def test_a_stop_says_that_it_aborts(service: Scripted) -> None:
             peer = stack.enter_context(talking(port))
         assert peer.read() == pdu.Abort(0, 0)
     assert service.ended == [(ABORTED, "ended by the node, which stops")]
+
+
+def test_a_stop_does_not_hear_out_who_goes_on_talking(service: Scripted) -> None:
+    service.keep = False
+    acceptor = Acceptor(service, CONTEXTS, host="127.0.0.1", port=0)
+    part = pdu.encode(pdu.Data((pdu.Fragment(1, False, False, bytes(60_000)),)))
+    request = Command(
+        Field.C_STORE, 1, affected_sop_class_uid=STATE, affected_sop_instance_uid="1.2",
+        message_id=1,
+    )  # fmt: skip
+    with talking(acceptor.start(), STATE) as peer:
+        peer.say(request)
+
+        def talk() -> None:
+            try:
+                while True:
+                    peer.send(part)
+            except OSError:
+                pass
+
+        talker = threading.Thread(target=talk)
+        talker.start()
+        wait_until(lambda: service.stored and service.stored[0].size, "the first piece")
+        acceptor.stop(0.1)
+        talker.join()
+    assert service.stored[0].ended == "aborted"
+    assert service.ended == [(ABORTED, "ended by the node, which stops")]
+    assert conversations() == []
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="no SO_REUSEPORT here")
+def test_two_acceptors_share_a_port(service: Scripted) -> None:
+    other = Scripted()
+    with accepting(service, shared=True) as port:
+        second = Acceptor(other, CONTEXTS, host="127.0.0.1", port=port, shared=True)
+        assert second.start() == port
+        try:
+            for _ in range(60):
+                with talking(port) as peer:
+                    peer.ask(pdu.ReleaseRequest())
+        finally:
+            second.stop()
+    assert len(service.ended) + len(other.ended) == 60
+    assert service.ended
+    assert other.ended
+
+
+def test_an_acceptor_whose_port_is_taken_says_so_and_stops(port: int, service: Scripted) -> None:
+    second = Acceptor(service, CONTEXTS, host="127.0.0.1", port=port)
+    with pytest.raises(OSError, match="in use"):
+        second.start()
+    second.stop()
+    assert named("acceptor")
 
 
 def test_every_thread_and_descriptor_is_given_back(service: Scripted) -> None:
