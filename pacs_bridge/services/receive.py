@@ -217,6 +217,11 @@ _KINDS: dict[type[PacsBridgeError], str] = {
 }
 
 
+def refusal_kind(error: PacsBridgeError) -> str:
+    """Name the kind of a refusal, as its row does."""
+    return next((_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS), "failed")
+
+
 def note_refusal(
     request: StoreRequest,
     error: PacsBridgeError,
@@ -229,7 +234,7 @@ def note_refusal(
 
     Never raises what the database says: the sender has its answer coming.
     """
-    kind = next((_KINDS[c] for c in type(error).__mro__ if c in _KINDS), "failed")
+    kind = refusal_kind(error)
     alien = isinstance(error, AlienObject)
     moment, caller = now(), request.caller
     refusal = Refusal(

@@ -6,6 +6,7 @@ from functools import partial
 
 from pacs_bridge.config import NodeConfig
 from pacs_bridge.scp.contexts import STORED
+from pacs_bridge.scp.metrics import Meter, metered
 from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations, receive
@@ -17,8 +18,14 @@ from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.queries import build_desk
 
 
-def build_node(installation: Installation) -> Node:
-    """Join configuration, database, queue and archive to a node that is ready to start."""
+def build_node(installation: Installation, meter: Meter | None = None) -> Node:
+    """Join configuration, database, queue and archive to a node that is ready to start.
+
+    Parameters
+    ----------
+    meter : Meter or None
+        Counts what the node does.
+    """
     config, begin, now = installation.config.node, installation.begin, installation.now
     archive = installation.archive
     rules = receive.Rules(
@@ -46,7 +53,7 @@ def build_node(installation: Installation) -> Node:
         ask=build_desk(installation),
     )
     return Node(
-        services,
+        services if meter is None else metered(services, meter),
         host=config.host,
         port=config.port,
         now=now,
