@@ -55,7 +55,7 @@ _ITEM, _SEQUENCE_END = 0xE000FFFE, 0xE0DDFFFE  # as they are encoded
 _ELEMENTS, _ITEMS, _FRAGMENTS = 0, 1, 2  # what an open container holds
 _WANTED, _SEQUENCE = int(Form.WANTED), int(Form.SEQUENCE)  # plain numbers compare faster
 _NO_VR, _DELIMITER = int(Form.NO_VR), int(Form.DELIMITER)
-_AT_END, _ALL = int(Padding.END), int(Padding.ALL)
+_COMPONENTS, _ALL = int(Padding.COMPONENTS), int(Padding.ALL)
 _MAY_BE_OPEN = ("", "SQ", "UN")
 _NO_END = -1  # where a delimiter ends it
 _SHORT_HEADER = struct.Struct("<6sH").unpack_from
@@ -150,6 +150,8 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
     small = len(data) <= _WHOLE
     data = bytes(data) if small else view
     most_elements, most_items, counts = limits.elements, limits.items, _COUNTS
+    short_header, numbers = _SHORT_HEADER, _NUMBERS
+    explicit_seen, implicit_seen = EXPLICIT_SEEN.get, IMPLICIT_SEEN.get
     # the innermost container: a data set of elements, a sequence of items, pixels in fragments
     holds, within, end, last, guess = _ELEMENTS, marks_of(0), len(data), -1, True
     bound = end  # of the nearest container whose end is known
@@ -171,7 +173,7 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
             _refuse("it ends in the middle of an element", within.tag)
 
         if holds != _ELEMENTS:
-            raw, length = _NUMBERS(data, position)
+            raw, length = numbers(data, position)
             position += 8
             if raw != _ITEM:
                 if raw & 0xFFFF != 0xFFFE:
@@ -198,11 +200,11 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
             continue
 
         if explicit:
-            head, length = _SHORT_HEADER(data, position)
-            tag, form, mask, padding, mark, said = EXPLICIT_SEEN.get(head) or learn_explicit(head)
+            head, length = short_header(data, position)
+            tag, form, mask, padding, mark, said = explicit_seen(head) or learn_explicit(head)
         else:
-            raw, length = _NUMBERS(data, position)
-            tag, form, mask, padding, mark, said = IMPLICIT_SEEN.get(raw) or learn_implicit(raw)
+            raw, length = numbers(data, position)
+            tag, form, mask, padding, mark, said = implicit_seen(raw) or learn_implicit(raw)
         if form == _DELIMITER:
             position += 8
             if tag == 0xFFFEE000:
@@ -222,32 +224,33 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
                 _refuse("it may be explicit or implicit VR, and no reader can tell", tag)
             guess = False
         start = position + 8
-        if form > _WANTED and explicit:
-            if form == _NO_VR:
-                _refuse("it has no VR that DICOM knows", tag)
-            if position + 12 > bound:
-                _refuse("it ends in the middle of an element", tag)
-            start, (length,) = position + 12, _LENGTH(data, position + 8)
+        if form or length == _UNDEFINED:
+            if form > _WANTED and explicit:
+                if form == _NO_VR:
+                    _refuse("it has no VR that DICOM knows", tag)
+                if position + 12 > bound:
+                    _refuse("it ends in the middle of an element", tag)
+                start, (length,) = position + 12, _LENGTH(data, position + 8)
 
-        if form == _SEQUENCE or length == _UNDEFINED:
-            if length == _UNDEFINED and said not in _MAY_BE_OPEN and tag != PIXEL_DATA:
-                _refuse(f"a value of VR {said} has no length", tag)
-            stop = bound if length == _UNDEFINED else start + length
-            if stop > bound:
-                _refuse("an element is longer than what is left", tag)
-            depth += 1
-            if depth > limits.depth:
-                _refuse_depth(limits.depth)
-            deepest = max(deepest, depth)
-            outer.append((holds, within, end, bound, last, explicit, guess))
-            within = marks_of(tag)
-            content.append(within.opened)
-            position, bound = start, stop
-            end = _NO_END if length == _UNDEFINED else stop
-            holds = _FRAGMENTS if length == _UNDEFINED and tag == PIXEL_DATA else _ITEMS
-            # a known sequence under UN is encoded as implicit VR (PS3.5 6.2.2)
-            guess, explicit = explicit and said == "UN", explicit and said == "SQ"
-            continue
+            if form == _SEQUENCE or length == _UNDEFINED:
+                if length == _UNDEFINED and said not in _MAY_BE_OPEN and tag != PIXEL_DATA:
+                    _refuse(f"a value of VR {said} has no length", tag)
+                stop = bound if length == _UNDEFINED else start + length
+                if stop > bound:
+                    _refuse("an element is longer than what is left", tag)
+                depth += 1
+                if depth > limits.depth:
+                    _refuse_depth(limits.depth)
+                deepest = max(deepest, depth)
+                outer.append((holds, within, end, bound, last, explicit, guess))
+                within = marks_of(tag)
+                content.append(within.opened)
+                position, bound = start, stop
+                end = _NO_END if length == _UNDEFINED else stop
+                holds = _FRAGMENTS if length == _UNDEFINED and tag == PIXEL_DATA else _ITEMS
+                # a known sequence under UN is encoded as implicit VR (PS3.5 6.2.2)
+                guess, explicit = explicit and said == "UN", explicit and said == "SQ"
+                continue
 
         position = start + length
         if position > bound:
@@ -256,17 +259,18 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
             _refuse_length(tag, said)
         if form and tag in WANTED:
             _note(found, tag, bytes(data[start : min(position, start + _LONGEST)]), depth)
-        if padding == _ALL:
-            continue
         value: bytes | memoryview
         if padding:
             text: Any = data[start:position] if small else bytes(data[start:position])
-            if padding == _AT_END:
-                value = text.rstrip(b" \0")
-            elif b"\\" in text:
-                value = b"\\".join([part.strip(b" \0") for part in text.split(b"\\")])
+            if padding == _COMPONENTS:
+                if b"\\" in text:
+                    value = b"\\".join([part.strip(b" \0") for part in text.split(b"\\")])
+                else:
+                    value = text.strip(b" \0")
+            elif padding == _ALL:
+                continue
             else:
-                value = text.strip(b" \0")
+                value = text.rstrip(b" \0")
             length = len(value)
         else:
             value = data[start:position] if length < _LARGE else view[start:position]
