@@ -24,7 +24,7 @@ from pacs_bridge.domain.objects import Association as AssociationRecord
 from pacs_bridge.domain.objects import Caller, StoreRequest
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.scp.contexts import STORED
-from pacs_bridge.scp.node import Node, NodeServices
+from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations
 from pacs_bridge.services.association_log import AssociationLog
@@ -108,6 +108,7 @@ class RunningNode:
     archive: LocalArchive
     folder: Path
     log: AssociationLog
+    tls_port: int = 0
 
     def rows(self) -> list[AssociationRecord]:
         """The associations, newest first."""
@@ -154,6 +155,7 @@ def running_node(
     receive: Callable[[StoreRequest], None] | None = None,
     bounds: Bounds | None = None,
     grace: float = 10.0,
+    tls: SecurePort | None = None,
 ) -> Iterator[RunningNode]:
     """Start a node over a database and a folder, and stop it afterwards."""
     archive = archive or LocalArchive(folder / "archive")
@@ -168,9 +170,10 @@ def running_node(
         sweep=archive.sweep,
         close=log.close,
     )
-    node = Node(services, host="127.0.0.1", port=0, now=now, bounds=bounds)
+    node = Node(services, host="127.0.0.1", port=0, now=now, bounds=bounds, tls=tls)
     try:
-        yield RunningNode(node.start(), database, archive, folder, log)
+        port = node.start()
+        yield RunningNode(port, database, archive, folder, log, node.tls_port or 0)
     finally:
         node.stop(grace)
 

@@ -48,7 +48,14 @@ class Credentials:
     def secure(self, connection: socket.socket, seconds: float) -> ssl.SSLSocket:
         """Secure a connection that a peer opened; see `tls.server_side`."""
         self._refresh()
-        return server_side(self._server)(connection, seconds)
+        try:
+            return server_side(self._server)(connection, seconds)
+        except ssl.SSLCertVerificationError as error:
+            LOG.warning("certificate not accepted", reason=error.verify_message)
+            raise
+        except ssl.SSLError as error:
+            LOG.warning("TLS not agreed", reason=error.reason)
+            raise
 
     def client(self) -> ssl.SSLContext:
         """Give the context for connections that we open."""
