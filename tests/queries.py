@@ -13,6 +13,7 @@ from pydicom import Dataset
 from pydicom.filereader import read_dataset
 
 from pacs_bridge.archive.local import LocalArchive
+from pacs_bridge.db.repositories.watch import Event
 from pacs_bridge.domain.caseset import Passport, Series, Study
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import PacsPeer
@@ -22,6 +23,8 @@ from pacs_bridge.scp.query_replies import answer_question
 from pacs_bridge.scp.retrieve import RetrieveServices
 from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services import associations
+from pacs_bridge.services.association_log import AssociationLog
+from pacs_bridge.services.event_log import EventLog
 from pacs_bridge.services.query import find_matches, note_query
 from pacs_bridge.services.query_index import QueryIndex
 from pacs_bridge.services.query_times import study_time_in
@@ -29,6 +32,7 @@ from pacs_bridge.services.retrieve import find_wanted, note_retrieval, send_to
 from tests.builders import a_case, a_passport
 from tests.databases import TestDatabase
 from tests.loads import an_image
+from tests.waiting import wait_until
 
 STUDY_ROOT, PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.1.1"
 
@@ -58,11 +62,21 @@ def load(database: TestDatabase, *passports: Passport, pacs: str = "hospital") -
             uow.loads.plan(passport, pacs, database.clock())
 
 
+def events_of(database: TestDatabase, kind: str, count: int = 1) -> list[Event]:
+    """The events of a kind, newest first, once there are so many."""
+
+    def kept() -> list[Event]:
+        with database.begin() as uow:
+            return uow.events.newest(kind=kind)
+
+    return wait_until(lambda: kept() if len(kept()) >= count else [], f"{count} events")
+
+
 def services_of(database: TestDatabase, **changes: Any) -> QueryServices:
     """What answers a C-FIND, over a database."""
     find = partial(find_matches, **{"read": database.begin, "index": QueryIndex(), **changes})
 
-    note = partial(note_query, begin=database.begin, now=database.clock)
+    note = partial(note_query, log=EventLog(database.begin), now=database.clock)
     return QueryServices(find, note)
 
 
@@ -76,7 +90,7 @@ def retrieving(
             find_wanted, read=database.begin, index=index or QueryIndex(), archive=archive
         ),
         send=partial(send_to, peer=peer or DimsePeer()),
-        note=partial(note_retrieval, begin=database.begin, now=database.clock),
+        note=partial(note_retrieval, log=EventLog(database.begin), now=database.clock),
     )
 
 
@@ -100,13 +114,15 @@ def query_node(
 ) -> Iterator[int]:
     """Run a node that answers questions, over a database and an archive; gives its port."""
     begin, now = database.begin, database.clock
+    log = AssociationLog(begin=begin, read=begin, our_ae_title="PACSBRIDGE", now=now)
     services = NodeServices(
-        admit=partial(associations.admit_caller, begin=begin, our_ae_title="PACSBRIDGE", now=now),
+        admit=log.admit,
         receive=lambda request: None,
         note_refusal=lambda request, error: None,
-        end=partial(associations.end_association, begin=begin),
+        end=log.end,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
+        close=log.close,
         ask=partial(
             answer_question,
             queries=services_of(database, index=QueryIndex(study_time_in(archive))),

@@ -13,10 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from pacs_bridge.db.unit_of_work import Begin
-from pacs_bridge.domain.errors import PacsBridgeError
 from pacs_bridge.domain.matching import Condition, condition_of
 from pacs_bridge.domain.objects import Caller
 from pacs_bridge.domain.ports import Clock
@@ -35,11 +32,11 @@ from pacs_bridge.domain.query import (
     TooMuchAsked,
     check_levels,
 )
+from pacs_bridge.services.event_log import EventLog, Kept
 from pacs_bridge.services.query_identifier import read_question
 from pacs_bridge.services.query_index import QueryIndex, SetIndex, Table, encode_element
 from pacs_bridge.upper_layer.prescan import is_explicit
 
-LOG = structlog.get_logger()
 MOST_MATCHES = 20_000
 _ALWAYS = frozenset((CHARACTER_SET, LEVEL, RETRIEVE_AE_TITLE, AVAILABILITY, TIME_ZONE))
 
@@ -187,31 +184,15 @@ def note_query(
     status: int,
     matches: int,
     *,
-    begin: Begin,
+    log: EventLog,
     now: Clock,
 ) -> None:
-    """Keep that a question was asked, and how it ended; never what it was.
-
-    Never raises what the database says: the caller has its answer coming.
-    """
-    note_event(
-        "query",
-        caller,
-        begin=begin,
-        now=now,
-        model=root.value,
-        level=level.name if level is not None else "",
-        status=f"{status:04X}",
-        matches=matches,
-    )
-
-
-def note_event(kind: str, caller: Caller, *, begin: Begin, now: Clock, **detail: str | int) -> None:
-    """Keep an event of a caller; logs where the database does not take it."""
-    try:
-        with begin() as uow:
-            uow.events.add(
-                now(), kind, caller.pacs or "", association=caller.association_id, **detail
-            )
-    except PacsBridgeError as error:
-        LOG.error("event not kept", kind=kind, error=type(error).__name__)  # noqa: TRY400
+    """Keep that a question was asked, and how it ended; never what it was."""
+    detail: dict[str, str | int] = {
+        "association": caller.association_id,
+        "model": root.value,
+        "level": level.name if level is not None else "",
+        "status": f"{status:04X}",
+        "matches": matches,
+    }
+    log.keep(Kept(now(), "query", caller.pacs or "", detail))

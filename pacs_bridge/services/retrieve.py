@@ -27,7 +27,8 @@ from pacs_bridge.domain.query import (
     UnknownDestination,
     check_levels,
 )
-from pacs_bridge.services.query import conditions_of, note_event, rows_of
+from pacs_bridge.services.event_log import EventLog, Kept
+from pacs_bridge.services.query import conditions_of, rows_of
 from pacs_bridge.services.query_identifier import read_question
 from pacs_bridge.services.query_index import QueryIndex, StoredImage
 
@@ -153,23 +154,21 @@ class Summary:
     tally: Tally
 
 
-def note_retrieval(summary: Summary, *, begin: Begin, now: Clock) -> None:
-    """Keep that objects were asked for, and how it ended; never raises."""
-    tally = summary.tally
-    note_event(
-        "retrieve",
-        summary.caller,
-        begin=begin,
-        now=now,
-        service=summary.service,
-        model=summary.root.value,
-        level=summary.level.name if summary.level is not None else "",
-        status=f"{summary.status:04X}",
-        completed=tally.completed,
-        warning=tally.warning,
-        failed=len(tally.failed),
-        remaining=tally.remaining,
-    )
+def note_retrieval(summary: Summary, *, log: EventLog, now: Clock) -> None:
+    """Keep that objects were asked for, and how it ended."""
+    caller, tally = summary.caller, summary.tally
+    detail: dict[str, str | int] = {
+        "association": caller.association_id,
+        "service": summary.service,
+        "model": summary.root.value,
+        "level": summary.level.name if summary.level is not None else "",
+        "status": f"{summary.status:04X}",
+        "completed": tally.completed,
+        "warning": tally.warning,
+        "failed": len(tally.failed),
+        "remaining": tally.remaining,
+    }
+    log.keep(Kept(now(), "retrieve", caller.pacs or "", detail))
 
 
 def send_to(wanted: Wanted, *, peer: PacsPeer) -> Iterator[StoreAnswer]:

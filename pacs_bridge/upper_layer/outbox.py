@@ -8,6 +8,7 @@ PS3.8 annex D.1 (maximum length), E.2 (message control header).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pacs_bridge.upper_layer.pdu import data_header
 from pacs_bridge.upper_layer.pdu_items import Bytes
 
 _COMMENT_LENGTH = 64
+_encoded = lru_cache(maxsize=64)(encode_command)  # one response, said of match after match
 _TOGETHER = 60 << 10  # bytes of replies that wait for one another
 _BATCH, _MOST_FRAGMENTS = 1 << 20, 256  # of a file, read and written at a time
 
@@ -59,7 +61,7 @@ class Outbox:
         OSError
             When the peer does not take it in time.
         """
-        self._add(context_id, encode_command(command), is_command=True)
+        self._add(context_id, _encoded(command), is_command=True)
         if command.has_data_set:
             self._add(context_id, data_set, is_command=False)
         if at_once or self._size >= _TOGETHER:

@@ -10,6 +10,7 @@ from pacs_bridge.scp.query import QueryServices
 from pacs_bridge.scp.query_replies import answer_question
 from pacs_bridge.scp.retrieve import RetrieveServices
 from pacs_bridge.services import query, retrieve
+from pacs_bridge.services.event_log import EventLog
 from pacs_bridge.services.query_index import QueryIndex
 from pacs_bridge.services.query_times import study_time_in
 from pacs_bridge.upper_layer.contract import Question, Reply
@@ -18,7 +19,8 @@ from pacs_bridge.wiring.installation import Installation
 
 def build_desk(installation: Installation) -> Callable[[Question], Iterator[Reply] | None]:
     """Join index, database and archive, and our side towards PACS for what is moved."""
-    begin, read, now = installation.begin, installation.read, installation.now
+    read, now = installation.read, installation.now
+    log = EventLog(installation.begin)
     index = QueryIndex(study_time_in(installation.archive))
 
     @cache
@@ -34,13 +36,13 @@ def build_desk(installation: Installation) -> Callable[[Question], Iterator[Repl
         answer_question,
         queries=QueryServices(
             find=partial(query.find_matches, read=read, index=index),
-            note=partial(query.note_query, begin=begin, now=now),
+            note=partial(query.note_query, log=log, now=now),
         ),
         retrievals=RetrieveServices(
             find=partial(
                 retrieve.find_wanted, read=read, index=index, archive=installation.archive
             ),
             send=send,
-            note=partial(retrieve.note_retrieval, begin=begin, now=now),
+            note=partial(retrieve.note_retrieval, log=log, now=now),
         ),
     )

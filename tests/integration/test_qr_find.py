@@ -18,7 +18,15 @@ from pacs_bridge.services.query_identifier import LONGEST_IDENTIFIER
 from tests.builders import a_case, a_passport
 from tests.databases import TestDatabase
 from tests.nodes import CALLER, EXPLICIT, IMPLICIT, encode, register
-from tests.queries import PATIENT_ROOT, STUDY_ROOT, a_question, data_set, load, services_of
+from tests.queries import (
+    PATIENT_ROOT,
+    STUDY_ROOT,
+    a_question,
+    data_set,
+    events_of,
+    load,
+    services_of,
+)
 
 Ask = Callable[..., list[FindAnswer]]
 
@@ -257,8 +265,7 @@ def test_each_question_leaves_one_event_without_a_word_of_it(
     ask("STUDY", PatientName="PLANTED*", PatientID="")
     ask("STUDY", PATIENT_ROOT)
     ask("SERIES", PATIENT_ROOT)
-    with database.begin() as uow:
-        events = uow.events.newest(kind="query")
+    events = events_of(database, "query", 3)
     shown = [(e.subject, e.detail["model"], e.detail["level"], e.detail["status"]) for e in events]
     assert shown == [
         ("hospital", "patient", "", "A900"),
@@ -278,8 +285,7 @@ def test_a_question_whose_asker_is_gone_leaves_its_event_too(
     )
     assert next(answers).status == 0xFF00
     answers.close()
-    with database.begin() as uow:
-        [event] = uow.events.newest(kind="query")
+    [event] = events_of(database, "query")
     assert (event.detail["matches"], event.detail["status"]) == (1, "FE00")
 
 

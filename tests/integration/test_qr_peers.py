@@ -19,8 +19,7 @@ from tests.databases import TestDatabase
 from tests.dcmtk import attempt, data_set_of, dcmtk, found
 from tests.loads import MG
 from tests.nodes import EXPLICIT, IMPLICIT
-from tests.queries import a_question, keep, load, query_node
-from tests.waiting import wait_until
+from tests.queries import a_question, events_of, keep, load, query_node
 
 FIRST = "1.2.826.0.1.3680043.10.99.101"
 CALLED = "PACSBRIDGE"
@@ -51,8 +50,7 @@ class Place:
         ]
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        with self.database.begin() as uow:
-            return [event.detail for event in uow.events.newest(kind=kind)]
+        return [event.detail for event in events_of(self.database, kind)]
 
 
 @pytest.fixture
@@ -306,5 +304,5 @@ def test_a_peer_that_hangs_up_in_the_middle_leaves_its_event(place: Place) -> No
     handlers = [(evt.EVT_C_STORE, hang_up)]
     with asking(place.port, GET, roles=(MG,), evt_handlers=handlers) as association:
         list(association.send_c_get(a_question("STUDY", StudyInstanceUID=f"{FIRST}.1"), GET))
-    [event] = wait_until(lambda: place.events("retrieve"), "the event")
+    [event] = place.events("retrieve")
     assert event["completed"] == 0
