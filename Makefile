@@ -44,7 +44,8 @@ bench: $(DEV) ## measure against peers in the same run (ARGS="NAME --json")
 faults: $(DEV) peers ## break it on purpose: kills, full disks, cut lines
 	@PACS_BRIDGE_FULL_FAULTS=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
-fuzz: $(DEV) ## the property tests with many more examples
+fuzz: $(DEV) ## the property tests with many more examples, and 20,000 damaged messages
+	@FUZZ_CASES=20000 $(BIN)/python -m pytest -q tests/faults/test_fuzz_associations.py $(ARGS)
 	@$(BIN)/python -m pytest -q -n 2 -m hypothesis --hypothesis-profile=fuzz --timeout=1800 $(ARGS)
 
 lock: $(DEV) ## compile the hashed locks from requirements/*.in (UPGRADE=--upgrade for newer)

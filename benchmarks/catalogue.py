@@ -1,6 +1,7 @@
 """All that is measured, in the order in which it runs."""
 
 from benchmarks.associations import ECHOES
+from benchmarks.find import FIND
 from benchmarks.imports import IMPORT
 from benchmarks.measure import Benchmark
 from benchmarks.receive import SMALL
@@ -16,6 +17,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         SMALL_OBJECTS,
         SMALL_OBJECTS_STOCK,
         VERIFY,
+        FIND,
         IMPORT,
     )
 }

@@ -66,8 +66,9 @@ def running_node(folder: Path, passport: Passport) -> Iterator[OurNode]:
     )
     try:
         assert process.stdout is not None
-        words = process.stdout.readline().split()
-        if words[:2] != ["ready", "node"]:
+        said = (line.split() for line in process.stdout)  # other parts may be ready before it
+        words = next((words for words in said if words[:2] == ["ready", "node"]), None)
+        if words is None:
             last = (folder / "node.log").read_text(errors="replace").strip().rpartition("\n")[2]
             raise CallFailed(f"our node did not start: {last}")
         yield OurNode(int(words[2].rpartition(":")[2]), installation)

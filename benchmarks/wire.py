@@ -22,6 +22,7 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 _MAX_PDU = 131_072
 _ACCEPT, _DATA, _RELEASED = 0x02, 0x04, 0x06
 _COMMAND, _LAST = 0x01, 0x02  # message control header, PS3.8 annex E.2
+_PENDING, _PENDING_KEYS_IGNORED = 0xFF00, 0xFF01
 _NO_DATA_SET, _WITH_DATA_SET = 0x0101, 0x0001
 
 
@@ -103,6 +104,38 @@ class Call:
             self._socket.sendall(waiting + _data_pdu(context, last, part))
             waiting = b""
         self._read_answer()
+
+    def find(self, model: str, identifier: bytes) -> int:
+        """C-FIND, and all its answers; gives how many matched."""
+        self._next_message()
+        command = _command(
+            (0x0002, _uid(model)),
+            (0x0100, _short(0x0020)),
+            (0x0110, _short(self._message_id)),
+            (0x0700, _short(0)),
+            (0x0800, _short(_WITH_DATA_SET)),
+        )
+        context = self._contexts[model]
+        self._socket.sendall(
+            _data_pdu(context, _COMMAND | _LAST, command) + _data_pdu(context, _LAST, identifier)
+        )
+        matches, status = 0, _PENDING
+        while status in (_PENDING, _PENDING_KEYS_IGNORED):
+            kind, body = self._read()
+            if kind != _DATA:
+                raise CallFailed(f"there was no answer (PDU type {kind})")
+            at = 0
+            while at < len(body):
+                (length,) = struct.unpack_from(">I", body, at)
+                control = body[at + 5]
+                if control & _COMMAND:
+                    status = _status(body[at + 6 : at + 4 + length])
+                elif control & _LAST:
+                    matches += 1
+                at += 4 + length
+        if status != 0x0000:
+            raise CallFailed(f"the answer was 0x{status:04X}")
+        return matches
 
     def _next_message(self) -> None:
         self._message_id = self._message_id % 65_535 + 1

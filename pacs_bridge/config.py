@@ -30,10 +30,11 @@ class NodeConfig(_Section):
     ae_title: str = "PACSBRIDGE"
     host: str = "0.0.0.0"  # noqa: S104  a DICOM node is called from other machines
     port: int = Field(11112, ge=0, le=65535)
-    tls_port: int | None = None
+    tls_port: int | None = Field(None, ge=0, le=65535)
     processes: int = Field(1, ge=1, le=64)
     max_associations: int = Field(100, ge=1)
     max_object_mb: int = Field(64, ge=1)
+    metrics_port: int = Field(0, ge=-1, le=65535)  # on the loopback; 0 any free one, -1 none
 
 
 class CollectionConfig(_Section):
@@ -128,6 +129,11 @@ class Config(_Section):
         """The folder of the local archive."""
         url = self.archive.url
         return Path(url.removeprefix("file:")) if url else self.home / "archive"
+
+    @property
+    def tls_dir(self) -> Path:
+        """The folder of our certificate for TLS, its key, and whom we trust."""
+        return self.home / "keys" / "tls"
 
     def secret(self, name: str) -> bytes:
         """Read one secret from ``keys/`` of the home; refuses where `init` has not run."""

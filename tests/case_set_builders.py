@@ -52,7 +52,7 @@ class Desk:
     def objects(self) -> int:
         """How many objects the archive holds."""
         return sum(
-            1 for path in self.archive.path("0" * 64).parents[2].rglob("*") if path.is_file()
+            1 for path in self.archive.path("0" * 64).parents[1].rglob("*") if path.is_file()
         )
 
 

@@ -35,13 +35,21 @@ def attempt(program: str, port: int, *words: str, called: str = "HOSPITAL") -> t
     return done.returncode, done.stdout + done.stderr
 
 
-def found(folder: Path, port: int, level: str, *keys: str, model: str = "-S") -> list[Dataset]:
+def found(
+    folder: Path,
+    port: int,
+    level: str,
+    *keys: str,
+    model: str = "-S",
+    called: str = "HOSPITAL",
+    calling: str = "FINDSCU",
+) -> list[Dataset]:
     """Ask with findscu; gives the answers, in their order."""
     folder.mkdir(exist_ok=True)
-    words = [model, "-X", "-od", str(folder), "-k", f"QueryRetrieveLevel={level}"]
+    words = [model, "-aet", calling, "-X", "-od", str(folder), "-k", f"QueryRetrieveLevel={level}"]
     for key in keys:
         words += ["-k", key]
-    output = dcmtk("findscu", port, *words)
+    output = dcmtk("findscu", port, *words, called=called)
     assert "Failed" not in output, output
     answers = [pydicom.dcmread(path) for path in sorted(folder.glob("rsp*.dcm"))]
     for path in folder.glob("rsp*.dcm"):

@@ -19,10 +19,12 @@ from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.objects import StoreRequest
+from pacs_bridge.services.group_commit import GroupCommit
 from tests import nodes
 from tests.databases import Clock, RememberedJobs, TestDatabase
 
 STEPS = ("create", "sync", "rename", "sync_folder", "enqueue", "commit")
+GROUP_STEPS = ("group half done", "group committed")
 
 
 class Death:
@@ -71,6 +73,26 @@ class DyingJobs(RememberedJobs):
         self.death.at("enqueue")
 
 
+class DyingGroup(GroupCommit):
+    """Commits for many, with a death inside a transaction of several and after it."""
+
+    death: Death
+
+    def _commit(self, members: list[Any]) -> None:
+        if len(members) > 1:
+            second = members[1]
+            work = second.work
+
+            def die_then_work(uow: UnitOfWork) -> None:
+                self.death.at("group half done")
+                work(uow)
+
+            second.work = die_then_work
+        super()._commit(members)
+        if len(members) > 1:
+            self.death.at("group committed")
+
+
 def main(folder: Path, step: str, count: int) -> None:
     death = Death(step, count)
     engine = make_engine(f"sqlite:///{folder / 'test.sqlite'}")
@@ -79,7 +101,9 @@ def main(folder: Path, step: str, count: int) -> None:
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
     database = TestDatabase(begin, jobs, Clock())
     archive = LocalArchive(folder / "archive", disk=DyingDisk(death))
-    receive = nodes.receiving(database, archive)
+    group = DyingGroup(begin)
+    group.death = death
+    receive = nodes.receiving(database, archive, group)
 
     def receive_and_die(request: StoreRequest) -> None:
         receive(request)

@@ -64,3 +64,16 @@ def phase_of(call: Any) -> tuple[str, str]:
         call()
     assert caught.value.peer == "hospital"
     return caught.value.phase, caught.value.detail
+
+
+def accept_of(request: bytes) -> bytes:
+    """An A-ASSOCIATE-AC that takes context 1 as Explicit VR Little Endian (PS3.8 9.3.3)."""
+
+    def item(kind: int, body: bytes) -> bytes:
+        return bytes([kind, 0]) + len(body).to_bytes(2, "big") + body
+
+    syntax = item(0x40, b"1.2.840.10008.1.2.1")
+    context = item(0x21, bytes([1, 0, 0, 0]) + syntax)
+    user = item(0x50, item(0x51, (16384).to_bytes(4, "big")) + item(0x52, b"1.2.3"))
+    body = request[6:74] + item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
+    return bytes([2, 0]) + len(body).to_bytes(4, "big") + body

@@ -24,9 +24,11 @@ from pacs_bridge.domain.objects import Association as AssociationRecord
 from pacs_bridge.domain.objects import Caller, StoreRequest
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.scp.contexts import STORED
-from pacs_bridge.scp.node import Node, NodeServices
+from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations
+from pacs_bridge.services.association_log import AssociationLog
+from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.services.receive import Rules, note_refusal, receive_object
 from pacs_bridge.upper_layer.contract import Bounds
 from tests.builders import a_passport
@@ -105,9 +107,12 @@ class RunningNode:
     database: TestDatabase
     archive: LocalArchive
     folder: Path
+    log: AssociationLog
+    tls_port: int = 0
 
     def rows(self) -> list[AssociationRecord]:
         """The associations, newest first."""
+        assert self.log.flush()
         with self.database.begin() as uow:
             return uow.associations.newest()
 
@@ -122,15 +127,19 @@ def register(database: TestDatabase, **changes: Any) -> None:
     with database.begin() as uow:
         uow.case_sets.add(a_passport())
         uow.pacs.put(
-            Pacs(**{"name": "hospital", "endpoints": (endpoint,), **changes}), database.clock()
+            Pacs(**{"name": "hospital", "endpoints": (endpoint,), "plain": True, **changes}),
+            database.clock(),
         )
 
 
-def receiving(database: TestDatabase, archive: LocalArchive) -> partial[None]:
+def receiving(
+    database: TestDatabase, archive: LocalArchive, commit: GroupCommit | None = None
+) -> partial[None]:
     """The service behind C-STORE."""
     return partial(
-        receive_object, begin=database.begin, read=database.begin, archive=archive,
-        rules=RULES, now=database.clock,
+        receive_object, begin=database.begin, read=database.begin,
+        commit=commit or GroupCommit(database.begin), archive=archive, rules=RULES,
+        now=database.clock,
     )  # fmt: skip
 
 
@@ -146,21 +155,25 @@ def running_node(
     receive: Callable[[StoreRequest], None] | None = None,
     bounds: Bounds | None = None,
     grace: float = 10.0,
+    tls: SecurePort | None = None,
 ) -> Iterator[RunningNode]:
     """Start a node over a database and a folder, and stop it afterwards."""
     archive = archive or LocalArchive(folder / "archive")
     begin, now = database.begin, database.clock
+    log = AssociationLog(begin=begin, read=begin, our_ae_title="PACSBRIDGE", now=now)
     services = NodeServices(
-        admit=partial(associations.admit_caller, begin=begin, our_ae_title="PACSBRIDGE", now=now),
+        admit=log.admit,
         receive=receive or receiving(database, archive),
         note_refusal=partial(note_refusal, begin=begin, rules=RULES, now=now),
-        end=partial(associations.end_association, begin=begin),
+        end=log.end,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
+        close=log.close,
     )
-    node = Node(services, ae_title="PACSBRIDGE", host="127.0.0.1", port=0, now=now, bounds=bounds)
+    node = Node(services, host="127.0.0.1", port=0, now=now, bounds=bounds, tls=tls)
     try:
-        yield RunningNode(node.start(), database, archive, folder)
+        port = node.start()
+        yield RunningNode(port, database, archive, folder, log, node.tls_port or 0)
     finally:
         node.stop(grace)
 

@@ -1,6 +1,8 @@
-"""The archive in a local folder: ``ab/cd/<sha256>`` for objects, ``tmp/`` for what arrives.
+"""The archive in a local folder: ``ab/<sha256>`` for objects, ``tmp/`` for what arrives.
 
-Names are made here, from content; no value out of an object is ever part of a path.
+Names are made here, from content; no value out of an object is ever part of a path. The 256
+folders are there, and safe on the disk, before the first object, so that each object costs
+two syncs: its own and that of its name.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path, disk: Disk) -> None:
-        self._path = folder / f"{os.getpid()}-{secrets.token_hex(8)}.part"
+        self._path = _spool_name(folder)
         self._disk, self._digest, self._size = disk, hashlib.sha256(), 0
 
     def __enter__(self) -> Spool:
@@ -102,7 +104,7 @@ class LocalArchive:
 
     def __init__(self, root: Path, *, disk: Disk | None = None) -> None:
         self._root, self._disk = root, disk or Disk()
-        self._safe_folders: set[Path] = set()
+        self._folders_are_safe = False
 
     def spool(self) -> Spool:
         """Open a file to write into while it is hashed.
@@ -113,10 +115,7 @@ class LocalArchive:
             When there is no room for its folder.
         """
         with _as_storage_full():
-            if not self._root.exists():
-                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._disk.sync_folder(self._root.parent)
-            (self._root / "tmp").mkdir(mode=0o700, exist_ok=True)
+            self._make_folders()
         return Spool(self._root / "tmp", self._disk)
 
     def put(self, *parts: bytes | memoryview) -> str:
@@ -127,12 +126,30 @@ class LocalArchive:
         StorageFull
             When the disk does not take them.
         """
-        with self.spool() as spool:
-            for part in parts:
-                spool.write(part)
-            spooled = spool.finish()
-            self.adopt(spooled.path, spooled.content_hash)
-        return spooled.content_hash
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        content_hash = digest.hexdigest()
+        with _as_storage_full():
+            self._make_folders()
+            target = self._root / content_hash[:2] / content_hash
+            if not target.exists():
+                self._write(parts, target)
+            self._disk.sync_folder(target.parent)  # where it was there: who wrote it may not have
+        return content_hash
+
+    def _write(self, parts: tuple[bytes | memoryview, ...], target: Path) -> None:
+        path = _spool_name(self._root / "tmp")
+        file = self._disk.create(path)
+        try:
+            with file:
+                for part in parts:
+                    file.write(part)
+                self._disk.sync(file)
+            self._disk.rename(path, target)
+        except BaseException:
+            self._disk.remove(path)
+            raise
 
     def adopt(self, spooled: Path, content_hash: str) -> None:
         """Take over a spooled, already synced file; afterwards it is safe under its hash.
@@ -146,24 +163,24 @@ class LocalArchive:
         """
         target = self.path(content_hash)
         with _as_storage_full():
+            self._make_folders()
             if target.exists():
                 self._disk.remove(spooled)
-                self._make_folders(target.parent)
-                self._disk.sync_folder(target.parent)  # the sync of who wrote it may be to come
-                return
-            self._make_folders(target.parent)
-            self._disk.rename(spooled, target)
-            self._disk.sync_folder(target.parent)
+            else:
+                self._disk.rename(spooled, target)
+            self._disk.sync_folder(target.parent)  # where it was there: who wrote it may not have
 
-    def _make_folders(self, folder: Path) -> None:
-        """Make ``ab/cd`` where it is missing, and have its names on the disk."""
-        if folder in self._safe_folders:
+    def _make_folders(self) -> None:
+        """Make what is missing of the folders, and have their names on the disk."""
+        if self._folders_are_safe and self._root.exists():
             return
-        for each in (folder.parent, folder):
-            self._disk.make_folder(each)
-            if each not in self._safe_folders:  # made by whom ever: its sync may be to come
-                self._disk.sync_folder(each.parent)
-                self._safe_folders.add(each)
+        if not self._root.exists():
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._disk.sync_folder(self._root.parent)
+        for name in ("tmp", *(f"{number:02x}" for number in range(256))):
+            self._disk.make_folder(self._root / name)
+        self._disk.sync_folder(self._root)  # made by whom ever: its sync may be to come
+        self._folders_are_safe = True
 
     def path(self, content_hash: str) -> Path:
         """Tell where an object lies, or would lie.
@@ -175,7 +192,7 @@ class LocalArchive:
         """
         if _HASH.fullmatch(content_hash) is None:
             raise NotFound("There is no such object in the archive.")
-        return self._root / content_hash[:2] / content_hash[2:4] / content_hash
+        return self._root / content_hash[:2] / content_hash
 
     def open(self, content_hash: str) -> BinaryIO:
         """Open an object for reading.
@@ -206,6 +223,10 @@ class LocalArchive:
                 self._disk.remove(path)
                 swept += 1
         return swept
+
+
+def _spool_name(folder: Path) -> Path:
+    return folder / f"{os.getpid()}-{secrets.token_hex(8)}.part"
 
 
 @contextmanager

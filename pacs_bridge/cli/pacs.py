@@ -11,6 +11,8 @@ from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json,
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.pacs import Pacs
+    from pacs_bridge.services.certificates import Certificate
+    from pacs_bridge.wiring.installation import Installation
 
 app = typer.Typer()
 
@@ -37,6 +39,12 @@ def add(
     tls: Annotated[
         bool | None,
         typer.Option("--tls/--plain", help="Encrypted, or allowed without.", show_default=False),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--certificate", help="For TLS: the certificate that it shows.", show_default=False
+        ),
     ] = None,
     query_aet: Annotated[
         str | None,
@@ -67,15 +75,18 @@ def add(
     json: Json = False,
 ) -> None:
     """Register a PACS, or change one that is registered."""
+    from pacs_bridge.services.certificates import keep_certificate
     from pacs_bridge.services.pacs import add_pacs
 
     installation = open_home(home)
+    shown = _certificate(certificate, installation)
     pacs = add_pacs(
         name,
         ae_title=aet,
         host=host,
         port=port,
         plain=not tls,
+        certificate=shown.fingerprint if shown else None,
         query=query_aet,
         calls_from=calls_from or (),
         isolation=isolation,
@@ -83,6 +94,8 @@ def add(
         begin=installation.begin,
         now=installation.now,
     )
+    if shown is not None or pacs.certificate is None:
+        keep_certificate(installation.config.tls_dir / "pacs", pacs.name, shown)
     if tls is None:
         warn("Without --tls or --plain it is taken as --plain: what is sent is not encrypted.")
     if not any("calls-from" in endpoint.roles for endpoint in pacs.endpoints):
@@ -161,6 +174,19 @@ def resume(name: Name, home: Home = None) -> None:
     say(f"Objects are taken from {name} again.")
 
 
+def _certificate(path: Path | None, installation: Installation) -> Certificate | None:
+    """Read the certificate of a PACS; one that has expired is refused."""
+    if path is None:
+        return None
+    from pacs_bridge.domain.errors import RefusedInput
+    from pacs_bridge.services.certificates import read_certificate
+
+    found = read_certificate(path)
+    if found.expires <= installation.now():
+        raise RefusedInput(f"{path.name} expired on {found.expires:%d %B %Y}; get a new one.")
+    return found
+
+
 def _set_paused(name: str, home: Path | None, *, paused: bool) -> None:
     from pacs_bridge.services.pacs import set_paused
 
@@ -177,6 +203,7 @@ def _plain(pacs: Pacs) -> dict[str, Any]:
         "port": main.port,
         "our_ae_title": pacs.our_ae_title,
         "plain": pacs.plain,
+        "certificate": pacs.certificate,
         "isolation": pacs.isolation.value,
         "paused": pacs.paused,
         "endpoints": [

@@ -36,13 +36,23 @@ def node(home: Home = None, with_parent: WithParent = False) -> None:
     installation = open_home(home)
     _set_up_logs()
     stopped = _stop_on_signal(with_parent=with_parent)
+    from pacs_bridge.scp.metrics import Meter
+    from pacs_bridge.wiring.metrics import serve_metrics
     from pacs_bridge.wiring.node import build_node
 
-    role = build_node(installation)
+    meter = Meter()
+    role = build_node(installation, meter)
     port = role.start()
+    metrics = serve_metrics(installation, meter)
+    if metrics is not None:
+        ready("metrics", metrics.host, metrics.port)
+    if role.tls_port is not None:
+        ready("node-tls", installation.config.node.host, role.tls_port)
     ready("node", installation.config.node.host, port)
     stopped.wait()
     role.stop()
+    if metrics is not None:
+        metrics.close()
 
 
 def jobs(home: Home = None, with_parent: WithParent = False) -> None:

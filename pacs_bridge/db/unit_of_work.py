@@ -14,7 +14,9 @@ from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.objects import Marks, Objects, Refusals
 from pacs_bridge.db.repositories.pacs import PacsList
 from pacs_bridge.db.repositories.people import Accounts, Enrolments, Readers, Rounds, Sites
+from pacs_bridge.db.repositories.query import Visible
 from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
+from pacs_bridge.db.repositories.standing import Standings
 from pacs_bridge.db.repositories.watch import Associations, Events, Mails
 from pacs_bridge.domain.errors import StoreBusy
 from pacs_bridge.domain.ports import Enqueue
@@ -55,6 +57,7 @@ class UnitOfWork:
         self.summaries = Summaries(session)
         self.associations, self.events = Associations(session), Events(session)
         self.mails = Mails(session)
+        self.visible, self.standings = Visible(session), Standings(session)
         return self
 
     def __exit__(
@@ -88,7 +91,8 @@ class UnitOfWork:
         if self._enqueue is None:
             raise RuntimeError("this unit of work was opened without a queue")
         self._session.flush()
-        self._enqueue(self._session, job, *args, key=key, partition=partition, delay=delay)
+        connection = self._session.connection()
+        self._enqueue(connection, job, *args, key=key, partition=partition, delay=delay)
 
 
 Begin = Callable[[], UnitOfWork]

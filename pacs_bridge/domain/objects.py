@@ -9,13 +9,21 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class Caller:
-    """Who called: what the association says, and which PACS that is here (None: unknown)."""
+    """Who called: what the association says, and which PACS that is here (None: unknown).
+
+    Parameters
+    ----------
+    certificate : str or None
+        SHA-256 fingerprint (hexadecimal) of the certificate that it proved to hold; None where
+        it called without TLS.
+    """
 
     ae_title: str
     called_ae_title: str
     address: str
     pacs: str | None = None
     association_id: str = ""
+    certificate: str | None = None
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,16 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Pacs:
-    """A named group of endpoints, our own AE title towards it, and its time-outs."""
+    """A named group of endpoints, our own AE title towards it, and its time-outs.
+
+    Parameters
+    ----------
+    plain : bool
+        Whether unencrypted DICOM is allowed with it.
+    certificate : str or None
+        SHA-256 fingerprint (hexadecimal) of the one certificate that it calls us with over
+        TLS; None where it has none.
+    """
 
     name: str
     endpoints: tuple[Endpoint, ...]
@@ -47,6 +56,7 @@ class Pacs:
     timeouts: dict[str, float] = field(
         default_factory=lambda: {"connect": 10.0, "acse": 30.0, "dimse": 60.0, "network": 60.0}
     )
+    certificate: str | None = None
 
     def endpoint(self, role: str) -> Endpoint:
         """The endpoint for a role, else the first one."""

@@ -41,7 +41,34 @@ NAMES = {
 TRANSFER_SYNTAXES = (EXPLICIT, IMPLICIT)
 """Never deflated (it inflates without a bound) and never big endian (retired)."""
 
-SUPPORTED = tuple(Context(sop_class_uid, TRANSFER_SYNTAXES) for sop_class_uid in NAMES)
+_MODELS = "1.2.840.10008.5.1.4.1.2."
+
+QUERIED = {
+    f"{_MODELS}{model}.{service}": f"{root} Root Query/Retrieve Information Model - {name}"
+    for model, root in ((1, "Patient"), (2, "Study"))
+    for service, name in ((1, "FIND"), (2, "MOVE"), (3, "GET"))
+}
+"""The models in which the case sets loaded into a PACS may be asked for (PS3.4 C.6)."""
+
+GIVEN = {
+    _STORAGE + "1.2": "Digital Mammography X-Ray Image - For Presentation",
+    _STORAGE + "1.2.1": "Digital Mammography X-Ray Image - For Processing",
+    _STORAGE + "13.1.3": "Breast Tomosynthesis Image",
+}
+"""What a C-GET gives back; accepted from a requestor that is their SCP, and never taken in."""
+
+_JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91))
+_HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
+GIVEN_SYNTAXES = (*TRANSFER_SYNTAXES, *_JPEG, *_HTJ2K)
+"""Those that a case set may be archived in; an image goes out in its own and in no other."""
 
 STORED = frozenset(NAMES) - {VERIFICATION}
 """What a C-STORE may bring."""
+
+SUPPORTED = (
+    *(Context(uid, TRANSFER_SYNTAXES) for uid in (*NAMES, *QUERIED)),
+    *(
+        Context(uid, GIVEN_SYNTAXES, requestor_may_be_scp=True, only_to_requestor=True)
+        for uid in GIVEN
+    ),
+)

@@ -11,8 +11,10 @@ from pacs_bridge.services.associations import Admission
 from pacs_bridge.upper_layer.contract import (
     CALLED_NOT_RECOGNISED,
     CALLING_NOT_RECOGNISED,
+    NOT_ENCRYPTED,
     SUCCESS,
     TRY_LATER,
+    WRONG_CERTIFICATE,
     Answer,
     Rejection,
 )
@@ -20,6 +22,8 @@ from pacs_bridge.upper_layer.contract import (
 _REJECTIONS = {
     Admission.UNKNOWN_CALLER: CALLING_NOT_RECOGNISED,
     Admission.WRONG_CALLED: CALLED_NOT_RECOGNISED,
+    Admission.NOT_ENCRYPTED: NOT_ENCRYPTED,
+    Admission.WRONG_CERTIFICATE: WRONG_CERTIFICATE,
 }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -15,10 +16,30 @@ from pacs_bridge.scp.contexts import SUPPORTED
 from pacs_bridge.scp.handlers import on_association, on_c_echo, on_c_store
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services.associations import Admission
-from pacs_bridge.upper_layer.contract import SUCCESS, Answer, Bounds, Rejection
-from pacs_bridge.upper_layer.reactor import Acceptor
+from pacs_bridge.upper_layer.acceptor import Acceptor
+from pacs_bridge.upper_layer.collect import Collector
+from pacs_bridge.upper_layer.contract import (
+    SUCCESS,
+    Answer,
+    Bounds,
+    Question,
+    Rejection,
+    Reply,
+    Sink,
+    StoreHead,
+)
+from pacs_bridge.upper_layer.conversation import Secure
+from pacs_bridge.upper_layer.places import Places
 
 LOG = structlog.get_logger()
+
+
+def _serve_nothing(question: Question) -> None:
+    """Leave every request but C-ECHO and C-STORE unanswered."""
+
+
+def _close_nothing() -> None:
+    """Have nothing that waits to be kept."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +52,56 @@ class NodeServices:
     end: Callable[[Association], None]
     end_stale: Callable[[], None]
     sweep: Callable[[], int]
+    ask: Callable[[Question], Iterator[Reply] | None] = _serve_nothing
+    close: Callable[[], None] = _close_nothing
 
 
-class Node:
-    """Takes echoes and objects on one port.
+@dataclass(frozen=True)
+class SecurePort:
+    """A second port, for TLS.
 
     Parameters
     ----------
-    ae_title, host, port : str, str, int
-        What we are called and where we listen; port 0 for any free one.
+    port : int
+        0 for any free one.
+    secure : callable
+        See `Acceptor`.
+    """
+
+    port: int
+    secure: Secure
+
+
+class Node:
+    """Takes echoes and objects on one port, or two: a second one over TLS.
+
+    Parameters
+    ----------
+    host, port : str, int
+        Where we listen; port 0 for any free one.
     """
 
     def __init__(
         self,
         services: NodeServices,
         *,
-        ae_title: str,
         host: str,
         port: int,
         now: Clock,
         bounds: Bounds | None = None,
+        tls: SecurePort | None = None,
     ) -> None:
         self._services, self._now = services, now
         self._lock = threading.Lock()
         self._open: dict[str, Association] = {}
-        self._acceptor = Acceptor(
-            self, SUPPORTED, ae_title=ae_title, host=host, port=port, bounds=bounds
+        self._bounds = bounds or Bounds()
+        accept = partial(
+            Acceptor, self, SUPPORTED, host=host, bounds=self._bounds, places=Places(self._bounds)
         )
+        self._acceptor = accept(port=port)
+        self._secure_acceptor = accept(port=tls.port, secure=tls.secure) if tls else None
+        self.tls_port: int | None = None
+        """Where it listens for TLS, once started."""
 
     def start(self) -> int:
         """Tidy up after a node that was killed, then listen; gives the port.
@@ -69,11 +113,24 @@ class Node:
         """
         self._services.end_stale()
         self._services.sweep()
-        return self._acceptor.start()
+        port = self._acceptor.start()
+        if self._secure_acceptor is not None:
+            try:
+                self.tls_port = self._secure_acceptor.start()
+            except OSError:
+                self._acceptor.stop(0.0)
+                raise
+        return port
 
     def stop(self, grace: float = 10.0) -> None:
         """Take nothing more, and let what goes on come to its end for `grace` seconds."""
-        self._acceptor.stop(grace)
+        acceptors = [each for each in (self._acceptor, self._secure_acceptor) if each is not None]
+        stopping = [threading.Thread(target=each.stop, args=(grace,)) for each in acceptors]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
+        self._services.close()
 
     def admit(self, caller: Caller) -> Caller | Rejection:
         """Say who this is, or why not."""
@@ -90,6 +147,10 @@ class Node:
         self._count(caller, echoes=1)
         return on_c_echo()
 
+    def open_store(self, head: StoreHead) -> Sink:
+        """Begin to take an object; marks are small, so it is handed over whole."""
+        return Collector(head, most_bytes=self._bounds.object_bytes, store=self.store)
+
     def store(self, request: StoreRequest) -> Answer:
         """Answer a C-STORE; a failure of our own is answered and kept like any refusal."""
         try:
@@ -103,6 +164,10 @@ class Node:
         stored = answer.status == SUCCESS
         self._count(request.caller, stored=int(stored), refused=int(not stored))
         return answer
+
+    def ask(self, question: Question) -> Iterator[Reply] | None:
+        """Answer any other request; None where it is not served."""
+        return self._services.ask(question)
 
     def end(self, caller: Caller, outcome: AssociationOutcome, note: str) -> None:
         """Keep how an association ended."""

@@ -12,14 +12,19 @@ from importlib import resources
 from string import Template
 
 import pacs_bridge
-from pacs_bridge.scp.contexts import NAMES, VERIFICATION
+from pacs_bridge.domain.query import ATTRIBUTES, Level
+from pacs_bridge.scp.contexts import GIVEN, NAMES, QUERIED, VERIFICATION
+from pacs_bridge.scp.retrieve import MEANINGS as RETRIEVING
 from pacs_bridge.scp.status import MEANINGS
+from pacs_bridge.services.query import MOST_MATCHES
 from pacs_bridge.upper_layer.contract import BOUNDS, Bounds
 from pacs_bridge.upper_layer.identity import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
     MAXIMUM_PDU,
 )
+
+_ASKED = "1.2.840.10008.5.1.4.1.2.2.1"  # the model in which we ask ourselves
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,14 @@ def write_statement(running: Running) -> str:
             for uid, name in NAMES.items()
         ),
         contexts="\n".join(f"| {name} | `{uid}` |" for uid, name in NAMES.items()),
+        queried="\n".join(
+            f"| {name} | `{uid}` | {'Yes' if uid == _ASKED else 'No'} | Yes |"
+            for uid, name in QUERIED.items()
+        ),
+        keys="\n".join(f"| {level.name} | {_keys_of(level)} |" for level in Level),
+        most_matches=MOST_MATCHES,
+        given="\n".join(f"| {name} | `{uid}` |" for uid, name in GIVEN.items()),
+        query_statuses="\n".join(f"| {code:04X} | {text} |" for code, text in RETRIEVING.items()),
         statuses="\n".join(f"| {code:04X} | {text} |" for code, text in MEANINGS.items()),
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version_name=IMPLEMENTATION_VERSION_NAME,
@@ -54,3 +67,8 @@ def write_statement(running: Running) -> str:
         associations=bounds.associations,
         object_megabytes=bounds.object_bytes >> 20,
     )
+
+
+def _keys_of(level: Level) -> str:
+    tags = sorted(each.tag for each in ATTRIBUTES.values() if each.level is level)
+    return ", ".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in tags)

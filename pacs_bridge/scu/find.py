@@ -7,18 +7,18 @@ PS3.4 C.4.1 (statuses), C.6.2.1 (Study Root keys); PS3.7 9.1.2. STANDARDS.md 5.1
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import build_context
 
 from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.domain.pacs import Pacs
-from pacs_bridge.scu.association import Conversation
+from pacs_bridge.scu.association import EXPLICIT, IMPLICIT, associate
+from pacs_bridge.scu.identifier import decode, encode
 from pacs_bridge.scu.words import clean
+from pacs_bridge.upper_layer.command import Field
+from pacs_bridge.upper_layer.requested import RequestedAssociation, status_of
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 MAX_ROWS = 1_000
@@ -81,8 +81,9 @@ class Row:
 class Questions:
     """Asks one PACS over one association."""
 
-    def __init__(self, conversation: Conversation) -> None:
-        self._conversation = conversation
+    def __init__(self, association: RequestedAssociation) -> None:
+        self._association = association
+        (_, self._syntax), self._context_id = next(iter(association.accepted.items()))
 
     def ask(self, level: str, match: dict[str, str], wanted: tuple[str, ...]) -> list[Row]:
         """Ask one question and give all answers to it.
@@ -108,7 +109,6 @@ class Questions:
         FindRefused
             When the PACS answered with a failure status, or with more than it should.
         """
-        talk = self._conversation
         query = Dataset()
         query.SpecificCharacterSet = ""  # some return theirs only when asked (QUIRKS.md C4)
         query.QueryRetrieveLevel = level
@@ -116,28 +116,31 @@ class Questions:
             setattr(query, keyword, None)
         for keyword, value in match.items():
             setattr(query, keyword, value)
-        started = talk.begin()
-        rows: list[Row] = []
-        answers = talk.association.send_c_find(
-            query, STUDY_ROOT_FIND, msg_id=talk.next_message_id()
+        return [row for row in self._rows(level, query) if _matches(row, match)]
+
+    def _rows(self, level: str, query: Dataset) -> list[Row]:
+        association, rows = self._association, list[Row]()
+        answers = association.ask(
+            Field.C_FIND,
+            STUDY_ROOT_FIND,
+            encode(query, self._syntax),
+            context_id=self._context_id,
         )
-        for status, identifier in answers:
-            if "Status" not in status:
-                raise talk.lost(started)
-            code = int(status.Status)
-            if code == _SUCCESS:
-                return [row for row in rows if _matches(row, match)]
-            if code not in _PENDING:
-                raise FindRefused(level, code, clean(status.get("ErrorComment", ""), 64))
-            if identifier is None:
-                raise talk.unavailable("answer", "it sent an answer that cannot be read")
+        for answer, identifier in answers:
+            status = status_of(answer)
+            if status not in _PENDING:
+                break
             if len(rows) >= MAX_ROWS:
-                raise talk.unavailable(
+                raise association.unavailable(
                     "answer", f"it gave more than {MAX_ROWS} answers to a question about one study"
                 )
-            rows.append(Row(identifier))
-            started = time.monotonic()
-        raise talk.lost(started)
+            found = decode(identifier, self._syntax)
+            if found is None:
+                raise association.unavailable("answer", "it sent an answer that cannot be read")
+            rows.append(Row(found))
+        if status != _SUCCESS:
+            raise FindRefused(level, status, clean(answer.error_comment or "", 64))
+        return rows
 
 
 def _matches(row: Row, match: dict[str, str]) -> bool:
@@ -153,7 +156,12 @@ def _matches(row: Row, match: dict[str, str]) -> bool:
     return True
 
 
-def conversation_for_questions(pacs: Pacs) -> Conversation:
-    """Give a conversation with what a PACS is queried at, not yet opened."""
-    contexts = [build_context(STUDY_ROOT_FIND, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])]
-    return Conversation(pacs, pacs.endpoint("query"), contexts)
+def associate_for_questions(pacs: Pacs) -> RequestedAssociation:
+    """Have an association with what a PACS is queried at.
+
+    Raises
+    ------
+    PeerUnavailable
+        Naming the phase.
+    """
+    return associate(pacs, pacs.endpoint("query"), [(STUDY_ROOT_FIND, (EXPLICIT, IMPLICIT))])

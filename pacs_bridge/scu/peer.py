@@ -1,26 +1,19 @@
-"""Our side towards a PACS: implements `domain.ports.PacsPeer`.
-
-On pynetdicom's association negotiation and command codecs, until our own upper layer takes
-its place; nothing of it comes through here.
-"""
+"""Our side towards a PACS: implements `domain.ports.PacsPeer`, on our own upper layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import build_context
 
 from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.found import PacsAnswer
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
-from pacs_bridge.scu.association import Conversation
+from pacs_bridge.scu.association import EXPLICIT, IMPLICIT, associate
 from pacs_bridge.scu.cases import ask_case
-from pacs_bridge.scu.find import Questions, conversation_for_questions
+from pacs_bridge.scu.find import Questions, associate_for_questions
 from pacs_bridge.scu.store import store
-from pacs_bridge.scu.transport import settle_library
+from pacs_bridge.upper_layer.requested import RequestedAssociation
 
 _VERIFICATION = "1.2.840.10008.1.1"
 _MAX_BREAKS = 3  # conversations of one sweep that may break off before the rest waits
@@ -28,9 +21,6 @@ _MAX_BREAKS = 3  # conversations of one sweep that may break off before the rest
 
 class DimsePeer:
     """The DIMSE services of PACS, each call one association."""
-
-    def __init__(self) -> None:
-        settle_library()
 
     def echo(self, pacs: Pacs) -> None:
         """Ask for a C-ECHO at each address that we send to or query.
@@ -41,18 +31,11 @@ class DimsePeer:
             At the first that does not answer with Success, naming the phase.
         """
         for endpoint in _asked(pacs):
-            contexts = [
-                build_context(_VERIFICATION, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
-            ]
-            with Conversation(pacs, endpoint, contexts) as conversation:
-                started = conversation.begin()
-                status = conversation.association.send_c_echo(conversation.next_message_id())
-                if "Status" not in status:
-                    raise conversation.lost(started)
-                if status.Status != 0x0000:
-                    raise conversation.unavailable(
-                        "answer", f"it answered 0x{int(status.Status):04X}"
-                    )
+            offers = [(_VERIFICATION, (EXPLICIT, IMPLICIT))]
+            with associate(pacs, endpoint, offers) as association:
+                status = association.echo()
+                if status != 0x0000:
+                    raise association.unavailable("answer", f"it answered 0x{status:04X}")
 
     def store(self, pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
         """C-STORE each over one association, yielding each answer as it comes."""
@@ -82,7 +65,7 @@ class _Sweep:
 
     def __init__(self, pacs: Pacs) -> None:
         self._pacs, self._breaks, self._down = pacs, 0, ""
-        self._open: Conversation | None = None
+        self._open: RequestedAssociation | None = None
 
     def ask(self, case: Case) -> PacsAnswer:
         """Ask about a case, twice if need be; gives an error rather than raising one."""
@@ -91,7 +74,7 @@ class _Sweep:
                 return PacsAnswer(error=self._down)
             try:
                 if self._open is None:
-                    self._open = conversation_for_questions(self._pacs).open()
+                    self._open = associate_for_questions(self._pacs)
             except PeerUnavailable as error:
                 self._down = str(error)
                 continue

@@ -8,18 +8,20 @@ PS3.4 annex B (Storage service class), B.2.3 statuses; PS3.7 9.1.1; PS3.8 annex 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from io import FileIO
+from itertools import islice
 
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
-from pynetdicom import build_context
-from pynetdicom.presentation import PresentationContext
 
 from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
-from pacs_bridge.scu.association import ContextsRefused, Conversation
+from pacs_bridge.scu.association import associate
+from pacs_bridge.scu.file_head import data_set_offset
 from pacs_bridge.scu.words import clean
+from pacs_bridge.upper_layer.command import Command
+from pacs_bridge.upper_layer.requested import RequestedAssociation, status_of
+from pacs_bridge.upper_layer.requestor import ContextsRefused, Offer
 
 NOT_SUPPORTED = 0x0122
 """Refused: SOP class not supported (PS3.7 annex C); given where no context was accepted."""
@@ -49,22 +51,19 @@ def store(pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
     if not waiting:
         return
     try:
-        with Conversation(pacs, pacs.endpoint("store"), _contexts(waiting)) as conversation:
-            agreed = conversation.accepted()
+        with associate(pacs, pacs.endpoint("store"), _offers(waiting)) as association:
             for each in waiting:
-                if (each.sop_class_uid, each.transfer_syntax_uid) in agreed:
-                    yield _send(conversation, each)
-                else:
-                    yield _not_taken(each)
+                agreed = association.accepted.get((each.sop_class_uid, each.transfer_syntax_uid))
+                yield _not_taken(each) if agreed is None else _send(association, each, agreed)
     except ContextsRefused:
         for each in waiting:
             yield _not_taken(each)
 
 
-def _contexts(objects: Sequence[Sendable]) -> list[PresentationContext]:
+def _offers(objects: Sequence[Sendable]) -> list[Offer]:
     """One context for each pair, so that one refused syntax does not hide another accepted."""
     pairs = dict.fromkeys((each.sop_class_uid, each.transfer_syntax_uid) for each in objects)
-    return [build_context(sop_class, syntax) for sop_class, syntax in list(pairs)[:_MAX_CONTEXTS]]
+    return [(sop_class, (syntax,)) for sop_class, syntax in islice(pairs, _MAX_CONTEXTS)]
 
 
 def _not_taken(each: Sendable) -> StoreAnswer:
@@ -82,31 +81,35 @@ def _unreadable(each: Sendable) -> StoreAnswer:
     )
 
 
-def _send(conversation: Conversation, each: Sendable) -> StoreAnswer:
+def _send(association: RequestedAssociation, each: Sendable, context_id: int) -> StoreAnswer:
     try:
-        size = each.path.stat().st_size
+        file = each.path.open("rb", buffering=0)
     except OSError:
         return _unreadable(each)
-    started = conversation.begin(conversation.answer_seconds + size / _SLOWEST_LINE)
+    with file:
+        try:
+            size = each.path.stat().st_size - data_set_offset(file, each)
+        except (OSError, ValueError):  # found before anything was sent
+            return _unreadable(each)
+        answer = _store(association, each, file, size, context_id)
+    comment = clean(answer.error_comment or "", 64)
+    offending = " ".join(f"{tag:08X}" for tag in (answer.offending_elements or ())[:8])
+    return StoreAnswer(each.sop_instance_uid, status_of(answer), comment, offending)
+
+
+def _store(
+    association: RequestedAssociation, each: Sendable, file: FileIO, size: int, context_id: int
+) -> Command:
     try:
-        status = conversation.association.send_c_store(
-            each.path, msg_id=conversation.next_message_id()
+        return association.send_store(
+            file,
+            size,
+            context_id=context_id,
+            sop_class_uid=each.sop_class_uid,
+            sop_instance_uid=each.sop_instance_uid,
+            seconds=association.answer_seconds + size / _SLOWEST_LINE,
         )
-    except (InvalidDicomError, AttributeError, ValueError):
-        # Its file meta is not what the passport says: found before anything was sent.
-        return _unreadable(each)
     except OSError as error:  # half of it may be on its way: only an abort ends that cleanly
         raise GiveUp(
             "An archived image could not be read to its end; check the disk, then start again."
         ) from error
-    if "Status" not in status:
-        raise conversation.lost(started)
-    return StoreAnswer(each.sop_instance_uid, int(status.Status), *_what_the_pacs_said(status))
-
-
-def _what_the_pacs_said(status: Any) -> tuple[str, str]:
-    """Give Error Comment (0000,0902) and Offending Element (0000,0901) as clean text."""
-    comment = clean(status.get("ErrorComment", ""), 64)
-    offending = status.get("OffendingElement", None) or []
-    tags = offending if isinstance(offending, Iterable) else [offending]
-    return comment, " ".join(f"{int(tag):08X}" for tag in list(tags)[:8])

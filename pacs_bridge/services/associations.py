@@ -25,6 +25,8 @@ class Admission(Enum):
     ACCEPTED = "accepted"
     UNKNOWN_CALLER = "calling AE title or address not registered"
     WRONG_CALLED = "called AE title is not ours"
+    NOT_ENCRYPTED = "called without TLS, and is not registered as plain"
+    WRONG_CERTIFICATE = "certificate is not the one registered for this PACS"
 
 
 def admit_caller(
@@ -41,13 +43,11 @@ def admit_caller(
     Admission, Caller
         The caller as it may be written down, with its PACS where it has one.
     """
-    shown = replace(
-        caller, ae_title=_fit(caller.ae_title), called_ae_title=_fit(caller.called_ae_title)
-    )
+    shown = show(caller)
     moment = now()
     with begin() as uow:
         pacs = uow.pacs.of_caller(shown.ae_title, shown.address)
-        admission = _judge(shown, pacs, our_ae_title)
+        admission = judge(shown, pacs, our_ae_title)
         shown = replace(shown, pacs=pacs.name if pacs else None)
         accepted = admission is Admission.ACCEPTED
         uow.associations.put(
@@ -61,7 +61,7 @@ def admit_caller(
             )
         )
         if admission is Admission.UNKNOWN_CALLER:
-            _offer_for_adoption(uow, shown, moment)
+            offer_for_adoption(uow, shown, moment)
     return admission, shown
 
 
@@ -77,9 +77,25 @@ def end_stale(*, begin: Begin, now: Clock) -> None:
         uow.associations.end_stale(now())
 
 
-def _judge(caller: Caller, pacs: Pacs | None, our_ae_title: str) -> Admission:
+def show(caller: Caller) -> Caller:
+    """Give a caller whose AE titles may be written down and shown."""
+    return replace(
+        caller, ae_title=_fit(caller.ae_title), called_ae_title=_fit(caller.called_ae_title)
+    )
+
+
+def judge(caller: Caller, pacs: Pacs | None, our_ae_title: str) -> Admission:
+    """Say whether a caller may come in, being that PACS, or none.
+
+    Over TLS it must hold the certificate that is registered for that PACS: one that an
+    authority of ours signed for another PACS is not enough.
+    """
     if pacs is None:
         return Admission.UNKNOWN_CALLER
+    if caller.certificate is None and not pacs.plain:
+        return Admission.NOT_ENCRYPTED
+    if caller.certificate is not None and caller.certificate != pacs.certificate:
+        return Admission.WRONG_CERTIFICATE
     if caller.called_ae_title not in (our_ae_title, pacs.our_ae_title):
         return Admission.WRONG_CALLED
     return Admission.ACCEPTED
@@ -92,7 +108,7 @@ def _fit(ae_title: str) -> str:
         return UNFIT
 
 
-def _offer_for_adoption(uow: UnitOfWork, caller: Caller, now: datetime) -> None:
+def offer_for_adoption(uow: UnitOfWork, caller: Caller, now: datetime) -> None:
     """Make the event, unless the same caller was offered a moment ago."""
     detail = {
         "ae_title": caller.ae_title,

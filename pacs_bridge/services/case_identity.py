@@ -52,7 +52,7 @@ class SetIdentity:
     @property
     def study_description(self) -> str:
         """Says which set it is and that it is no patient's."""
-        return f"{self.naming.scheme} {self.title} {_NO_PATIENT}"
+        return describe_study(self.naming.scheme, self.title)
 
     def patient_name(self, case: CaseName) -> str:
         """Give a case's PatientName."""
@@ -86,6 +86,11 @@ class SetIdentity:
             study_id=study_id,
             study_description=self.study_description,
         )
+
+
+def describe_study(scheme: str, title: str) -> str:
+    """Give the Study Description of every study of a set."""
+    return f"{scheme} {title} {_NO_PATIENT}"
 
 
 def title_of(set_name: SetName) -> str:

@@ -40,6 +40,7 @@ def add_pacs(
     begin: Begin,
     now: Clock,
     plain: bool = True,
+    certificate: str | None = None,
     query: str | None = None,
     calls_from: Sequence[str] = (),
     isolation: str = Isolation.SHEET,
@@ -51,7 +52,10 @@ def add_pacs(
     Parameters
     ----------
     plain : bool
-        Whether unencrypted DICOM is allowed with it. For now it must be.
+        Whether unencrypted DICOM is allowed with it.
+    certificate : str, optional
+        SHA-256 fingerprint of the certificate that it has for TLS. Without one, a PACS that
+        is not plain keeps what it had, and one that is plain has none.
     query : str, optional
         Where it is queried, if elsewhere than it is sent to: ``AET`` or ``AET@HOST:PORT``.
     calls_from : sequence of str
@@ -65,13 +69,9 @@ def add_pacs(
     Raises
     ------
     RefusedInput
-        When a name, title, host, port, network or mode is none.
+        When a name, title, host, port, network or mode is none, or a PACS that is not plain
+        has no certificate.
     """
-    if not plain:
-        raise RefusedInput(
-            "DICOM over TLS is not built yet; register the PACS with --plain where the network "
-            "between is trusted, or wait for it."
-        )
     known, main = parse_name(name), parse_ae_title(ae_title)
     address, number = parse_host(host), parse_port(port)
     outward: tuple[str, ...] = _OUTWARD
@@ -97,11 +97,19 @@ def add_pacs(
             our_ae_title=parse_ae_title(our_ae_title),
             plain=plain,
             isolation=parse_isolation(isolation),
+            certificate=_certificate(certificate, before, plain=plain),
         )
         if before is not None:
             pacs = replace(pacs, paused=before.paused, timeouts=before.timeouts)
         uow.pacs.put(pacs, now())
-        uow.events.add(now(), "pacs-set", known, plain=plain, isolation=pacs.isolation.value)
+        uow.events.add(
+            now(),
+            "pacs-set",
+            known,
+            plain=plain,
+            isolation=pacs.isolation.value,
+            certificate=pacs.certificate,
+        )
     return pacs
 
 
@@ -165,6 +173,18 @@ def parse_isolation(text: str) -> Isolation:
     except ValueError as error:
         modes = ", ".join(mode.value for mode in Isolation)
         raise RefusedInput(f"The isolation mode is one of {modes}; say which.") from error
+
+
+def _certificate(given: str | None, before: Pacs | None, *, plain: bool) -> str | None:
+    """Choose the certificate that a PACS has from now on."""
+    kept = before.certificate if before and not plain else None
+    chosen = given or kept
+    if chosen is None and not plain:
+        raise RefusedInput(
+            "Over TLS a PACS is known by its certificate; give it with --certificate FILE, or "
+            "register the PACS with --plain where the network between is trusted."
+        )
+    return chosen
 
 
 def _query_endpoint(text: str, host: str, port: int) -> Endpoint:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import zip_longest
 
 import structlog
 
-from pacs_bridge.archive.content import same_content
+from pacs_bridge.archive.content import digest_of
 from pacs_bridge.archive.part10 import file_head
-from pacs_bridge.db.repositories.case_sets import KnownCase
+from pacs_bridge.db.repositories.standing import Standing
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import (
     AlienObject,
@@ -31,10 +30,10 @@ from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.objects import ReceivedObject, Refusal, StoreRequest
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.aliens import answer_aliens, hash_alien
+from pacs_bridge.services.group_commit import Commit
 from pacs_bridge.upper_layer.prescan import Scan, is_explicit, scan
 
 LOG = structlog.get_logger()
-_AT_ONCE = 500  # identifiers in one question to the database
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,7 @@ def receive_object(
     *,
     begin: Begin,
     read: Begin,
+    commit: Commit,
     archive: Archive,
     rules: Rules,
     now: Clock,
@@ -85,6 +85,9 @@ def receive_object(
     ----------
     begin, read : callable
         Open a unit of work that may write; one that only reads.
+    commit : callable
+        Commits an object's row and job; made once for all associations of a process, so that
+        they share transactions.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def receive_object(
         Why it was not taken; the refusal is in the database by then.
     """
     try:
-        _take(request, begin=begin, read=read, archive=archive, rules=rules, now=now)
+        _take(request, read=read, commit=commit, archive=archive, now=now, rules=rules)
     except PacsBridgeError as error:
         note_refusal(request, error, begin=begin, rules=rules, now=now)
         raise
@@ -101,50 +104,61 @@ def receive_object(
 def _take(
     request: StoreRequest,
     *,
-    begin: Begin,
     read: Begin,
+    commit: Commit,
     archive: Archive,
     rules: Rules,
     now: Clock,
 ) -> None:
     _check_request(request, rules)
-    explicit = is_explicit(request.transfer_syntax_uid)
-    scanned = scan(request.data_set, explicit=explicit)
+    content: list[bytes | memoryview] = []
+    scanned = scan(
+        request.data_set, explicit=is_explicit(request.transfer_syntax_uid), content=content
+    )
     _check_identifiers(request, scanned)
+    uid = request.sop_instance_uid
     with read() as uow:
-        _check_not_paused(uow, request)
-        cases = _cases_named(uow, scanned)
-        known = uow.objects.find(request.sop_instance_uid)
-    if not cases:
+        standing = _ask(uow, request, scanned)
+    if not standing.pacs_is_open:
+        raise PausedPeer("This PACS is paused here; ask the scheme to resume it, then send again.")
+    if not standing.cases:
         raise AlienObject("This is not a case of this scheme.")
-    digest = same_content(request.data_set, explicit=explicit)
-    if known is not None and known.same_content == digest:
-        with begin() as uow:
-            uow.objects.count_repeat(request.sop_instance_uid)
+    digest = digest_of(scanned, content)
+    if standing.same_content == digest:
+        commit(lambda uow: uow.objects.count_repeat(uid))
         return
     content_hash = archive.put(_head(request), request.data_set)
-    with begin() as uow:
-        known = uow.objects.find(request.sop_instance_uid)
-        if known is None:
-            received = ReceivedObject(
-                sop_instance_uid=request.sop_instance_uid,
-                sop_class_uid=request.sop_class_uid,
-                transfer_syntax_uid=request.transfer_syntax_uid,
-                content_hash=content_hash,
-                same_content=digest,
-                size=request.size,
-                caller=request.caller,
-                accession=cases[0].accession if len(cases) == 1 else None,
-                received_at=now(),
-            )
-            uow.objects.add(received)
-            uow.enqueue(
-                "extract", request.sop_instance_uid, key=f"extract-{request.sop_instance_uid}"
-            )
-        elif known.same_content == digest:
-            uow.objects.count_repeat(request.sop_instance_uid)
-        else:
-            raise _Conflict(content_hash)
+    received = ReceivedObject(
+        sop_instance_uid=uid,
+        sop_class_uid=request.sop_class_uid,
+        transfer_syntax_uid=request.transfer_syntax_uid,
+        content_hash=content_hash,
+        same_content=digest,
+        size=request.size,
+        caller=request.caller,
+        accession=standing.cases[0].accession if len(standing.cases) == 1 else None,
+        received_at=now(),
+    )
+    if not _keep(received, commit):
+        raise _Conflict(content_hash)
+
+
+def _keep(received: ReceivedObject, commit: Commit) -> bool:
+    """Commit row and job, or that it came again; false where other content has its UID."""
+    uid, ours = received.sop_instance_uid, True
+
+    def keep(uow: UnitOfWork) -> None:
+        nonlocal ours
+        ours = True
+        if uow.objects.add(received):
+            uow.enqueue("extract", uid, key=f"extract-{uid}")
+            return
+        ours = uow.objects.same_content(uid) == received.same_content
+        if ours:
+            uow.objects.count_repeat(uid)
+
+    commit(keep)
+    return ours
 
 
 def _check_request(request: StoreRequest, rules: Rules) -> None:
@@ -154,12 +168,6 @@ def _check_request(request: StoreRequest, rules: Rules) -> None:
         raise OversizedObject("The object is larger than is taken here; send marks only.")
     if parse_uid(request.sop_instance_uid) != request.sop_instance_uid:
         raise UnreadableObject("The SOP Instance UID is padded wrongly; export it again.")
-
-
-def _check_not_paused(uow: UnitOfWork, request: StoreRequest) -> None:
-    pacs = uow.pacs.find(request.caller.pacs or "")
-    if pacs is None or pacs.paused:
-        raise PausedPeer("This PACS is paused here; ask the scheme to resume it, then send again.")
 
 
 def _check_identifiers(request: StoreRequest, scanned: Scan) -> None:
@@ -172,19 +180,15 @@ def _check_identifiers(request: StoreRequest, scanned: Scan) -> None:
         parse_uid(scanned.study_instance_uid)
 
 
-def _cases_named(uow: UnitOfWork, scanned: Scan) -> list[KnownCase]:
-    """Find the cases of ours that an object names in any way."""
-    studies = _in_parts(_valid({scanned.study_instance_uid, *scanned.referenced_studies}))
-    images = _in_parts(_valid(scanned.referenced_instances))
-    accession = scanned.accession_number
-    found: dict[str, KnownCase] = {}
-    for some_studies, some_images in zip_longest(studies, images, fillvalue=()):
-        for case in uow.case_sets.cases_named_by(
-            studies=some_studies, images=some_images, accession=accession
-        ):
-            found[case.accession] = case
-        accession = ""  # asked about once
-    return list(found.values())
+def _ask(uow: UnitOfWork, request: StoreRequest, scanned: Scan) -> Standing:
+    """Ask how the object stands: it may name cases of ours in any way."""
+    return uow.standings.ask(
+        request.caller.pacs or "",
+        request.sop_instance_uid,
+        studies=_valid({scanned.study_instance_uid, *scanned.referenced_studies}),
+        images=_valid(scanned.referenced_instances),
+        accession=scanned.accession_number,
+    )
 
 
 def _valid(uids: Iterable[str]) -> list[str]:
@@ -196,11 +200,6 @@ def _valid(uids: Iterable[str]) -> list[str]:
         except UnreadableObject:
             continue
     return sorted(valid)
-
-
-def _in_parts(uids: list[str]) -> list[list[str]]:
-    """Cut into parts, at least one."""
-    return [uids[start : start + _AT_ONCE] for start in range(0, max(1, len(uids)), _AT_ONCE)]
 
 
 def _head(request: StoreRequest) -> bytes:
@@ -218,6 +217,11 @@ _KINDS: dict[type[PacsBridgeError], str] = {
 }
 
 
+def refusal_kind(error: PacsBridgeError) -> str:
+    """Name the kind of a refusal, as its row does."""
+    return next((_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS), "failed")
+
+
 def note_refusal(
     request: StoreRequest,
     error: PacsBridgeError,
@@ -230,7 +234,7 @@ def note_refusal(
 
     Never raises what the database says: the sender has its answer coming.
     """
-    kind = next((_KINDS[c] for c in type(error).__mro__ if c in _KINDS), "failed")
+    kind = refusal_kind(error)
     alien = isinstance(error, AlienObject)
     moment, caller = now(), request.caller
     refusal = Refusal(

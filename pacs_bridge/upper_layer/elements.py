@@ -1,32 +1,31 @@
-"""The elements of an encoded data set, one after another: no recursion, no value read.
+"""What one element's first bytes say: its tag, how its length is written, what padding it may have.
 
-Only little endian is walked, explicit or implicit VR: the node offers nothing else.
+Looked up once for each tag and VR and then remembered, since an object consists of a few
+dozen kinds of element, each many times.
 
 References
 ----------
-PS3.5 section 7 (data set structure), 7.5 (sequences), 6.2.2 (VR of UN), annex A.4
-(encapsulated pixel data).
+PS3.5 section 6.2 (VRs, their padding), 6.2.2 (VR of UN), 7.1 (element structure).
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from mmap import mmap
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydicom.datadict import dictionary_VR
 
-from pacs_bridge.domain.errors import UnreadableObject
-
 Buffer = bytes | bytearray | memoryview | mmap
 
-PIXEL_DATA = 0x7FE00010
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_UNDEFINED = 0xFFFFFFFF
+PIXEL_DATA: Final = 0x7FE00010
+SOP_CLASS, SOP_INSTANCE, STUDY = 0x00080016, 0x00080018, 0x0020000D
+ACCESSION, REFERENCED_INSTANCE = 0x00080050, 0x00081155
+WANTED = frozenset((SOP_CLASS, SOP_INSTANCE, STUDY, ACCESSION, REFERENCED_INSTANCE))
+_TRAILING_PADDING = 0xFFFCFFFC
+
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _WIDTH = {
@@ -34,41 +33,66 @@ _WIDTH = {
     **dict.fromkeys(("UL", "SL", "FL", "AT"), 4),
     **dict.fromkeys(("FD", "SV", "UV"), 8),
 }
-_TAG = struct.Struct("<HH")
-_LENGTH16 = struct.Struct("<H")
-_LENGTH32 = struct.Struct("<L")
+_COMPONENTS = frozenset(
+    ["AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM", "UC", "UI"]
+)
+"""Texts whose components may be padded on both sides (PS3.5 6.2)."""
+
+_WHOLE = frozenset(["LT", "ST", "UR", "UT"])
+"""Texts in which a backslash is no separator and a leading blank counts."""
+
+_REMEMBERED = 20_000  # kinds of element; a hostile object must not fill the memory with more
 
 
-class Kind(IntEnum):
-    """What a step of the walk is."""
+class Form(IntEnum):
+    """How an element is taken; PLAIN is false, all others need a closer look."""
 
-    VALUE = 0
-    SEQUENCE = 1
-    ITEM = 2
-    ITEM_END = 3
-    SEQUENCE_END = 4
-    FRAGMENT = 5
+    PLAIN = 0
+    WANTED = 1
+    LONG = 2
+    SEQUENCE = 3
+    NO_VR = 4
+    DELIMITER = 5
 
 
-class Step(NamedTuple):
-    """One step of the walk.
+class Padding(IntEnum):
+    """What of a value is padding and no content."""
+
+    NONE = 0
+    COMPONENTS = 1
+    END = 2
+    ALL = 3  # of group lengths and trailing padding nothing is content
+
+
+class Element(NamedTuple):
+    """What is known of every element with a certain tag and VR.
 
     Parameters
     ----------
-    vr : str
-        Of the standard's dictionary where the file does not say; ``UN`` where neither does.
-    start, stop : int
-        Where the value stands in the data set, in bytes from its beginning.
-    depth : int
-        Sequences around it; 0 at the top.
+    mask : int
+        Bits that must be zero in its length.
+    mark : bytes
+        What stands for it in the digest of an object's content, before length and value.
+    said : str
+        The VR in the file; empty in implicit VR.
     """
 
-    kind: Kind
     tag: int
-    vr: str
-    start: int
-    stop: int
-    depth: int
+    form: int
+    mask: int
+    padding: int
+    mark: bytes
+    said: str
+
+
+class Marks(NamedTuple):
+    """What stands for a sequence's parts in the digest of an object's content."""
+
+    tag: int
+    opened: bytes
+    item: bytes
+    item_end: bytes
+    closed: bytes
 
 
 @dataclass(frozen=True)
@@ -82,8 +106,14 @@ class Limits:
 
 LIMITS = Limits()
 
+EXPLICIT_SEEN: dict[bytes, Element] = {}
+"""By the first six bytes, tag and VR."""
 
-@lru_cache(maxsize=20_000)
+IMPLICIT_SEEN: dict[int, Element] = {}
+"""By the first four bytes as one little endian number."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def vr_of(tag: int) -> str:
     """Look a VR up in the standard's dictionary; ``UN`` for private and unknown elements."""
     if tag & 0xFFFF == 0:
@@ -94,180 +124,59 @@ def vr_of(tag: int) -> str:
         return "UN"
 
 
-def walk(data: Buffer, *, explicit: bool, limits: Limits = LIMITS) -> Iterator[Step]:
-    """Go through an encoded data set in its order.
-
-    Raises
-    ------
-    UnreadableObject
-        At the first place where the structure is broken or a limit is passed; the sentence
-        names the element, never a value.
-    """
-    return _Walk(data, explicit, limits).steps()
+@lru_cache(maxsize=_REMEMBERED)
+def marks_of(tag: int) -> Marks:
+    """Give what stands for the parts of the sequence with this tag."""
+    name = tag.to_bytes(4, "big")
+    return Marks(tag, b"<" + name, b"(" + name, b")" + name, b">" + name)
 
 
-@dataclass(slots=True)
-class _Frame:
-    """An open container: a data set (elements), a sequence (items) or pixels (fragments)."""
-
-    holds: str
-    tag: int
-    end: int | None  # None: a delimiter ends it
-    bound: int  # end of the nearest container whose end is known
-    explicit: bool
-    guess: bool  # a reader would tell explicit from implicit by looking at the first element
-    last: int = -1
-
-
-class _Walk:
-    def __init__(self, data: Buffer, explicit: bool, limits: Limits) -> None:
-        self._data, self._limits = data, limits
-        self._position = self._elements = self._items = self._depth = 0
-        self._frames = [_Frame("elements", 0, len(data), len(data), explicit, guess=True)]
-
-    def steps(self) -> Iterator[Step]:
-        frames = self._frames
-        while frames:
-            frame = frames[-1]
-            if frame.end is not None and self._position >= frame.end:
-                if self._position > frame.end:
-                    raise _broken("a value runs over the end of what holds it", frame.tag)
-                yield from self._close()
-                continue
-            if self._position + 8 > frame.bound:
-                raise _broken("it ends in the middle of an element", frame.tag)
-            group, element = _TAG.unpack_from(self._data, self._position)
-            tag = group << 16 | element
-            if group == 0xFFFE:
-                yield from self._delimiter(frame, tag)
-            elif frame.holds == "elements":
-                yield self._element(frame, tag)
-            else:
-                raise _broken("an element stands where an item must be", frame.tag)
-
-    def _close(self) -> Iterator[Step]:
-        frame = self._frames.pop()
-        if not self._frames:
-            return
-        kind = Kind.ITEM_END if frame.holds == "elements" else Kind.SEQUENCE_END
-        if kind is Kind.SEQUENCE_END:
-            self._depth -= 1
-        yield Step(kind, frame.tag, "SQ", self._position, self._position, self._depth)
-
-    def _delimiter(self, frame: _Frame, tag: int) -> Iterator[Step]:
-        (length,) = _LENGTH32.unpack_from(self._data, self._position + 4)
-        self._position += 8
-        if tag == _ITEM:
-            yield self._item(frame, length)
-            return
-        closes = _ITEM_END if frame.holds == "elements" else _SEQUENCE_END
-        if tag != closes or frame.end is not None or length:
-            raise _broken("a delimiter stands where nothing ends", frame.tag)
-        yield from self._close()
-
-    def _item(self, frame: _Frame, length: int) -> Step:
-        self._items += 1
-        if frame.holds == "elements":
-            raise _broken("an item stands outside a sequence", frame.tag)
-        if self._items > self._limits.items:
-            raise UnreadableObject(
-                f"The object has more than {self._limits.items} items; export it in parts."
-            )
-        start = self._position
-        if length != _UNDEFINED and start + length > frame.bound:
-            raise _broken("an item is longer than its sequence", frame.tag)
-        if frame.holds == "fragments":
-            if length == _UNDEFINED:
-                raise _broken("a fragment has no length", frame.tag)
-            self._position += length
-            return Step(Kind.FRAGMENT, frame.tag, "OB", start, self._position, self._depth)
-        end = None if length == _UNDEFINED else start + length
-        bound = frame.bound if end is None else end
-        self._frames.append(_Frame("elements", frame.tag, end, bound, frame.explicit, frame.guess))
-        return Step(Kind.ITEM, frame.tag, "SQ", start, start, self._depth)
-
-    def _element(self, frame: _Frame, tag: int) -> Step:
-        self._check_place(frame, tag)
-        may_mislead = frame.guess and frame.last < 0
-        frame.last = tag
-        vr, length, said = self._header(frame, tag, may_mislead)
-        start = self._position
-        if length == _UNDEFINED:
-            return self._open_undefined(frame, tag, said)
-        if start + length > frame.bound:
-            raise _broken("an element is longer than what is left", tag)
-        if vr == "SQ":
-            # a known sequence under UN is encoded as implicit VR (PS3.5 6.2.2)
-            within = frame.explicit and said == "SQ"
-            guess = said == "UN" and frame.explicit
-            return self._open("items", tag, start + length, explicit=within, guess=guess)
-        if length % _WIDTH.get(vr, 1):
-            raise _broken(f"a value of VR {vr} has a length that is no multiple of its own", tag)
-        self._position += length
-        return Step(Kind.VALUE, tag, vr, start, self._position, self._depth)
-
-    def _check_place(self, frame: _Frame, tag: int) -> None:
-        if tag <= frame.last:
-            raise _broken("elements are out of order", tag)
-        if tag < 0x00080000:
-            raise _broken("an element of a group below 0008 stands in the data set", tag)
-        self._elements += 1
-        if self._elements > self._limits.elements:
-            raise UnreadableObject(
-                f"The object has more than {self._limits.elements} elements; export it in parts."
-            )
-
-    def _header(self, frame: _Frame, tag: int, may_mislead: bool) -> tuple[str, int, str]:
-        """Read VR and length; gives the VR to go by, the length, and the VR as said."""
-        data, position = self._data, self._position
-        code = bytes(data[position + 4 : position + 6])
-        if not frame.explicit:
-            if may_mislead and _is_letters(code):
-                raise _broken("it may be explicit or implicit VR, and no reader can tell", tag)
-            (length,) = _LENGTH32.unpack_from(data, position + 4)
-            self._position += 8
-            return vr_of(tag), length, ""
-        if code in _SHORT:
-            (length,) = _LENGTH16.unpack_from(data, position + 6)
-            self._position += 8
-            said = code.decode("ascii")
-            return said, length, said
-        if code not in _LONG:
-            raise _broken("it has no VR that DICOM knows", tag)
-        if position + 12 > frame.bound:
-            raise _broken("it ends in the middle of an element", tag)
-        (length,) = _LENGTH32.unpack_from(data, position + 8)
-        self._position += 12
-        said = code.decode("ascii")
-        return (vr_of(tag) if said == "UN" else said), length, said
-
-    def _open_undefined(self, frame: _Frame, tag: int, said: str) -> Step:
-        if tag == PIXEL_DATA:
-            return self._open("fragments", tag, None, explicit=frame.explicit, guess=False)
-        if said in ("", "SQ", "UN"):
-            within = frame.explicit and said == "SQ"
-            return self._open(
-                "items", tag, None, explicit=within, guess=said == "UN" and frame.explicit
-            )
-        raise _broken(f"a value of VR {said} has no length", tag)
-
-    def _open(self, holds: str, tag: int, end: int | None, *, explicit: bool, guess: bool) -> Step:
-        self._depth += 1
-        if self._depth > self._limits.depth:
-            raise UnreadableObject(
-                f"The object is nested deeper than {self._limits.depth} sequences; "
-                "export it in a simpler form."
-            )
-        bound = self._frames[-1].bound if end is None else end
-        self._frames.append(_Frame(holds, tag, end, bound, explicit, guess))
-        start = self._position
-        return Step(Kind.SEQUENCE, tag, "SQ", start, start, self._depth - 1)
+def learn_explicit(head: bytes) -> Element:
+    """Tell what six bytes of explicit VR begin; remembered, except for what no object repeats."""
+    tag = _tag(int.from_bytes(head[:4], "little"))
+    code = head[4:]
+    if tag >> 16 == 0xFFFE:
+        return _element(tag, Form.DELIMITER, "", "")
+    if code not in _SHORT and code not in _LONG:
+        return _element(tag, Form.NO_VR, "", "")
+    said = code.decode("ascii")
+    vr = vr_of(tag) if said == "UN" else said
+    form = Form.WANTED if tag in WANTED else Form.PLAIN
+    if code in _LONG:
+        form = Form.SEQUENCE if vr == "SQ" else Form.LONG
+    element = _element(tag, form, vr, said)
+    if len(EXPLICIT_SEEN) < _REMEMBERED:
+        EXPLICIT_SEEN[head] = element
+    return element
 
 
-def _is_letters(code: bytes) -> bool:
-    return len(code) == 2 and all(0x40 < byte < 0x5B for byte in code)
+def learn_implicit(raw: int) -> Element:
+    """Tell what four bytes of implicit VR begin, given as one little endian number."""
+    tag = _tag(raw)
+    if tag >> 16 == 0xFFFE:
+        return _element(tag, Form.DELIMITER, "", "")
+    vr = vr_of(tag)
+    form = Form.WANTED if tag in WANTED else Form.PLAIN
+    element = _element(tag, Form.SEQUENCE if vr == "SQ" else form, vr, "")
+    if len(IMPLICIT_SEEN) < _REMEMBERED:
+        IMPLICIT_SEEN[raw] = element
+    return element
 
 
-def _broken(what: str, tag: int) -> UnreadableObject:
-    place = f" at ({tag >> 16:04X},{tag & 0xFFFF:04X})" if tag else ""
-    return UnreadableObject(f"The object is damaged: {what}{place}; send it again.")
+def _tag(raw: int) -> int:
+    return (raw & 0xFFFF) << 16 | raw >> 16
+
+
+def _element(tag: int, form: Form, vr: str, said: str) -> Element:
+    mark = b"=" + tag.to_bytes(4, "big")
+    return Element(tag, int(form), _WIDTH.get(vr, 1) - 1, int(_padding(tag)), mark, said)
+
+
+def _padding(tag: int) -> Padding:
+    """Decide by the standard's VR, never by the file's: one file may say it and another not."""
+    if not tag & 0xFFFF or tag == _TRAILING_PADDING:
+        return Padding.ALL
+    vr = vr_of(tag)
+    if vr in _COMPONENTS:
+        return Padding.COMPONENTS
+    return Padding.END if vr in _WHOLE else Padding.NONE

@@ -2,25 +2,68 @@
 
 pydicom is lazy: it takes a damaged object and fails when somebody looks. What passes here
 can be walked to its last element (RELIABILITY.md 2, trials d1 to d6). The few elements that
-decide whether an object is ours are picked up on the way, so that a listener needs no
-parser at all.
+decide whether an object is ours, and what its content consists of, are picked up on the way,
+so that a listener needs no parser at all and walks an object once.
+
+Only little endian is walked, explicit or implicit VR: the node offers nothing else.
+
+References
+----------
+PS3.5 section 7 (data set structure), 7.5 (sequences), 6.2.2 (VR of UN), annex A.4
+(encapsulated pixel data).
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
 
 from pacs_bridge.domain.errors import UnreadableObject
-from pacs_bridge.upper_layer.elements import LIMITS, Buffer, Kind, Limits, Step, walk
+from pacs_bridge.upper_layer.elements import (
+    ACCESSION,
+    EXPLICIT_SEEN,
+    IMPLICIT_SEEN,
+    LIMITS,
+    PIXEL_DATA,
+    REFERENCED_INSTANCE,
+    SOP_CLASS,
+    SOP_INSTANCE,
+    STUDY,
+    WANTED,
+    Buffer,
+    Form,
+    Limits,
+    Marks,
+    Padding,
+    learn_explicit,
+    learn_implicit,
+    marks_of,
+    vr_of,
+)
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 _DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 
-_SOP_CLASS, _SOP_INSTANCE, _STUDY = 0x00080016, 0x00080018, 0x0020000D
-_ACCESSION, _REFERENCED_INSTANCE = 0x00080050, 0x00081155
-_WANTED = frozenset((_SOP_CLASS, _SOP_INSTANCE, _STUDY, _ACCESSION, _REFERENCED_INSTANCE))
 _LONGEST = 66  # bytes; a UID has 64 and perhaps a pad, an accession number 16
+_LARGE = 4096  # bytes; a larger value is looked at where it lies
+_WHOLE = 1 << 20  # bytes; a larger object is, too
+
+_UNDEFINED: Final = 0xFFFFFFFF
+_ITEM, _SEQUENCE_END = 0xE000FFFE, 0xE0DDFFFE  # as they are encoded
+_ELEMENTS, _ITEMS, _FRAGMENTS = 0, 1, 2  # what an open container holds
+_WANTED, _SEQUENCE = int(Form.WANTED), int(Form.SEQUENCE)  # plain numbers compare faster
+_NO_VR, _DELIMITER = int(Form.NO_VR), int(Form.DELIMITER)
+_COMPONENTS, _ALL = int(Padding.COMPONENTS), int(Padding.ALL)
+_MAY_BE_OPEN = ("", "SQ", "UN")
+_NO_END = -1  # where a delimiter ends it
+_SHORT_HEADER = struct.Struct("<6sH").unpack_from
+_NUMBERS = struct.Struct("<LL").unpack_from
+_LENGTH = struct.Struct("<L").unpack_from
+_AS_COUNT = struct.Struct(">Q").pack
+_COUNTED = 1024
+_COUNTS = tuple(_AS_COUNT(count) for count in range(_COUNTED))
 
 
 @dataclass(frozen=True)
@@ -36,6 +79,8 @@ class Scan:
         At the top; where that is empty, the first inside a sequence.
     referenced_instances, referenced_studies : frozenset of str
         At any depth.
+    compressed : bool
+        Whether there are fragments of pixels.
     """
 
     elements: int
@@ -47,13 +92,11 @@ class Scan:
     accession_number: str
     referenced_instances: frozenset[str]
     referenced_studies: frozenset[str]
+    compressed: bool = False
 
 
 @dataclass
 class _Found:
-    elements: int = 0
-    items: int = 0
-    depth: int = 0
     top: dict[int, str] = field(default_factory=dict)
     accession_within: str = ""
     instances: set[str] = field(default_factory=set)
@@ -75,48 +118,214 @@ def is_explicit(transfer_syntax_uid: str) -> bool:
     return transfer_syntax_uid != IMPLICIT
 
 
-def scan(data: Buffer, *, explicit: bool, limits: Limits = LIMITS) -> Scan:
+def scan(
+    data: Buffer,
+    *,
+    explicit: bool,
+    limits: Limits = LIMITS,
+    content: list[bytes | memoryview] | None = None,
+) -> Scan:
     """Walk a whole encoded data set (no preamble, no group 0002) within limits.
 
-    Pixel data are stepped over, never read.
+    Parameters
+    ----------
+    content : list or None
+        Takes, in order, what the object's content consists of: tags, lengths and values
+        without padding, and the beginnings and ends of sequences and items. Two encodings
+        of one object give the same bytes; large values are views into `data`. Where the
+        object has compressed pixels, these are missing.
 
     Raises
     ------
     UnreadableObject
-        When the structure is broken or a limit is passed.
+        At the first place where the structure is broken or a limit is passed; the sentence
+        names the element, never a value.
     """
-    found = _Found()
-    for step in walk(data, explicit=explicit, limits=limits):
-        if step.kind is Kind.VALUE:
-            found.elements += 1
-            if step.tag in _WANTED:
-                _note(found, step, data)
-        elif step.kind is Kind.SEQUENCE:
-            found.elements += 1
-            found.depth = max(found.depth, step.depth + 1)
-        elif step.kind in (Kind.ITEM, Kind.FRAGMENT):
-            found.items += 1
+    return _walk(data, explicit, limits, [] if content is None else content)
+
+
+def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | memoryview]) -> Scan:
+    """Walk in one loop, all that is open in local names: calls would cost more than the work."""
+    found, view = _Found(), memoryview(data)
+    small = len(data) <= _WHOLE
+    data = bytes(data) if small else view
+    most_elements, most_items, counts = limits.elements, limits.items, _COUNTS
+    short_header, numbers = _SHORT_HEADER, _NUMBERS
+    explicit_seen, implicit_seen = EXPLICIT_SEEN.get, IMPLICIT_SEEN.get
+    # the innermost container: a data set of elements, a sequence of items, pixels in fragments
+    holds, within, end, last, guess = _ELEMENTS, marks_of(0), len(data), -1, True
+    bound = end  # of the nearest container whose end is known
+    outer: list[tuple[int, Marks, int, int, int, bool, bool]] = []
+    position = elements = items = depth = deepest = 0
+    compressed = False
+    while True:
+        if position == end:
+            if not outer:
+                break
+            if holds == _ELEMENTS:
+                content.append(within.item_end)
+            else:
+                content.append(within.closed)
+                depth -= 1
+            holds, within, end, bound, last, explicit, guess = outer.pop()
+            continue
+        if position + 8 > bound:
+            _refuse("it ends in the middle of an element", within.tag)
+
+        if holds != _ELEMENTS:
+            raw, length = numbers(data, position)
+            position += 8
+            if raw != _ITEM:
+                if raw & 0xFFFF != 0xFFFE:
+                    _refuse("an element stands where an item must be", within.tag)
+                if raw != _SEQUENCE_END or end != _NO_END or length:
+                    _refuse("a delimiter stands where nothing ends", within.tag)
+                end = position
+                continue
+            items += 1
+            if items > most_items:
+                _refuse_more_than(most_items, "items")
+            stop = bound if length == _UNDEFINED else position + length
+            if stop > bound:
+                _refuse("an item is longer than its sequence", within.tag)
+            if holds == _FRAGMENTS:
+                if length == _UNDEFINED:
+                    _refuse("a fragment has no length", within.tag)
+                compressed, position = True, stop
+                continue
+            outer.append((holds, within, end, bound, last, explicit, guess))
+            content.append(within.item)
+            holds, bound, last = _ELEMENTS, stop, -1
+            end = _NO_END if length == _UNDEFINED else stop
+            continue
+
+        if explicit:
+            head, length = short_header(data, position)
+            tag, form, mask, padding, mark, said = explicit_seen(head) or learn_explicit(head)
+        else:
+            raw, length = numbers(data, position)
+            tag, form, mask, padding, mark, said = implicit_seen(raw) or learn_implicit(raw)
+        if form == _DELIMITER:
+            position += 8
+            if tag == 0xFFFEE000:
+                _refuse("an item stands outside a sequence", within.tag)
+            if tag != 0xFFFEE00D or end != _NO_END or _LENGTH(data, position - 4)[0]:
+                _refuse("a delimiter stands where nothing ends", within.tag)
+            end = position
+            continue
+        if tag <= last or tag < 0x00080000:
+            _refuse_place(tag, last)
+        last = tag
+        elements += 1
+        if elements > most_elements:
+            _refuse_more_than(most_elements, "elements")
+        if guess:  # a reader tells explicit from implicit by looking at the first element
+            if not explicit and _is_letters(data, position + 4):
+                _refuse("it may be explicit or implicit VR, and no reader can tell", tag)
+            guess = False
+        start = position + 8
+        if form or length == _UNDEFINED:
+            if form > _WANTED and explicit:
+                if form == _NO_VR:
+                    _refuse("it has no VR that DICOM knows", tag)
+                if position + 12 > bound:
+                    _refuse("it ends in the middle of an element", tag)
+                start, (length,) = position + 12, _LENGTH(data, position + 8)
+
+            if form == _SEQUENCE or length == _UNDEFINED:
+                if length == _UNDEFINED and said not in _MAY_BE_OPEN and tag != PIXEL_DATA:
+                    _refuse(f"a value of VR {said} has no length", tag)
+                stop = bound if length == _UNDEFINED else start + length
+                if stop > bound:
+                    _refuse("an element is longer than what is left", tag)
+                depth += 1
+                if depth > limits.depth:
+                    _refuse_depth(limits.depth)
+                deepest = max(deepest, depth)
+                outer.append((holds, within, end, bound, last, explicit, guess))
+                within = marks_of(tag)
+                content.append(within.opened)
+                position, bound = start, stop
+                end = _NO_END if length == _UNDEFINED else stop
+                holds = _FRAGMENTS if length == _UNDEFINED and tag == PIXEL_DATA else _ITEMS
+                # a known sequence under UN is encoded as implicit VR (PS3.5 6.2.2)
+                guess, explicit = explicit and said == "UN", explicit and said == "SQ"
+                continue
+
+        position = start + length
+        if position > bound:
+            _refuse("an element is longer than what is left", tag)
+        if length & mask:
+            _refuse_length(tag, said)
+        if form and tag in WANTED:
+            _note(found, tag, bytes(data[start : min(position, start + _LONGEST)]), depth)
+        value: bytes | memoryview
+        if padding:
+            text: Any = data[start:position] if small else bytes(data[start:position])
+            if padding == _COMPONENTS:
+                if b"\\" in text:
+                    value = b"\\".join([part.strip(b" \0") for part in text.split(b"\\")])
+                else:
+                    value = text.strip(b" \0")
+            elif padding == _ALL:
+                continue
+            else:
+                value = text.rstrip(b" \0")
+            length = len(value)
+        else:
+            value = data[start:position] if length < _LARGE else view[start:position]
+        content += (mark, counts[length] if length < _COUNTED else _AS_COUNT(length), value)
     return Scan(
-        found.elements,
-        found.items,
-        found.depth,
-        found.top.get(_SOP_CLASS, ""),
-        found.top.get(_SOP_INSTANCE, ""),
-        found.top.get(_STUDY, ""),
-        found.top.get(_ACCESSION, "") or found.accession_within,
+        elements,
+        items,
+        deepest,
+        found.top.get(SOP_CLASS, ""),
+        found.top.get(SOP_INSTANCE, ""),
+        found.top.get(STUDY, ""),
+        found.top.get(ACCESSION, "") or found.accession_within,
         frozenset(found.instances),
         frozenset(found.studies),
+        compressed,
     )
 
 
-def _note(found: _Found, step: Step, data: Buffer) -> None:
-    raw = bytes(data[step.start : min(step.stop, step.start + _LONGEST)])
+def _note(found: _Found, tag: int, raw: bytes, depth: int) -> None:
     text = raw.decode("latin-1").strip(" \0")
-    if step.tag == _REFERENCED_INSTANCE:
+    if tag == REFERENCED_INSTANCE:
         found.instances.add(text)
-    elif step.depth == 0:
-        found.top[step.tag] = text
-    elif step.tag == _STUDY:
+    elif depth == 0:
+        found.top[tag] = text
+    elif tag == STUDY:
         found.studies.add(text)
-    elif step.tag == _ACCESSION:
+    elif tag == ACCESSION:
         found.accession_within = found.accession_within or text
+
+
+def _is_letters(data: Buffer, position: int) -> bool:
+    return all(0x40 < byte < 0x5B for byte in data[position : position + 2])
+
+
+def _refuse(what: str, tag: int) -> NoReturn:
+    place = f" at ({tag >> 16:04X},{tag & 0xFFFF:04X})" if tag else ""
+    raise UnreadableObject(f"The object is damaged: {what}{place}; send it again.")
+
+
+def _refuse_place(tag: int, last: int) -> NoReturn:
+    if tag <= last:
+        _refuse("elements are out of order", tag)
+    _refuse("an element of a group below 0008 stands in the data set", tag)
+
+
+def _refuse_length(tag: int, said: str) -> NoReturn:
+    vr = said if said not in ("", "UN") else vr_of(tag)
+    _refuse(f"a value of VR {vr} has a length that is no multiple of its own", tag)
+
+
+def _refuse_more_than(number: int, things: str) -> NoReturn:
+    raise UnreadableObject(f"The object has more than {number} {things}; export it in parts.")
+
+
+def _refuse_depth(depth: int) -> NoReturn:
+    raise UnreadableObject(
+        f"The object is nested deeper than {depth} sequences; export it in a simpler form."
+    )

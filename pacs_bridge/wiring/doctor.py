@@ -42,6 +42,7 @@ def examine(installation: Installation) -> Iterator[Finding]:
     yield _clock(installation)
     yield _node(installation)
     yield _web(installation)
+    yield from _certificates(installation)
     yield from _peers(installation)
     yield from _waiting(installation)
 
@@ -108,6 +109,31 @@ def _web(installation: Installation) -> Finding:
     except (urllib.error.URLError, OSError):
         return Finding("web", good=False, says=f"no answer at {url}: is `pacs-bridge run` running?")
     return Finding("web", good=good, says=f"answered at {url}")
+
+
+def _certificates(installation: Installation) -> Iterator[Finding]:
+    """Say which certificates expire within 30 days, and what TLS lacks."""
+    from pacs_bridge.services.certificates import list_certificates
+
+    now, port = installation.now(), installation.config.node.tls_port
+    listed = list_certificates(installation.config.tls_dir)
+    if port is not None and not any(each.name == "node" for each in listed):
+        says = "TLS has none: make it with `pacs-bridge certs issue node --ca DIR`"
+        yield Finding("certificates", good=False, says=says)
+        return
+    good = True
+    for name, certificate in ((each.name, each.certificate) for each in listed):
+        if certificate is None:
+            good, says = False, "is no certificate: put one there"
+        elif certificate.expires_soon(now):
+            good, says = False, f"expires on {certificate.expires:%d %B %Y}: renew it"
+        else:
+            continue
+        yield Finding(f"certificate {name}", good=False, says=says)
+    if good and listed:
+        first = min(each.certificate.expires for each in listed if each.certificate)
+        says = f"{len(listed)}, the first expires on {first:%d %B %Y}"
+        yield Finding("certificates", good=True, says=says)
 
 
 def _peers(installation: Installation) -> Iterator[Finding]:

@@ -19,7 +19,9 @@ CONFIG = """\
 # ae_title = "PACSBRIDGE"   # what hospital PACS call us
 # host = "0.0.0.0"
 # port = 11112
+# tls_port = 2762           # a second port, for TLS; see `pacs-bridge certs`
 # max_object_mb = 64
+# metrics_port = 0          # /metrics for a monitor on this machine; 0 any free port, -1 none
 
 [web]
 # host = "127.0.0.1"

@@ -6,15 +6,26 @@ from functools import partial
 
 from pacs_bridge.config import NodeConfig
 from pacs_bridge.scp.contexts import STORED
-from pacs_bridge.scp.node import Node, NodeServices
+from pacs_bridge.scp.metrics import Meter, metered
+from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations, receive
+from pacs_bridge.services.association_log import AssociationLog
+from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.upper_layer.contract import Bounds
+from pacs_bridge.upper_layer.credentials import Credentials
 from pacs_bridge.wiring.installation import Installation
+from pacs_bridge.wiring.queries import build_desk
 
 
-def build_node(installation: Installation) -> Node:
-    """Join configuration, database, queue and archive to a node that is ready to start."""
+def build_node(installation: Installation, meter: Meter | None = None) -> Node:
+    """Join configuration, database, queue and archive to a node that is ready to start.
+
+    Parameters
+    ----------
+    meter : Meter or None
+        Counts what the node does.
+    """
     config, begin, now = installation.config.node, installation.begin, installation.now
     archive = installation.archive
     rules = receive.Rules(
@@ -22,33 +33,48 @@ def build_node(installation: Installation) -> Node:
         alien_key=installation.config.secret("alien_hmac"),
         status_of=store_status,
     )
+    log = AssociationLog(begin=begin, read=installation.read, our_ae_title=config.ae_title, now=now)
     services = NodeServices(
-        admit=partial(
-            associations.admit_caller, begin=begin, our_ae_title=config.ae_title, now=now
-        ),
+        admit=log.admit,
         receive=partial(
             receive.receive_object,
             begin=begin,
             read=installation.read,
+            commit=GroupCommit(begin),
             archive=archive,
             rules=rules,
             now=now,
         ),
         note_refusal=partial(receive.note_refusal, begin=begin, rules=rules, now=now),
-        end=partial(associations.end_association, begin=begin),
+        end=log.end,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
+        close=log.close,
+        ask=build_desk(installation),
     )
     return Node(
-        services,
-        ae_title=config.ae_title,
+        services if meter is None else metered(services, meter),
         host=config.host,
         port=config.port,
         now=now,
         bounds=bounds_of(config),
+        tls=_secure_port(installation),
     )
+
+
+def _secure_port(installation: Installation) -> SecurePort | None:
+    """Give the port for TLS, where the settings ask for one; its certificates must be there."""
+    port = installation.config.node.tls_port
+    if port is None:
+        return None
+    return SecurePort(port, Credentials(installation.config.tls_dir).secure)
 
 
 def bounds_of(config: NodeConfig) -> Bounds:
     """Give the bounds that the settings ask for."""
-    return Bounds(associations=config.max_associations, object_bytes=config.max_object_mb << 20)
+    most = config.max_associations
+    return Bounds(
+        associations=most,
+        associations_per_address=max(Bounds.associations_per_address, most // 2),
+        object_bytes=config.max_object_mb << 20,
+    )

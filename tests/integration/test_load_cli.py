@@ -83,10 +83,10 @@ def test_an_echo_that_fails_names_the_phase_and_what_to_do(run):
     assert "failed at: connect" in err
 
 
-def test_tls_is_refused_clearly_and_never_taken_for_plain(run):
+def test_tls_without_a_certificate_is_refused_and_never_taken_for_plain(run):
     code, out, err = add(run, "secure", 104, "--tls")
     assert (code, out) == (1, "")
-    assert "TLS is not built yet" in err
+    assert "--certificate FILE" in err
     assert "secure" not in run("pacs", "list", "--json")[1]
 
 

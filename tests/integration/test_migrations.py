@@ -57,3 +57,14 @@ def test_a_commit_is_durable(tmp_path):
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
     engine.dispose()
+
+
+def test_the_next_arrival_is_found_without_reading_every_object(tmp_path):
+    engine = make_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    migrate(engine)
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(
+            "EXPLAIN QUERY PLAN SELECT max(arrival) FROM pb_object"
+        ).all()
+    assert ["ix_pb_object_arrival" in row[-1] for row in plan] == [True]
+    engine.dispose()

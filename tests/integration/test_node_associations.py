@@ -95,6 +95,7 @@ def test_an_unknown_caller_is_rejected_and_offered_for_adoption(node: RunningNod
 
 def test_a_caller_that_knocks_again_is_offered_once_a_minute(node: RunningNode) -> None:
     def offers() -> int:
+        assert node.log.flush()
         with node.database.begin() as uow:
             return len(uow.events.newest(kind="unknown-caller"))
 
@@ -140,7 +141,7 @@ def test_a_pacs_registered_while_the_node_runs_is_let_in_at_once(node: RunningNo
     rejection(node.port, "NEWCOMER", "PACSBRIDGE")
     endpoint = Endpoint("NEWCOMER", "127.0.0.1", 104, ("calls-from",))
     with node.database.begin() as uow:
-        uow.pacs.put(Pacs("newcomer", (endpoint,)), node.database.clock())
+        uow.pacs.put(Pacs("newcomer", (endpoint,), plain=True), node.database.clock())
     with associated(node.port, calling="NEWCOMER") as association:
         assert association.is_established
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.objects import AssociationOutcome
 from tests.databases import TestDatabase
-from tests.dying_node import STEPS
+from tests.dying_node import GROUP_STEPS, STEPS
 from tests.nodes import associated, encode, our_state, register, running_node, send, send_raw
 from tests.peers import ROOT
 
@@ -71,6 +72,39 @@ def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
             stored = uow.objects.find(lost)
         assert stored is not None
         assert node.archive.has(stored.content_hash)
+
+
+@pytest.mark.parametrize("step", GROUP_STEPS)
+def test_a_kill_within_a_commit_for_many_loses_nothing_that_was_acknowledged(
+    database: TestDatabase, tmp_path: Path, step: str
+) -> None:
+    register(database)
+    acknowledged: list[str] = []
+
+    def send_many(sender: int) -> None:
+        with associated(port, STATE) as association:
+            for number in range(200):
+                uid = f"1.2.3.{sender}.{number}"
+                if send_raw(association, our_state(uid)).get("Status") != 0x0000:
+                    break
+                acknowledged.append(uid)
+
+    with dying_node(tmp_path, step, 5) as (port, process):
+        senders = [threading.Thread(target=send_many, args=(number,)) for number in range(6)]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
+        assert process.wait(timeout=60) == -9
+
+    archive = LocalArchive(tmp_path / "archive")
+    with database.begin() as uow:
+        kept = uow.objects.in_state("received")
+    assert {row.sop_instance_uid for row in kept} >= set(acknowledged)
+    for row in kept:
+        assert archive.path(row.content_hash).stat().st_size > row.size
+    on_their_way = len(kept) - len(acknowledged)  # safe, and the answer did not get out
+    assert (2 if step == "group committed" else 0) <= on_their_way <= 6
 
 
 def test_a_full_disk_is_try_again_and_later_it_goes_in(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from pacs_bridge.upper_layer.acceptor import THREAD_NAME
 from pacs_bridge.upper_layer.contract import Bounds
-from pacs_bridge.upper_layer.reactor import _Conversation
 from tests.databases import TestDatabase
 from tests.nodes import RunningNode, associated, connect, our_state, register, running_node, send
 from tests.raw_peer import (
@@ -47,7 +47,7 @@ def node(database: TestDatabase, tmp_path: Path) -> Iterator[RunningNode]:
 
 
 def conversations() -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if isinstance(t, _Conversation)]
+    return [t for t in threading.enumerate() if t.name == THREAD_NAME]
 
 
 def is_answered(port: int) -> bool:

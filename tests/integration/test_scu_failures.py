@@ -14,9 +14,9 @@ from pydicom.dataset import Dataset
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.ports import Sendable
-from pacs_bridge.scu.find import Questions, conversation_for_questions
+from pacs_bridge.scu.find import Questions, associate_for_questions
 from pacs_bridge.scu.peer import DimsePeer
-from tests.failing_peers import phase_of, raw_server, sendables, with_timeouts
+from tests.failing_peers import accept_of, phase_of, raw_server, sendables, with_timeouts
 from tests.loads import MG, a_pacs, a_passport
 from tests.peers import free_port
 from tests.scripted_pacs import VERIFICATION, Script, a_row, scripted_pacs
@@ -146,23 +146,27 @@ def test_an_echo_goes_to_every_address_that_we_call():
 
 
 def test_no_thread_beside_us_waits_for_the_same_answers():
-    """The library's own would take one in a thousand for a stray request and drop it."""
-    with scripted_pacs(Script()) as script:
-        talk = conversation_for_questions(a_pacs(script.port)).open()
-        assert not talk.association.is_alive()
-        assert Questions(talk).ask("STUDY", {"StudyInstanceUID": "1.2.3"}, ()) == []
-        talk.close(abort=False)
-        wait_until(lambda: not script.open, "the release")
+    """One that does would take an answer for a stray request now and then, and drop it."""
+
+    def accept(connection: socket.socket, _stop: threading.Event) -> None:
+        connection.sendall(accept_of(connection.recv(65536)))
+        assert connection.recv(65536)[0] == 5  # A-RELEASE-RQ
+        connection.sendall(bytes([6, 0, 0, 0, 0, 4, 0, 0, 0, 0]))
+
+    with raw_server(accept) as port:
+        before = set(threading.enumerate())
+        with associate_for_questions(a_pacs(port)):
+            assert set(threading.enumerate()) == before
 
 
 @pytest.mark.parametrize("how", ["abort", "release"])
 def test_a_pacs_that_ends_the_association_between_two_questions_fails_at_command(how):
     with scripted_pacs(Script()) as script:
-        talk = conversation_for_questions(a_pacs(script.port)).open()
+        talk = associate_for_questions(a_pacs(script.port))
         questions = Questions(talk)
         assert questions.ask("STUDY", {"StudyInstanceUID": "1.2.3"}, ()) == []
         script.hang_up(how)
-        wait_until(talk.association.dul.peek_next_pdu, "the end to reach us")
+        wait_until(lambda: talk.is_ended, "the end to reach us")
         with pytest.raises(PeerUnavailable, match="it ended the association"):
             questions.ask("STUDY", {"StudyInstanceUID": "1.2.3"}, ())
         talk.close(abort=True)

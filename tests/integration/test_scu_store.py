@@ -14,7 +14,13 @@ from pydicom.dataset import Dataset
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
 from pacs_bridge.scu.peer import DimsePeer
-from tests.failing_peers import phase_of, raw_server, sendables, with_timeouts
+from tests.failing_peers import (
+    accept_of,
+    phase_of,
+    raw_server,
+    sendables,
+    with_timeouts,
+)
 from tests.loads import a_pacs, a_passport
 from tests.scripted_pacs import STUDY_ROOT_FIND, Script, scripted_pacs
 
@@ -96,7 +102,7 @@ def test_a_pacs_that_stops_taking_data_is_left_in_time(archive):
 
     def stall(connection: socket.socket, stop: threading.Event) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        connection.sendall(_accept(connection.recv(65536)))
+        connection.sendall(accept_of(connection.recv(65536)))
         stop.wait(30)
 
     with raw_server(stall) as port:
@@ -105,19 +111,6 @@ def test_a_pacs_that_stops_taking_data_is_left_in_time(archive):
         phase, _ = phase_of(lambda: list(PEER.store(pacs, big)))
         assert time.monotonic() - started < 8
     assert phase == "data"
-
-
-def _accept(request: bytes) -> bytes:
-    """An A-ASSOCIATE-AC that takes context 1 as Explicit VR Little Endian (PS3.8 9.3.3)."""
-
-    def item(kind: int, body: bytes) -> bytes:
-        return bytes([kind, 0]) + len(body).to_bytes(2, "big") + body
-
-    syntax = item(0x40, b"1.2.840.10008.1.2.1")
-    context = item(0x21, bytes([1, 0, 0, 0]) + syntax)
-    user = item(0x50, item(0x51, (16384).to_bytes(4, "big")) + item(0x52, b"1.2.3"))
-    body = request[6:74] + item(0x10, b"1.2.840.10008.3.1.1.1") + context + user
-    return bytes([2, 0]) + len(body).to_bytes(4, "big") + body
 
 
 def test_a_form_that_the_pacs_does_not_take_is_an_answer_and_the_rest_goes_on(images):

@@ -125,7 +125,7 @@ def test_registering_again_changes_it_and_keeps_pause_and_time_outs(house):
         ({"query": "Q?"}, "AE title"),
         ({"calls_from": ["SENDER@10.1.0.0/99"]}, "no host"),
         ({"our_ae_title": ""}, "AE title"),
-        ({"plain": False}, "TLS is not built yet"),
+        ({"plain": False}, "--certificate FILE"),
     ],
 )
 def test_what_is_not_usable_is_refused_in_one_sentence(house, changes, told):

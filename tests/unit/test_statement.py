@@ -18,7 +18,15 @@ from pacs_bridge.domain.errors import (
     StorageFull,
     UnreadableObject,
 )
-from pacs_bridge.scp.contexts import STORED, SUPPORTED, VERIFICATION
+from pacs_bridge.scp.contexts import (
+    GIVEN,
+    GIVEN_SYNTAXES,
+    QUERIED,
+    STORED,
+    SUPPORTED,
+    TRANSFER_SYNTAXES,
+    VERIFICATION,
+)
 from pacs_bridge.scp.statement import Running, write_statement
 from pacs_bridge.scp.status import MEANINGS, STORE_STATUS, store_status
 from pacs_bridge.upper_layer.contract import Bounds
@@ -59,7 +67,8 @@ def test_the_statement_lists_every_sop_class_and_no_other() -> None:
     listed = re.findall(r"`(1\.2\.840\.10008\.[\d.]+)`", STATEMENT.read_text())
     assert len(listed) == len(set(listed))
     assert set(listed) == {context.sop_class_uid for context in SUPPORTED}
-    assert set(listed) == STORED | {VERIFICATION}
+    assert set(listed) == STORED | {VERIFICATION} | set(QUERIED) | set(GIVEN)
+    assert not STORED & set(GIVEN)  # what is given back is never taken in
 
 
 def test_the_statement_lists_every_status_with_its_meaning() -> None:
@@ -70,11 +79,14 @@ def test_the_statement_lists_every_status_with_its_meaning() -> None:
 
 def test_every_offered_syntax_is_in_the_statement_and_none_that_is_not() -> None:
     text = STATEMENT.read_text()
+    for syntax in TRANSFER_SYNTAXES:
+        assert f"({syntax})" in text
+    assert set(TRANSFER_SYNTAXES) == {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
     for context in SUPPORTED:
-        for syntax in context.transfer_syntaxes:
-            assert f"({syntax})" in text
-    offered = {syntax for context in SUPPORTED for syntax in context.transfer_syntaxes}
-    assert offered == {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
+        is_given = context.sop_class_uid in GIVEN
+        assert context.only_to_requestor is context.requestor_may_be_scp is is_given
+        assert context.transfer_syntaxes == (GIVEN_SYNTAXES if is_given else TRANSFER_SYNTAXES)
+    assert not {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"} & set(GIVEN_SYNTAXES)
 
 
 def test_the_file_is_what_the_command_prints() -> None:

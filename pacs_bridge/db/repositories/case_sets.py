@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import CaseRow, CaseSetRow, InstanceRow, TruthRow
@@ -51,6 +51,28 @@ class CaseSetLine:
     digest: str
     cases: int
     images: int
+
+
+_case = CaseRow.__table__.c
+_instance = InstanceRow.__table__.c
+_NAMED_BY = (
+    select(_case.accession, _case.master, _case.set_name, _case.number, _case.kind)
+    .where(
+        or_(
+            _case.accession.in_(
+                select(_instance.accession).where(
+                    or_(
+                        _instance.study_instance_uid.in_(bindparam("studies", expanding=True)),
+                        _instance.sop_instance_uid.in_(bindparam("images", expanding=True)),
+                    )
+                )
+            ),
+            _case.accession == bindparam("accession"),
+        )
+    )
+    .order_by(_case.accession)
+)
+"""Made once: for every received object it is asked anew."""
 
 
 class CaseSets:
@@ -167,18 +189,16 @@ class CaseSets:
         self, *, studies: Iterable[str] = (), images: Iterable[str] = (), accession: str = ""
     ) -> list[KnownCase]:
         """Find the cases of ours that any of these identifiers name."""
-        of_images = select(InstanceRow.accession).where(
-            or_(
-                InstanceRow.study_instance_uid.in_(list(studies)[:500]),
-                InstanceRow.sop_instance_uid.in_(list(images)[:500]),
-            )
+        self._session.flush()
+        rows = self._session.connection().execute(
+            _NAMED_BY,
+            {
+                "studies": list(studies)[:500],
+                "images": list(images)[:500],
+                "accession": accession,
+            },
         )
-        rows = self._session.scalars(
-            select(CaseRow)
-            .where(or_(CaseRow.accession.in_(of_images), CaseRow.accession == accession))
-            .order_by(CaseRow.accession)
-        )
-        return [_known(row) for row in rows]
+        return [KnownCase(*row) for row in rows]
 
     def images(self, sop_instance_uids: Iterable[str]) -> dict[str, KnownImage]:
         """Look images up by SOP Instance UID; unknown ones are left out."""

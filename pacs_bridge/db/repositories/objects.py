@@ -7,13 +7,36 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import MarkRow, ObjectRow, ReadObjectRow, RefusalRow
+from pacs_bridge.db.tables import Base, MarkRow, ObjectRow, ReadObjectRow, RefusalRow
 from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject
 from pacs_bridge.domain.objects import Caller, ReceivedObject, Refusal
 from pacs_bridge.domain.reading import is_location
+
+_object_table = Base.metadata.tables["pb_object"]
+_given = [column for column in _object_table.c if column.name != "arrival"]
+_ADD = insert(_object_table).from_select(
+    ["arrival", *(column.name for column in _given)],
+    select(
+        select(func.coalesce(func.max(_object_table.c.arrival), 0) + 1).scalar_subquery(),
+        *(bindparam(column.name, type_=column.type) for column in _given),
+    ).where(
+        ~exists().where(
+            _object_table.c.sop_instance_uid
+            == bindparam("sop_instance_uid", type_=_object_table.c.sop_instance_uid.type)
+        )
+    ),
+)
+_SAME_CONTENT = select(_object_table.c.same_content).where(
+    _object_table.c.sop_instance_uid == bindparam("uid")
+)
+_COUNT_REPEAT = (
+    update(_object_table)
+    .where(_object_table.c.sop_instance_uid == bindparam("uid"))
+    .values(repeats=_object_table.c.repeats + 1)
+)
 
 
 class Objects:
@@ -22,33 +45,39 @@ class Objects:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, received: ReceivedObject) -> None:
-        """Keep a new object."""
+    def add(self, received: ReceivedObject) -> bool:
+        """Keep a new object; false, and nothing is changed, where its UID is here."""
         caller = received.caller
-        last = self._session.scalar(select(func.max(ObjectRow.arrival))) or 0
-        self._session.add(
-            ObjectRow(
-                sop_instance_uid=received.sop_instance_uid,
-                sop_class_uid=received.sop_class_uid,
-                transfer_syntax_uid=received.transfer_syntax_uid,
-                content_hash=received.content_hash,
-                same_content=received.same_content,
-                size=received.size,
-                pacs=caller.pacs,
-                calling_ae=caller.ae_title,
-                address=caller.address,
-                accession=received.accession,
-                received_at=received.received_at,
-                state=received.state,
-                reason=received.reason,
-                kind=received.kind,
-                reader=received.reader,
-                arrival=last + 1,
-                observed_at=received.observed_at,
-                repeats=0,
-            )
+        added = self._session.connection().execute(
+            _ADD,
+            {
+                "sop_instance_uid": received.sop_instance_uid,
+                "sop_class_uid": received.sop_class_uid,
+                "transfer_syntax_uid": received.transfer_syntax_uid,
+                "content_hash": received.content_hash,
+                "same_content": received.same_content,
+                "size": received.size,
+                "pacs": caller.pacs,
+                "calling_ae": caller.ae_title,
+                "address": caller.address,
+                "accession": received.accession,
+                "received_at": received.received_at,
+                "state": received.state,
+                "reason": received.reason,
+                "kind": received.kind,
+                "reader": received.reader,
+                "observed_at": received.observed_at,
+                "repeats": 0,
+            },
         )
-        self._session.flush()
+        return added.rowcount == 1
+
+    def same_content(self, sop_instance_uid: str) -> str | None:
+        """Give the digest of an object's content; None where the object is not here."""
+        found: str | None = (
+            self._session.connection().execute(_SAME_CONTENT, {"uid": sop_instance_uid}).scalar()
+        )
+        return found
 
     def find(self, sop_instance_uid: str) -> ReceivedObject | None:
         """Look an object up."""
@@ -57,7 +86,7 @@ class Objects:
 
     def count_repeat(self, sop_instance_uid: str) -> None:
         """Note that the same object came again."""
-        self._session.get_one(ObjectRow, sop_instance_uid).repeats += 1
+        self._session.connection().execute(_COUNT_REPEAT, {"uid": sop_instance_uid})
 
     def set_read(
         self,

@@ -24,6 +24,7 @@ class PacsList:
         row = self._session.get(PacsRow, pacs.name) or PacsRow(name=pacs.name, created_at=now)
         row.our_ae_title, row.plain, row.isolation = pacs.our_ae_title, pacs.plain, pacs.isolation
         row.paused, row.timeouts = pacs.paused, dict(pacs.timeouts)
+        row.certificate = pacs.certificate
         self._session.add(row)
         self._session.flush()
         self._session.execute(delete(EndpointRow).where(EndpointRow.pacs == pacs.name))
@@ -98,6 +99,7 @@ class PacsList:
             Isolation(row.isolation),
             row.paused,
             dict(row.timeouts),
+            row.certificate,
         )
 
 

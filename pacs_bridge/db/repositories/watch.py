@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import AssociationRow, EventRow, MailRow
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.ports import Message
+
+_AT_ONCE = 500  # rows in one statement
+
+
+def _values(association: Association) -> dict[str, Any]:
+    caller = association.caller
+    return {
+        "association_id": association.association_id,
+        "opened_at": association.opened_at,
+        "address": caller.address,
+        "calling_ae": caller.ae_title,
+        "called_ae": caller.called_ae_title,
+        "pacs": caller.pacs,
+        "outcome": association.outcome,
+        "ended_at": association.ended_at,
+        "stored": association.stored,
+        "refused": association.refused,
+        "echoes": association.echoes,
+        "note": association.note[:300],
+    }
 
 
 class Associations:
@@ -22,16 +43,22 @@ class Associations:
 
     def put(self, association: Association) -> None:
         """Keep an association or how it stands now."""
-        caller = association.caller
-        row = self._session.get(AssociationRow, association.association_id) or AssociationRow(
-            association_id=association.association_id, opened_at=association.opened_at
-        )
-        row.address, row.calling_ae = caller.address, caller.ae_title
-        row.called_ae, row.pacs = caller.called_ae_title, caller.pacs
-        row.outcome, row.ended_at = association.outcome, association.ended_at
-        row.stored, row.refused = association.stored, association.refused
-        row.echoes, row.note = association.echoes, association.note[:300]
-        self._session.add(row)
+        self.put_all([association])
+
+    def put_all(self, associations: Sequence[Association]) -> None:
+        """Keep associations or how they stand now."""
+        for start in range(0, len(associations), _AT_ONCE):
+            rows = {
+                each.association_id: _values(each)
+                for each in associations[start : start + _AT_ONCE]
+            }
+            query = select(AssociationRow.association_id)
+            found = self._session.scalars(query.where(AssociationRow.association_id.in_(rows)))
+            known = [rows.pop(association_id) for association_id in found]
+            if rows:
+                self._session.execute(insert(AssociationRow), list(rows.values()))
+            if known:
+                self._session.execute(update(AssociationRow), known)
 
     def end_stale(self, now: datetime) -> None:
         """Call ended whatever a node that is gone had left open."""

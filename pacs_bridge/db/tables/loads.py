@@ -21,6 +21,7 @@ class PacsRow(Base):
     isolation: Mapped[str] = mapped_column(String(16))
     paused: Mapped[bool] = mapped_column(default=False)
     timeouts: Mapped[dict[str, Any]]
+    certificate: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
 
 

@@ -31,7 +31,7 @@ class ObjectRow(Base):
     kind: Mapped[str] = mapped_column(String(24), default="")
     reader: Mapped[str | None] = mapped_column(String(32), index=True)
     observed_at: Mapped[datetime | None]
-    arrival: Mapped[int] = mapped_column(default=0)
+    arrival: Mapped[int] = mapped_column(default=0, index=True)
     repeats: Mapped[int] = mapped_column(default=0)
 
 

@@ -1,0 +1,243 @@
+"""What the node did, counted for a monitor: Prometheus' text exposition, and its small server.
+
+Labels come from our own tables only (outcomes, services, statuses, kinds of refusal); no AE
+title, UID or address is ever one.
+
+References
+----------
+Prometheus text exposition format 0.0.4.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import structlog
+
+from pacs_bridge.domain.errors import PacsBridgeError
+from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller, StoreRequest
+from pacs_bridge.scp.node import NodeServices
+from pacs_bridge.scp.status import CANNOT_UNDERSTAND, store_status
+from pacs_bridge.services.associations import Admission
+from pacs_bridge.services.receive import refusal_kind
+from pacs_bridge.upper_layer.contract import SUCCESS, Question, Reply
+
+LOG = structlog.get_logger()
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_READ_SECONDS = 5.0
+
+ASSOCIATIONS = "pacs_bridge_associations_total"
+REQUESTS = "pacs_bridge_requests_total"
+REFUSALS = "pacs_bridge_refusals_total"
+BYTES = "pacs_bridge_received_bytes_total"
+QUEUE = "pacs_bridge_queue_length"
+OPEN = "pacs_bridge_open_associations"
+
+_HELP = {
+    ASSOCIATIONS: ("counter", "Associations that came to their end, by how they ended."),
+    REQUESTS: ("counter", "Requests answered, by service and final status."),
+    REFUSALS: ("counter", "Objects refused, by kind of reason."),
+    BYTES: ("counter", "Bytes of data sets received, refused ones included."),
+    OPEN: ("gauge", "Associations that are open."),
+    QUEUE: ("gauge", "Rows by what they are and the state they stand in."),
+}
+_SERVICES = {0x0020: "C-FIND", 0x0021: "C-MOVE", 0x0010: "C-GET"}
+_PENDING = range(0xFF00, 0xFF02)  # PS3.7 annex C.1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One value: its name, its labels in their order, how much."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    value: float
+
+
+class Meter:
+    """Counts since the start of this process; any thread may count."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+
+    def count(self, name: str, value: int = 1, **labels: str) -> None:
+        """Add to one counter."""
+        with self._lock:
+            self._counts[name, tuple(labels.items())] += value
+
+    def samples(self) -> list[Sample]:
+        """List every counter that has counted."""
+        with self._lock:
+            counts = sorted(self._counts.items())
+        return [Sample(name, labels, value) for (name, labels), value in counts]
+
+
+def render(samples: Iterable[Sample]) -> str:
+    """Write samples in Prometheus' text format, each name with its help once."""
+    by_name: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_name.setdefault(sample.name, []).append(sample)
+    lines = []
+    for name, group in by_name.items():
+        kind, said = _HELP[name]
+        lines += [f"# HELP {name} {said}", f"# TYPE {name} {kind}"]
+        lines += [f"{name}{_labels(sample)} {sample.value:g}" for sample in group]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _labels(sample: Sample) -> str:
+    if not sample.labels:
+        return ""
+    return "{" + ",".join(f'{key}="{_escape(text)}"' for key, text in sample.labels) + "}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def metered(services: NodeServices, meter: Meter) -> NodeServices:
+    """Count whatever passes between the node and its services; nothing else changes."""
+    return replace(
+        services,
+        admit=_metered_admission(services.admit, meter),
+        receive=_metered_store(services.receive, meter),
+        end=_metered_end(services.end, meter),
+        ask=_metered_question(services.ask, meter),
+    )
+
+
+def _metered_admission(
+    admit: Callable[[Caller], tuple[Admission, Caller]], meter: Meter
+) -> Callable[[Caller], tuple[Admission, Caller]]:
+    def admit_and_count(caller: Caller) -> tuple[Admission, Caller]:
+        admission, known = admit(caller)
+        if admission is not Admission.ACCEPTED:
+            meter.count(ASSOCIATIONS, outcome=AssociationOutcome.REJECTED.value)
+        return admission, known
+
+    return admit_and_count
+
+
+def _metered_store(
+    receive: Callable[[StoreRequest], None], meter: Meter
+) -> Callable[[StoreRequest], None]:
+    def receive_and_count(request: StoreRequest) -> None:
+        meter.count(BYTES, request.size)
+        status, kind = CANNOT_UNDERSTAND, "failed"
+        try:
+            receive(request)
+            status, kind = SUCCESS, ""
+        except PacsBridgeError as error:
+            status, kind = store_status(error), refusal_kind(error)
+            raise
+        finally:
+            meter.count(REQUESTS, service="C-STORE", status=f"0x{status:04X}")
+            if kind:
+                meter.count(REFUSALS, kind=kind)
+
+    return receive_and_count
+
+
+def _metered_end(end: Callable[[Association], None], meter: Meter) -> Callable[[Association], None]:
+    def end_and_count(association: Association) -> None:
+        meter.count(ASSOCIATIONS, outcome=association.outcome.value)
+        if association.echoes:
+            meter.count(REQUESTS, association.echoes, service="C-ECHO", status="0x0000")
+        end(association)
+
+    return end_and_count
+
+
+def _metered_question(
+    ask: Callable[[Question], Iterator[Reply] | None], meter: Meter
+) -> Callable[[Question], Iterator[Reply] | None]:
+    def ask_and_count(question: Question) -> Iterator[Reply] | None:
+        replies = ask(question)
+        if replies is None:
+            return None
+        return _counted(replies, _SERVICES.get(question.command.field, "other"), meter)
+
+    return ask_and_count
+
+
+def _counted(replies: Iterator[Reply], service: str, meter: Meter) -> Iterator[Reply]:
+    """Pass replies on, and count the last; closing this closes them."""
+    last = None
+    try:
+        for reply in replies:
+            last = reply.status
+            yield reply
+    finally:
+        close = getattr(replies, "close", None)
+        if close is not None:
+            close()
+        status = "none" if last is None or last in _PENDING else f"0x{last:04X}"
+        meter.count(REQUESTS, service=service, status=status)
+
+
+class MetricsServer:
+    """Answers ``GET /metrics`` on the loopback, in threads of its own, until closed.
+
+    Parameters
+    ----------
+    collect : callable
+        Gives all samples of this moment.
+    port : int
+        0 for any free one; `port` says which it became.
+
+    Raises
+    ------
+    OSError
+        When the port is taken.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(self, collect: Callable[[], Iterable[Sample]], port: int) -> None:
+        handler = type("Handler", (_Handler,), {"collect": staticmethod(collect)})
+        self._server = ThreadingHTTPServer((self.host, port), handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False  # whoever stalls is not waited for
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.2,), name="metrics", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    collect: Callable[[], Iterable[Sample]]
+    timeout = _READ_SECONDS
+    server_version, sys_version = "pacs-bridge", ""
+
+    def do_GET(self) -> None:
+        """Answer one question."""
+        if self.path != "/metrics":
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        try:
+            body = render(self.collect()).encode()
+        except Exception as error:  # noqa: BLE001  a monitor that asks must not end anything
+            LOG.error("metrics not collected", error=type(error).__name__)  # noqa: TRY400
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", CONTENT_TYPE)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: a request line is a stranger's text."""

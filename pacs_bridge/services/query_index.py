@@ -1,0 +1,342 @@
+"""Case sets in the form in which questions are answered: columns of values, encoded once.
+
+A set never changes once it was given out, so what is made of its passport is kept in memory;
+which sets a PACS may see is asked of the database for each question. Only passports are read
+here: what readers said and what is true of a case stand elsewhere, and cannot be asked for.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pacs_bridge.db.repositories.query import VisibleSet
+from pacs_bridge.db.unit_of_work import UnitOfWork
+from pacs_bridge.domain.caseset import Case, Instance, Passport, Series, Study
+from pacs_bridge.domain.matching import Condition
+from pacs_bridge.domain.query import (
+    ACCESSION,
+    ATTRIBUTES,
+    BIRTH_DATE,
+    CLASS_UID,
+    COLUMNS,
+    FRAMES,
+    INSTANCE_NUMBER,
+    INSTANCE_UID,
+    ISSUER,
+    LATERALITY,
+    MODALITIES,
+    MODALITY,
+    PATIENT_ID,
+    PATIENT_INSTANCES,
+    PATIENT_NAME,
+    PATIENT_SERIES,
+    PATIENT_STUDIES,
+    REFERRER,
+    ROWS,
+    SERIES_INSTANCES,
+    SERIES_NUMBER,
+    SERIES_UID,
+    SEX,
+    SOP_CLASSES,
+    STUDY_DATE,
+    STUDY_DESCRIPTION,
+    STUDY_ID,
+    STUDY_INSTANCES,
+    STUDY_SERIES,
+    STUDY_TIME,
+    STUDY_UID,
+    SYNTAX,
+    VIEW,
+    Level,
+)
+from pacs_bridge.services.case_identity import describe_study
+
+MOST_SETS = 1000
+"""Kept at the same time, all PACS together; the one asked for longest ago goes first."""
+
+_LONG = frozenset(("OB", "OW", "SQ", "UN", "UT"))
+
+
+def encode_element(tag: int, vr: str, text: str, *, explicit: bool) -> bytes:
+    """Encode one element in little endian; text outside ASCII as UTF-8 (ISO_IR 192).
+
+    References
+    ----------
+    PS3.5 section 7.1.
+    """
+    if vr == "US":
+        raw = b"".join(struct.pack("<H", int(part)) for part in text.split("\\") if part)
+    else:
+        raw = text.encode()
+        raw += (b"\0" if vr == "UI" else b" ") * (len(raw) % 2)
+    group, element = tag >> 16, tag & 0xFFFF
+    if not explicit or vr in _LONG:
+        middle = struct.pack("<2s2x", vr.encode()) if explicit else b""
+        return struct.pack("<HH", group, element) + middle + struct.pack("<L", len(raw)) + raw
+    if len(raw) > 0xFFFF:  # a list of UIDs: as UN it has room (PS3.5 6.2.2, note 6)
+        head = struct.pack("<HH2s2xL", group, element, b"UN", len(raw))
+        return head + raw
+    return struct.pack("<HH2sH", group, element, vr.encode(), len(raw)) + raw
+
+
+class Table:
+    """One level of one set: a column an attribute, of this level or one above.
+
+    Parameters
+    ----------
+    up : sequence of int
+        For each row, its row in the table above.
+    """
+
+    def __init__(
+        self,
+        columns: dict[int, list[str]],
+        above: Table | None = None,
+        up: Sequence[int] = (),
+    ) -> None:
+        self._columns, self._above, self._up = columns, above, up
+        self.size = len(next(iter(columns.values())))
+        self._encoded: dict[tuple[int, bool], list[bytes]] = {}
+        self._rows: dict[int, dict[str, list[int]]] = {}
+        self._ordered: dict[int, tuple[list[str], list[int]]] = {}
+        self._ascii: dict[int, bool] = {}
+
+    def values(self, tag: int) -> list[str]:
+        """The values of an attribute, row by row."""
+        column = self._columns.get(tag)
+        if column is None:
+            if self._above is None:
+                raise KeyError(tag)
+            over = self._above.values(tag)
+            column = self._columns[tag] = [over[row] for row in self._up]
+        return column
+
+    def encoded(self, tag: int, *, explicit: bool) -> list[bytes]:
+        """The same, each an encoded element."""
+        column = self._encoded.get((tag, explicit))
+        if column is None:
+            vr = ATTRIBUTES[tag].vr
+            column = [encode_element(tag, vr, v, explicit=explicit) for v in self.values(tag)]
+            self._encoded[tag, explicit] = column
+        return column
+
+    def is_ascii(self, tag: int) -> bool:
+        """Whether no value needs another character set than the default one."""
+        plain = self._ascii.get(tag)
+        if plain is None:
+            plain = self._ascii[tag] = all(map(str.isascii, self.values(tag)))
+        return plain
+
+    def matching(self, conditions: Iterable[Condition]) -> Sequence[int]:
+        """List the rows that fulfil all conditions, in their order."""
+        rows: Sequence[int] | None = None
+        for condition in conditions:
+            column = self.values(condition.tag)
+            if rows is None:
+                rows = self._first(condition, column)
+            else:
+                test = condition.test
+                rows = [row for row in rows if test(column[row])]
+            if not rows:
+                return ()
+        return range(self.size) if rows is None else rows
+
+    def _first(self, condition: Condition, column: list[str]) -> Sequence[int]:
+        test = condition.test
+        if condition.exact is None and condition.span is not None:
+            values, order = self._in_order(condition.tag, column)
+            low, high = condition.span
+            found = order[bisect_left(values, low) : bisect_right(values, high)]
+            return sorted(row for row in found if test(column[row]))
+        if condition.exact is None:
+            return [row for row, value in enumerate(column) if test(value)]
+        by_value = self._rows.get(condition.tag)
+        if by_value is None:
+            by_value = {}
+            for row, value in enumerate(column):
+                by_value.setdefault(value, []).append(row)
+            self._rows[condition.tag] = by_value
+        found = [row for value in condition.exact for row in by_value.get(value, ())]
+        return sorted(found) if len(condition.exact) > 1 else found
+
+    def _in_order(self, tag: int, column: list[str]) -> tuple[list[str], list[int]]:
+        """The values in the order of their characters, and the row of each."""
+        ordered = self._ordered.get(tag)
+        if ordered is None:
+            order = sorted(range(self.size), key=column.__getitem__)
+            ordered = self._ordered[tag] = ([column[row] for row in order], order)
+        return ordered
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image of a set, as far as sending it needs."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class SetIndex:
+    """One copy of a case set, ready to be asked.
+
+    Parameters
+    ----------
+    images : tuple of StoredImage
+        In the order of the table at IMAGE level.
+    """
+
+    tables: dict[Level, Table]
+    images: tuple[StoredImage, ...]
+
+
+@dataclass
+class _Columns:
+    """A table while it grows."""
+
+    above: Table | None = None
+    up: list[int] = field(default_factory=list)
+    columns: dict[int, list[str]] = field(default_factory=dict)
+
+    def add(self, up: int, values: dict[int, str]) -> None:
+        self.up.append(up)
+        for tag, value in values.items():
+            self.columns.setdefault(tag, []).append(value)
+
+
+def index_of(passport: Passport, study_time: Callable[[Instance], str] | None = None) -> SetIndex:
+    """Make the index of a passport.
+
+    Parameters
+    ----------
+    study_time : callable, optional
+        Tells the Study Time out of an image of the study; the passport does not have it.
+    """
+    grown = {level: _Columns() for level in Level}
+    description = describe_study(passport.issuer, passport.title)
+    images = []
+    for patient, case in enumerate(passport.cases):
+        grown[Level.PATIENT].add(0, _of_patient(case, passport.issuer))
+        for study in case.studies:
+            row = len(grown[Level.STUDY].up)
+            values = _of_study(case, study, description)
+            first = next(study.instances(), None)
+            values[STUDY_TIME] = study_time(first) if study_time and first else ""
+            grown[Level.STUDY].add(patient, values)
+            for series in study.series:
+                series_row = len(grown[Level.SERIES].up)
+                grown[Level.SERIES].add(row, _of_series(series))
+                for image in series.instances:
+                    grown[Level.IMAGE].add(series_row, _of_image(image))
+                    images.append(_stored(image))
+    tables: dict[Level, Table] = {}
+    for level in Level:
+        if grown[level].up:  # a set without images has no tables below
+            above = tables.get(Level(level - 1)) if level else None
+            tables[level] = Table(grown[level].columns, above, grown[level].up)
+    return SetIndex(tables, tuple(images))
+
+
+def _of_patient(case: Case, issuer: str) -> dict[int, str]:
+    series = [series for study in case.studies for series in study.series]
+    return {
+        PATIENT_NAME: case.patient_name,
+        PATIENT_ID: case.patient_id,
+        ISSUER: issuer,
+        BIRTH_DATE: case.birth_date,
+        SEX: case.sex,
+        PATIENT_STUDIES: str(len(case.studies)),
+        PATIENT_SERIES: str(len(series)),
+        PATIENT_INSTANCES: str(sum(len(each.instances) for each in series)),
+    }
+
+
+def _of_study(case: Case, study: Study, description: str) -> dict[int, str]:
+    images = list(study.instances())
+    return {
+        STUDY_UID: study.study_instance_uid,
+        STUDY_DATE: study.study_date,
+        STUDY_ID: study.study_id,
+        ACCESSION: "" if study.prior else case.accession,  # as the images have it
+        STUDY_DESCRIPTION: description,
+        REFERRER: "",
+        MODALITIES: "\\".join(dict.fromkeys(each.modality for each in study.series)),
+        SOP_CLASSES: "\\".join(dict.fromkeys(each.sop_class_uid for each in images)),
+        STUDY_SERIES: str(len(study.series)),
+        STUDY_INSTANCES: str(len(images)),
+    }
+
+
+def _of_series(series: Series) -> dict[int, str]:
+    return {
+        SERIES_UID: series.series_instance_uid,
+        SERIES_NUMBER: str(series.series_number),
+        MODALITY: series.modality,
+        SERIES_INSTANCES: str(len(series.instances)),
+    }
+
+
+def _of_image(image: Instance) -> dict[int, str]:
+    return {
+        INSTANCE_UID: image.sop_instance_uid,
+        CLASS_UID: image.sop_class_uid,
+        INSTANCE_NUMBER: str(image.instance_number),
+        ROWS: str(image.rows),
+        COLUMNS: str(image.columns),
+        FRAMES: str(image.frames),
+        LATERALITY: image.laterality,
+        VIEW: image.view,
+        SYNTAX: image.transfer_syntax_uid,
+    }
+
+
+def _stored(image: Instance) -> StoredImage:
+    return StoredImage(
+        image.sop_class_uid, image.sop_instance_uid, image.transfer_syntax_uid, image.content_hash
+    )
+
+
+class QueryIndex:
+    """The sets that were asked about lately; one a process, for all its threads.
+
+    Parameters
+    ----------
+    study_time : callable, optional
+        See `index_of`.
+    """
+
+    def __init__(
+        self, study_time: Callable[[Instance], str] | None = None, *, most: int = MOST_SETS
+    ) -> None:
+        self._study_time, self._most = study_time, most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[VisibleSet, SetIndex] = OrderedDict()
+
+    def sets(self, uow: UnitOfWork, pacs: str | None) -> list[SetIndex]:
+        """List what a PACS may see; nothing for a caller that is none."""
+        if pacs is None:
+            return []
+        visible = uow.visible.sets(pacs)
+        with self._lock:
+            found = [self._get(uow, each) for each in visible]
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return [each for each in found if each is not None]
+
+    def _get(self, uow: UnitOfWork, each: VisibleSet) -> SetIndex | None:
+        index = self._kept.get(each)
+        if index is not None:
+            self._kept.move_to_end(each)
+            return index
+        passport = uow.visible.passport(each)
+        if passport is None:
+            return None
+        index = self._kept[each] = index_of(passport, self._study_time)
+        return index

@@ -1,0 +1,134 @@
+"""What goes out over an association: commands and data sets, cut into PDUs, in few writes.
+
+References
+----------
+PS3.8 annex D.1 (maximum length), E.2 (message control header).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from io import FileIO
+from pathlib import Path
+
+from pacs_bridge.upper_layer.command import Command, encode_command
+from pacs_bridge.upper_layer.pdu import data_header
+from pacs_bridge.upper_layer.pdu_items import Bytes
+
+_COMMENT_LENGTH = 64
+_encoded = lru_cache(maxsize=64)(encode_command)  # one response, said of match after match
+_TOGETHER = 60 << 10  # bytes of replies that wait for one another
+_BATCH, _MOST_FRAGMENTS = 1 << 20, 256  # of a file, read and written at a time
+
+
+def fit_comment(comment: str) -> str | None:
+    """Make a text fit Error Comment (0000,0902): 64 characters, ASCII; None where empty."""
+    return comment[:_COMMENT_LENGTH].encode("ascii", "replace").decode() or None
+
+
+class Outbox:
+    """Writes messages of one association.
+
+    Parameters
+    ----------
+    write : callable
+        Sends buffers, in one call where that goes.
+    fragment : int
+        Bytes of a fragment that the peer takes.
+    """
+
+    def __init__(self, write: Callable[..., None], fragment: int) -> None:
+        self._write, self._fragment = write, fragment
+        self._waiting: list[Bytes] = []
+        self._size = 0
+        self._buffer = bytearray()
+
+    def send(
+        self, context_id: int, command: Command, data_set: Bytes = b"", *, at_once: bool = True
+    ) -> None:
+        """Send a message, and what waits before it.
+
+        Parameters
+        ----------
+        command : Command
+            Must say whether a data set follows.
+        at_once : bool
+            False where the message may wait for the next, or for `flush`.
+
+        Raises
+        ------
+        OSError
+            When the peer does not take it in time.
+        """
+        self._add(context_id, _encoded(command), is_command=True)
+        if command.has_data_set:
+            self._add(context_id, data_set, is_command=False)
+        if at_once or self._size >= _TOGETHER:
+            self.flush()
+
+    def send_file(self, context_id: int, command: Command, path: Path, start: int) -> None:
+        """Send a message whose data set lies in a file from `start` on.
+
+        Raises
+        ------
+        OSError
+            When the file cannot be read, or the peer does not take it in time.
+        """
+        with path.open("rb", buffering=0) as file:
+            left = path.stat().st_size - start
+            file.seek(start)
+            self.stream(context_id, command, file, left)
+
+    def stream(self, context_id: int, command: Command, file: FileIO, left: int) -> None:
+        """Send a message whose data set is what comes next in a file.
+
+        It goes through one buffer of a megabyte; the command goes out with its beginning.
+
+        Parameters
+        ----------
+        left : int
+            Bytes of the data set.
+
+        Raises
+        ------
+        OSError
+            When the file ends before, cannot be read, or the peer does not take it in time.
+        """
+        self._add(context_id, encode_command(command), is_command=True)
+        most = self._fragment * max(1, min(_BATCH // self._fragment, _MOST_FRAGMENTS))
+        if len(self._buffer) < min(left, most):
+            self._buffer = bytearray(min(left, most))
+        view = memoryview(self._buffer)
+        while True:
+            part = view[: min(left, most)]
+            _fill(file, part)
+            left -= len(part)
+            self._add(context_id, part, is_command=False, is_end=not left)
+            self.flush()
+            if not left:
+                return
+
+    def flush(self) -> None:
+        """Send what waits."""
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        if waiting:
+            self._write(*waiting)
+
+    def _add(self, context_id: int, data: Bytes, *, is_command: bool, is_end: bool = True) -> None:
+        view, most = memoryview(data), self._fragment
+        for start in range(0, len(view) or 1, most):
+            part = view[start : start + most]
+            is_last = is_end and start + most >= len(view)
+            head = data_header(context_id, len(part), is_command=is_command, is_last=is_last)
+            self._waiting += (head, part)
+            self._size += len(head) + len(part)
+
+
+def _fill(file: FileIO, part: memoryview) -> None:
+    have = 0
+    while have < len(part):
+        count = file.readinto(part[have:])
+        if not count:
+            raise OSError("the file has become shorter")
+        have += count

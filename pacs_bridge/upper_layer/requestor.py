@@ -1,0 +1,132 @@
+"""How we come to have an association: connect, propose, and hear what is accepted.
+
+References
+----------
+PS3.8 section 7.1, 9.3.2 to 9.3.4.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pacs_bridge.domain.errors import PeerUnavailable
+from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.upper_layer import pdu
+from pacs_bridge.upper_layer.connect import connect, words_of
+from pacs_bridge.upper_layer.contract import BOUNDS
+from pacs_bridge.upper_layer.identity import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    MAXIMUM_PDU,
+)
+from pacs_bridge.upper_layer.inbox import Inbox
+from pacs_bridge.upper_layer.negotiate import fragment_bytes
+from pacs_bridge.upper_layer.pdu_items import (
+    ContextResult,
+    Malformed,
+    ProposedContext,
+    UserInformation,
+)
+from pacs_bridge.upper_layer.requested import RequestedAssociation
+from pacs_bridge.upper_layer.wire import Deadline, send
+
+_SLACK = 4_096  # bytes over the announced PDU that we forgive
+
+Offer = tuple[str, Sequence[str]]
+"""A SOP class, and the transfer syntaxes to propose for it in one context."""
+
+
+class ContextsRefused(PeerUnavailable):
+    """The PACS accepted the association and none of what we offered in it."""
+
+
+def request_association(
+    pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer]
+) -> RequestedAssociation:
+    """Have an association with one endpoint of a PACS, unencrypted.
+
+    Parameters
+    ----------
+    offers : sequence of Offer
+        A context each, at most 128.
+
+    Raises
+    ------
+    PeerUnavailable
+        Naming the phase: name, connect, association.
+    ContextsRefused
+        When it is accepted, but nothing that we offer.
+    """
+    connection = connect(pacs, endpoint)
+    try:
+        return _negotiate(connection, pacs, endpoint, offers)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _negotiate(
+    connection: socket.socket, pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer]
+) -> RequestedAssociation:
+    request = _request(pacs, endpoint, offers)
+    seconds, patience = pacs.timeouts["network"], pacs.timeouts["acse"]
+    bounds = replace(BOUNDS, pdu_bytes=MAXIMUM_PDU + _SLACK, pdu_seconds=seconds)
+    inbox = Inbox(connection, bounds)
+    try:
+        send(connection, [pdu.encode(request)], Deadline(seconds))
+        answer = inbox.next(patience)
+        if isinstance(answer, pdu.AssociateReject):
+            raise PeerUnavailable(pacs.name, "association", words_of(answer))
+        if isinstance(answer, pdu.AssociateAccept):
+            inbox.established()
+            fragment = fragment_bytes(answer.user)
+            accepted = _accepted(request, answer)
+            association = RequestedAssociation(
+                connection, pacs, accepted, inbox=inbox, bounds=bounds, fragment=fragment
+            )
+            if accepted:
+                return association
+            association.close(abort=False)
+            detail = "it accepts nothing of what we offer"
+            raise ContextsRefused(pacs.name, "association", detail)
+    except TimeoutError as error:
+        detail = f"it gave no answer within {patience:.0f} s"
+        raise PeerUnavailable(pacs.name, "association", detail) from error
+    except (OSError, Malformed) as error:
+        raise _broken_association(pacs) from error
+    raise _broken_association(pacs)
+
+
+def _broken_association(pacs: Pacs) -> PeerUnavailable:
+    detail = "it broke off; check that this is its DICOM port"
+    return PeerUnavailable(pacs.name, "association", detail)
+
+
+def _request(pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer]) -> pdu.AssociateRequest:
+    contexts = tuple(
+        ProposedContext(2 * place + 1, sop_class, tuple(syntaxes))
+        for place, (sop_class, syntaxes) in enumerate(offers)
+    )
+    user = UserInformation(
+        maximum_length=MAXIMUM_PDU,
+        implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+        implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+    )
+    return pdu.AssociateRequest(endpoint.ae_title, pacs.our_ae_title, contexts, user)
+
+
+def _accepted(
+    request: pdu.AssociateRequest, answer: pdu.AssociateAccept
+) -> dict[tuple[str, str], int]:
+    """Take what was accepted of what we proposed; anything else means nothing."""
+    proposed = {each.context_id: each for each in request.contexts}
+    accepted = {}
+    for each in answer.contexts:
+        ours = proposed.get(each.context_id)
+        if ours is None or each.result != ContextResult.ACCEPTED:
+            continue
+        if each.transfer_syntax in ours.transfer_syntaxes:
+            accepted[ours.abstract_syntax, each.transfer_syntax] = each.context_id
+    return accepted

@@ -1,0 +1,151 @@
+"""TLS for associations: 1.2 at least, 1.3 where both can, certificates on both sides.
+
+References
+----------
+PS3.15 annex B.12 (non-downgrading BCP 195 profile), B.13 (its modified form, whose closed list
+of TLS 1.2 suites is used here); RFC 9325.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import selectors
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from pacs_bridge.domain.errors import RefusedInput
+from pacs_bridge.upper_layer.wire import Deadline
+
+CIPHERS_OF_TLS_1_2 = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "DHE-RSA-AES128-GCM-SHA256",
+    "DHE-RSA-AES256-GCM-SHA384",
+)
+"""Forward secret and authenticated, all that B.13 names; TLS 1.3 has its own, all of them fit."""
+
+
+def server_context(certificate: Path, key: Path, authorities: Path) -> ssl.SSLContext:
+    """Make a context for an acceptor: every peer must show a certificate of ours to trust.
+
+    Parameters
+    ----------
+    certificate, key : Path
+        Ours, PEM; the certificate with its chain.
+    authorities : Path
+        Certificates that peers' are checked against, PEM.
+
+    Raises
+    ------
+    RefusedInput
+        When a file cannot be read or is no certificate or key.
+    """
+    context = _context(ssl.PROTOCOL_TLS_SERVER, certificate, key, authorities)
+    context.num_tickets = 0
+    return context
+
+
+def client_context(certificate: Path, key: Path, authorities: Path) -> ssl.SSLContext:
+    """Make a context for a requestor: the peer's name is checked, and we show our certificate.
+
+    Raises
+    ------
+    RefusedInput
+        When a file cannot be read or is no certificate or key.
+    """
+    return _context(ssl.PROTOCOL_TLS_CLIENT, certificate, key, authorities)
+
+
+def _context(side: int, certificate: Path, key: Path, authorities: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(side)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.options |= ssl.OP_NO_TICKET  # whom we do not know any more resumes nothing
+    context.set_ciphers(":".join(CIPHERS_OF_TLS_1_2))
+    try:
+        context.load_cert_chain(certificate, key)
+        context.load_verify_locations(authorities)
+    except OSError as error:  # ssl.SSLError is one
+        raise RefusedInput(
+            f"The certificates for TLS cannot be used ({type(error).__name__}); check "
+            f"{certificate.name}, {key.name} and {authorities.name} in keys/tls of the home."
+        ) from error
+    return context
+
+
+def server_side(context: ssl.SSLContext) -> Callable[[socket.socket, float], ssl.SSLSocket]:
+    """Give what an `Acceptor` secures its connections with.
+
+    The handshake runs in the conversation's own thread. It is whole in the seconds given: a
+    peer that drips bytes gains no time by each.
+    """
+
+    def secure(connection: socket.socket, seconds: float) -> ssl.SSLSocket:
+        return _shake_hands(context, connection, seconds, server_side=True)
+
+    return secure
+
+
+def fingerprint_of(connection: socket.socket) -> str | None:
+    """Give the SHA-256 of the certificate that the peer proved to hold; None without TLS."""
+    if not isinstance(connection, ssl.SSLSocket):
+        return None
+    return hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
+
+
+def client_side(
+    context: ssl.SSLContext, connection: socket.socket, host: str, seconds: float
+) -> ssl.SSLSocket:
+    """Secure a connection that we opened.
+
+    Parameters
+    ----------
+    host : str
+        Name or address that the peer's certificate must be for.
+
+    Raises
+    ------
+    OSError
+        `ssl.SSLError` and `TimeoutError` among them; the connection is closed then.
+    """
+    return _shake_hands(context, connection, seconds, server_side=False, host=host)
+
+
+def _shake_hands(
+    context: ssl.SSLContext,
+    connection: socket.socket,
+    seconds: float,
+    *,
+    server_side: bool,
+    host: str | None = None,
+) -> ssl.SSLSocket:
+    # a time-out of the socket would begin anew with each byte; a whole deadline needs one of
+    # the handshake as such, which python gives only to a socket that does not wait
+    connection.settimeout(0)
+    secured = context.wrap_socket(
+        connection, server_side=server_side, do_handshake_on_connect=False, server_hostname=host
+    )
+    deadline = Deadline(seconds)
+    try:
+        while True:
+            try:
+                secured.do_handshake()
+                return secured
+            except ssl.SSLWantReadError:
+                _wait(secured, selectors.EVENT_READ, deadline)
+            except ssl.SSLWantWriteError:
+                _wait(secured, selectors.EVENT_WRITE, deadline)
+    except BaseException:
+        secured.close()
+        raise
+
+
+def _wait(connection: socket.socket, event: int, deadline: Deadline) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, event)
+        selector.select(deadline.left())

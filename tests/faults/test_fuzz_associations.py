@@ -1,0 +1,166 @@
+"""Damaged conversations and damaged objects: answered or cut, never hung, never half taken.
+
+300 cases in `make test`, 20,000 in `make fuzz` and `make faults`. A case is its number: what a
+run found is repeated by that number alone, and stays below among the fixed ones.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+import pydicom
+import pytest
+from pydicom import Dataset
+
+from tests.hostile.mutations import conversations, data_sets, mutate
+from tests.hostile.peer import EXPLICIT, Peer
+from tests.hostile.siege import ANSWERED_WITHIN, FULL, MEMORY_BACK_WITHIN, HostileNode, running
+from tests.waiting import wait_until
+
+CASES = int(os.environ.get("FUZZ_CASES", "20000" if FULL else "300"))
+SEED = 20261122
+AT_ONCE = 4
+STATUSES = {0x0000, 0x0122, 0x0124, 0xA700, 0xA900, 0xC000, 0xC001}
+HANGS_AFTER = 20.0  # seconds; the node cuts long before
+
+FOUND_IN_CONVERSATIONS: tuple[int, ...] = ()
+FOUND_IN_DATA_SETS: tuple[int, ...] = ()
+"""Numbers of cases that once were answered wrongly; they run always."""
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileNode]:
+    with running(tmp_path_factory.mktemp("fuzz")) as node:
+        yield node
+
+
+def case(number: int) -> random.Random:
+    """The chance of one case."""
+    return random.Random(f"{SEED}-{number}")
+
+
+class Honest:
+    """An honest peer that looks in as long as cases run."""
+
+    def __init__(self, node: HostileNode) -> None:
+        self._node, self.seconds, self.before = node, [0.0], node.measure()
+        self._over = threading.Event()
+
+    def __enter__(self) -> Honest:
+        self._pool = ThreadPoolExecutor(1)
+        self._done = self._pool.submit(self._look_in)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._pool.shutdown()
+
+    def _look_in(self) -> None:
+        while not self._over.wait(0.2):
+            self.seconds.append(self._node.probe())
+
+    def check(self) -> None:
+        """It was answered each time, and what the cases took is given back."""
+        self._done.result()
+        assert median(self.seconds) < ANSWERED_WITHIN
+        wait_until(self._is_back, "threads, sockets and memory to be back", seconds=30)
+
+    def _is_back(self) -> bool:
+        now, before = self._node.measure(), self.before
+        return (
+            now.threads <= before.threads
+            and now.sockets <= before.sockets
+            and now.files <= before.files
+            and now.memory <= before.memory * MEMORY_BACK_WITHIN
+        )
+
+
+def converse(peer: Peer, number: int) -> None:
+    """Hold one damaged conversation to its end; the node must end it too."""
+    chance = case(number)
+    content = mutate(chance.choice(conversations()), chance)
+    with peer.connect() as connection:
+        connection.settimeout(HANGS_AFTER)
+        try:
+            connection.sendall(content)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+        except TimeoutError:
+            pytest.fail(f"conversation {number} was neither answered nor cut")
+        except OSError:
+            pass  # cut
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_a_damaged_conversation_is_answered_or_cut(node: HostileNode) -> None:
+    numbers = [*FOUND_IN_CONVERSATIONS, *range(CASES // 2)]
+    honest = Honest(node)
+    with honest, ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda number: converse(node.hostile, number), numbers))
+    honest.check()
+
+
+def damaged(number: int) -> tuple[str, str, bytes]:
+    """One damaged object, with what it is sent as."""
+    chance = case(number)
+    sop_class, uid, content = chance.choice(data_sets())
+    return sop_class, uid, mutate(content, chance)
+
+
+def send(node: HostileNode, number: int) -> int | None:
+    """Send one damaged object; gives its status."""
+    sop_class, uid, content = damaged(number)
+    status = node.hostile.store(sop_class, uid, content)
+    assert status is None or status in STATUSES, (number, status)
+    return status
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_a_damaged_object_is_taken_whole_or_refused_with_a_row(node: HostileNode) -> None:
+    numbers = [*FOUND_IN_DATA_SETS, *range(CASES - CASES // 2)]
+    refusals = "SELECT count(*) FROM pb_refusal"
+    before, honest = node.installation.row(refusals), Honest(node)
+    with honest, ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda number: send(node, number), numbers))
+    honest.check()
+    assert None not in answers  # the conversation was sound, so each has an answer
+    refused = sum(answer != 0x0000 for answer in answers)
+    assert node.installation.row(refusals) - before == refused
+    assert 0 < refused < len(answers)
+    assert node.stray_files() == []
+    unreadable = [path for path in archived(node) if not is_readable(path)]
+    assert unreadable == []
+
+
+def archived(node: HostileNode) -> list[str]:
+    """Every object that was taken or kept as a conflict."""
+    archive = node.home / "archive"
+    return [str(p) for p in archive.rglob("*") if p.is_file() and "tmp" not in p.parts]
+
+
+def is_readable(path: str) -> bool:
+    """Whether another program's parser reaches the last element of an object."""
+    try:
+        _reach_the_end(pydicom.dcmread(path))
+    except (ValueError, TypeError, UnicodeError, OverflowError):
+        return True  # a value that is none, or of no charset: judged by who reads it
+    except (RecursionError, NotImplementedError, EOFError, LookupError, struct.error):
+        return False
+    return True
+
+
+def _reach_the_end(ds: Dataset) -> None:
+    assert ds.file_meta is None or ds.file_meta.TransferSyntaxUID in (EXPLICIT, "1.2.840.10008.1.2")
+    for element in ds:
+        for item in element.value if element.VR == "SQ" else ():
+            _reach_the_end(item)

@@ -1,0 +1,211 @@
+"""One node, run as the process that a hospital runs, and honest peers while it is attacked."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.wiring.installation import Installation, now
+from tests.builders import a_passport
+from tests.hostile import short_node
+from tests.hostile.peer import ECHO, STATE, Peer
+from tests.nodes import encode, our_state
+from tests.peers import ROOT
+from tests.round import OutsideInstallation, RunningRoles
+from tests.waiting import wait_until
+
+FULL = "PACS_BRIDGE_FULL_FAULTS" in os.environ
+ANSWERED_WITHIN = 2.0  # seconds, RELIABILITY.md 1
+MEMORY_BACK_WITHIN = 1.2
+FEWEST_PROBES = 3
+HOSTILE, HONEST = ("HOSPITAL", "127.0.0.1"), ("CLINIC", "127.0.0.2")
+LARGEST_MB = 64 if FULL else 8
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a process holds at one moment; memory in bytes."""
+
+    memory: int
+    threads: int
+    sockets: int
+    files: int
+
+
+class HostileNode:
+    """An installation whose node runs alone, with one PACS that attacks and one that does not."""
+
+    def __init__(self, folder: Path, *more: tuple[str, str]) -> None:
+        self._status: int | None = None
+        self.installation = OutsideInstallation(folder)
+        self.home = self.installation.home
+        self._register(HOSTILE, HONEST, *more)
+        words = self.installation.words("node")
+        if not FULL:
+            words = [sys.executable, "-m", "tests.hostile.short_node", *words[3:]]
+        self.roles = RunningRoles(words, folder / "node.log")
+        self.log = folder / "node.log"
+        self.roles.wait_ready("node")
+        self.port = self.roles.ready["node"]
+        self.process = psutil.Process(self.roles.process.pid)
+        self.hostile, self.honest = (
+            Peer(self.port, *each, timeout=10.0) for each in (HOSTILE, HONEST)
+        )
+        self._numbers = itertools.count(1)
+        self._warm_up()
+
+    @property
+    def cut_seconds(self) -> float:
+        """By when the node must have cut whoever stalls."""
+        return 20.0 if not FULL else 30.0
+
+    @property
+    def pdu_seconds(self) -> float:
+        """In which a PDU must be complete."""
+        return 8.0 if FULL else short_node.PDU_SECONDS
+
+    def new_uid(self) -> str:
+        """A UID that no object here has."""
+        return f"1.2.3.9.{next(self._numbers)}"
+
+    def probe(self) -> float:
+        """An honest peer's association, echo and object; gives the seconds they took."""
+        uid = self.new_uid()
+        data_set = encode(our_state(uid))
+        began = time.monotonic()
+        with self.honest.associate(ECHO, STATE) as talk:
+            assert talk.echo() == 0x0000
+            assert talk.store(uid, data_set) == 0x0000
+            assert talk.release()
+        return time.monotonic() - began
+
+    def measure(self) -> Measure:
+        """What the process holds now; connections to the database come and go as they like."""
+        with self.process.oneshot():
+            files = [f for f in self.process.open_files() if ".sqlite" not in f.path]
+            return Measure(
+                self.process.memory_info().rss,
+                self.process.num_threads(),
+                len(self.process.net_connections("inet")),
+                len(files),
+            )
+
+    def refusals(self, kind: str) -> int:
+        """How many objects were refused so far for one kind of reason."""
+        return int(
+            self.installation.row("SELECT count(*) FROM pb_refusal WHERE kind = ?", kind) or 0
+        )
+
+    def stray_files(self) -> list[Path]:
+        """What lies half written in the archive."""
+        return list((self.home / "archive" / "tmp").glob("*"))
+
+    def stop(self) -> int:
+        """End it with SIGTERM, once; gives the exit status."""
+        if self._status is None:
+            self._status = self.roles.stop()
+        return self._status
+
+    def _warm_up(self) -> None:
+        """Let every pool and cache fill that an honest day fills."""
+        with ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(self.probe) for _ in range(24)]:
+                done.result()
+
+    def _register(self, *callers: tuple[str, str]) -> None:
+        with Installation.open(self.home).read() as uow:
+            uow.case_sets.add(a_passport())
+            for ae_title, address in callers:
+                endpoint = Endpoint(ae_title, address, 104, ("store", "query", "calls-from"))
+                uow.pacs.put(Pacs(ae_title.lower(), (endpoint,), plain=True), now())
+
+
+@contextmanager
+def running(folder: Path, *more: tuple[str, str]) -> Iterator[HostileNode]:
+    """A node that must end cleanly afterwards; nothing of the developer's own reaches it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        for name in [each for each in os.environ if each.startswith("PACS_BRIDGE_")]:
+            patch.delenv(name)
+        patch.setenv("PACS_BRIDGE_NODE__MAX_OBJECT_MB", str(LARGEST_MB))
+        node = HostileNode(folder, *more)
+    try:
+        yield node
+    finally:
+        status = node.stop()
+    assert status == 0
+
+
+class Siege:
+    """One attack while it stands, and the honest peer's probes meanwhile."""
+
+    def __init__(self, node: HostileNode) -> None:
+        self.node, self.peer = node, node.hostile
+        self.slowest, self.probes, self.before = 0.0, 0, node.measure()
+        self.peak, self._lost = self.before.memory, False
+        self._told = threading.Condition()
+
+    def stand(self, probes: int = FEWEST_PROBES) -> None:
+        """Hold the attack up until so many more honest peers were answered."""
+        with self._told:
+            wanted = self.probes + probes
+            assert self._told.wait_for(lambda: self.probes >= wanted or self._lost, 60)
+            assert not self._lost, "an honest peer was not answered"
+
+    def run(self, attack: Callable[[Siege], None]) -> None:
+        """Attack, and probe until the attack has ended."""
+        pause = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(attack, self)
+            try:
+                while not done.done() or self.probes < FEWEST_PROBES:
+                    self._probe()
+                    pause.wait(0.05)
+            except BaseException:
+                with self._told:  # the attack need not stand any longer
+                    self._lost = True
+                    self._told.notify_all()
+                raise
+            done.result()
+
+    def _probe(self) -> None:
+        self.slowest = max(self.slowest, self.node.probe())
+        self.peak = max(self.peak, self.node.measure().memory)
+        with self._told:
+            self.probes += 1
+            self._told.notify_all()
+
+    def check_after(self) -> None:
+        """Nothing of the attack is left in the process, and nobody honest waited."""
+        assert self.slowest < ANSWERED_WITHIN
+        assert self.node.process.is_running()
+        wait_until(self._is_back, "memory, threads and descriptors to be back", seconds=20)
+
+    def _is_back(self) -> bool:
+        now_, before = self.node.measure(), self.before
+        return (
+            now_.memory <= before.memory * MEMORY_BACK_WITHIN
+            and now_.threads <= before.threads
+            and now_.sockets <= before.sockets
+            and now_.files <= before.files
+        )
+
+
+@contextmanager
+def besieged(node: HostileNode) -> Iterator[Siege]:
+    """A siege that is checked when its attack is over."""
+    siege = Siege(node)
+    yield siege
+    siege.check_after()
