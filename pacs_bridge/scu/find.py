@@ -19,6 +19,7 @@ from pacs_bridge.scu.identifier import decode, encode
 from pacs_bridge.scu.words import clean
 from pacs_bridge.upper_layer.command import Field
 from pacs_bridge.upper_layer.requested import RequestedAssociation, status_of
+from pacs_bridge.upper_layer.requestor import SecureCall
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 MAX_ROWS = 1_000
@@ -156,7 +157,7 @@ def _matches(row: Row, match: dict[str, str]) -> bool:
     return True
 
 
-def associate_for_questions(pacs: Pacs) -> RequestedAssociation:
+def associate_for_questions(pacs: Pacs, secure: SecureCall | None = None) -> RequestedAssociation:
     """Have an association with what a PACS is queried at.
 
     Raises
@@ -164,4 +165,5 @@ def associate_for_questions(pacs: Pacs) -> RequestedAssociation:
     PeerUnavailable
         Naming the phase.
     """
-    return associate(pacs, pacs.endpoint("query"), [(STUDY_ROOT_FIND, (EXPLICIT, IMPLICIT))])
+    offers = [(STUDY_ROOT_FIND, (EXPLICIT, IMPLICIT))]
+    return associate(pacs, pacs.endpoint("query"), offers, secure)
