@@ -51,6 +51,7 @@ TRIALS: dict[str, Attack] = {
     "k1": conversations.send_odd_commands,
     "k2": conversations.lie_about_lengths,
     "k3": objects.send_300_on_one_association,
+    "tls": waiting.stall_the_handshake,
     "disk": objects.fill_the_disk,
 }
 

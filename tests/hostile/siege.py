@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.services.certificates import read_certificate
 from pacs_bridge.wiring.installation import Installation, now
 from tests.builders import a_passport
+from tests.certificates import Desk
 from tests.hostile import short_node
 from tests.hostile.peer import ECHO, STATE, Peer
 from tests.nodes import encode, our_state
@@ -51,6 +53,8 @@ class HostileNode:
         self._status: int | None = None
         self.installation = OutsideInstallation(folder)
         self.home = self.installation.home
+        self._desk = Desk(self.home / "keys")
+        self._desk.issue("clinic")
         self._register(HOSTILE, HONEST, *more)
         words = self.installation.words("node")
         if not FULL:
@@ -62,6 +66,10 @@ class HostileNode:
         self.process = psutil.Process(self.roles.process.pid)
         self.hostile, self.honest = (
             Peer(self.port, *each, timeout=10.0) for each in (HOSTILE, HONEST)
+        )
+        self.tls_port = self.roles.ready["node-tls"]
+        self.honest_over_tls = replace(
+            self.honest, port=self.tls_port, secure=self._desk.client("clinic")
         )
         self._numbers = itertools.count(1)
         self._warm_up()
@@ -80,12 +88,13 @@ class HostileNode:
         """A UID that no object here has."""
         return f"1.2.3.9.{next(self._numbers)}"
 
-    def probe(self) -> float:
+    def probe(self, peer: Peer | None = None) -> float:
         """An honest peer's association, echo and object; gives the seconds they took."""
+        peer = peer or self.honest
         uid = self.new_uid()
         data_set = encode(our_state(uid))
         began = time.monotonic()
-        with self.honest.associate(ECHO, STATE) as talk:
+        with peer.associate(ECHO, STATE) as talk:
             assert talk.echo() == 0x0000
             assert talk.store(uid, data_set) == 0x0000
             assert talk.release()
@@ -125,11 +134,14 @@ class HostileNode:
                 done.result()
 
     def _register(self, *callers: tuple[str, str]) -> None:
+        fingerprint = read_certificate(self._desk.files("clinic")[1]).fingerprint
         with Installation.open(self.home).read() as uow:
             uow.case_sets.add(a_passport())
             for ae_title, address in callers:
                 endpoint = Endpoint(ae_title, address, 104, ("store", "query", "calls-from"))
-                uow.pacs.put(Pacs(ae_title.lower(), (endpoint,), plain=True), now())
+                certificate = fingerprint if ae_title == HONEST[0] else None
+                pacs = Pacs(ae_title.lower(), (endpoint,), plain=True, certificate=certificate)
+                uow.pacs.put(pacs, now())
 
 
 @contextmanager
@@ -139,6 +151,7 @@ def running(folder: Path, *more: tuple[str, str]) -> Iterator[HostileNode]:
         patch.chdir(ROOT)
         for name in [each for each in os.environ if each.startswith("PACS_BRIDGE_")]:
             patch.delenv(name)
+        patch.setenv("PACS_BRIDGE_NODE__TLS_PORT", "0")
         patch.setenv("PACS_BRIDGE_NODE__MAX_OBJECT_MB", str(LARGEST_MB))
         node = HostileNode(folder, *more)
     try:
@@ -191,7 +204,10 @@ class Siege:
         """Nothing of the attack is left in the process, and nobody honest waited."""
         assert self.slowest < ANSWERED_WITHIN
         assert self.node.process.is_running()
-        wait_until(self._is_back, "memory, threads and descriptors to be back", seconds=20)
+        try:
+            wait_until(self._is_back, "memory, threads and descriptors to be back", seconds=20)
+        except AssertionError:
+            raise AssertionError(f"{self.before} became {self.node.measure()}") from None
 
     def _is_back(self) -> bool:
         now_, before = self.node.measure(), self.before
