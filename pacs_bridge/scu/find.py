@@ -110,16 +110,15 @@ class Questions:
         FindRefused
             When the PACS answered with a failure status, or with more than it should.
         """
-        query = Dataset()
-        query.SpecificCharacterSet = ""  # some return theirs only when asked (QUIRKS.md C4)
-        query.QueryRetrieveLevel = level
-        for keyword in wanted:
-            setattr(query, keyword, None)
-        for keyword, value in match.items():
-            setattr(query, keyword, value)
+        query = {
+            "SpecificCharacterSet": "",  # some return theirs only when asked (QUIRKS.md C4)
+            "QueryRetrieveLevel": level,
+            **dict.fromkeys(wanted, ""),
+            **match,
+        }
         return [row for row in self._rows(level, query) if _matches(row, match)]
 
-    def _rows(self, level: str, query: Dataset) -> list[Row]:
+    def _rows(self, level: str, query: dict[str, str]) -> list[Row]:
         association, rows = self._association, list[Row]()
         answers = association.ask(
             Field.C_FIND,
