@@ -16,6 +16,7 @@ from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services.certificates import read_certificate
 from pacs_bridge.upper_layer.credentials import Credentials
 from tests.certificates import Desk
+from tests.dcmtk import data_set_of
 from tests.failing_peers import sendables
 from tests.loads import a_pacs, a_passport
 from tests.peers import free_port, need
@@ -73,12 +74,14 @@ def failure(call: Callable[[], object]) -> tuple[str, str]:
 def test_images_go_out_over_tls_byte_for_byte(desk: Desk, peer: DimsePeer, tmp_path: Path) -> None:
     archive = LocalArchive(tmp_path / "archive")
     passport = a_passport(archive, 1)
+    sent = list(sendables(archive, passport))
     with storescp(tmp_path / "in", *desk.words("hospital"), "+B") as port:
         pacs = registered(desk, port)
         peer.echo(pacs)
-        answers = list(peer.store(pacs, sendables(archive, passport)))
+        answers = list(peer.store(pacs, sent))
     assert [answer.status for answer in answers] == [0] * 4
-    assert len(list((tmp_path / "in").iterdir())) == 4
+    came = {data_set_of(path) for path in (tmp_path / "in").iterdir()}
+    assert came == {data_set_of(each.path) for each in sent}
 
 
 def test_a_pacs_that_shows_another_certificate_is_not_spoken_to(
