@@ -61,7 +61,7 @@ NOT_YET: dict[str, str] = {}
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileNode]:
-    with running(tmp_path_factory.mktemp("hostile")) as node:
+    with running(tmp_path_factory.mktemp("hostile"), hurried=not FULL) as node:
         yield node
 
 

@@ -49,7 +49,7 @@ class Measure:
 class HostileNode:
     """An installation whose node runs alone, with one PACS that attacks and one that does not."""
 
-    def __init__(self, folder: Path, *more: tuple[str, str]) -> None:
+    def __init__(self, folder: Path, *more: tuple[str, str], hurried: bool) -> None:
         self._status: int | None = None
         self.installation = OutsideInstallation(folder)
         self.home = self.installation.home
@@ -57,10 +57,18 @@ class HostileNode:
         self._desk.issue("clinic")
         self._register(HOSTILE, HONEST, *more)
         words = self.installation.words("node")
-        if not FULL:
+        if hurried:
             words = [sys.executable, "-m", "tests.hostile.short_node", *words[3:]]
         self.roles = RunningRoles(words, folder / "node.log")
         self.log = folder / "node.log"
+        try:
+            self._look_around()
+        except BaseException:
+            self.roles.kill()
+            raise
+
+    def _look_around(self) -> None:
+        """Learn where the node serves, and let it settle."""
         self.roles.wait_ready("node")
         self.port = self.roles.ready["node"]
         self.process = psutil.Process(self.roles.process.pid)
@@ -96,7 +104,8 @@ class HostileNode:
         began = time.monotonic()
         with peer.associate(ECHO, STATE) as talk:
             assert talk.echo() == 0x0000
-            assert talk.store(uid, data_set) == 0x0000
+            status = talk.store(uid, data_set)
+            assert status == 0x0000, status
             assert talk.release()
         return time.monotonic() - began
 
@@ -117,9 +126,10 @@ class HostileNode:
             self.installation.row("SELECT count(*) FROM pb_refusal WHERE kind = ?", kind) or 0
         )
 
-    def stray_files(self) -> list[Path]:
-        """What lies half written in the archive."""
-        return list((self.home / "archive" / "tmp").glob("*"))
+    def wait_for_no_stray_file(self) -> None:
+        """See nothing lie half written in the archive; an honest object may, for a moment."""
+        spool = self.home / "archive" / "tmp"
+        wait_until(lambda: not list(spool.glob("*")), "no file to be half written")
 
     def stop(self) -> int:
         """End it with SIGTERM, once; gives the exit status."""
@@ -132,6 +142,10 @@ class HostileNode:
         with ThreadPoolExecutor(8) as pool:
             for done in [pool.submit(self.probe) for _ in range(24)]:
                 done.result()
+        self.probe(self.honest_over_tls)
+        uid = self.new_uid()
+        large = encode(our_state(uid, DataSetTrailingPadding=bytes((LARGEST_MB - 2) << 20)))
+        assert self.honest.store(STATE, uid, large) == 0x0000
 
     def _register(self, *callers: tuple[str, str]) -> None:
         fingerprint = read_certificate(self._desk.files("clinic")[1]).fingerprint
@@ -145,15 +159,23 @@ class HostileNode:
 
 
 @contextmanager
-def running(folder: Path, *more: tuple[str, str]) -> Iterator[HostileNode]:
-    """A node that must end cleanly afterwards; nothing of the developer's own reaches it."""
+def running(folder: Path, *more: tuple[str, str], hurried: bool = False) -> Iterator[HostileNode]:
+    """A node that must end cleanly afterwards; nothing of the developer's own reaches it.
+
+    Parameters
+    ----------
+    more : (str, str)
+        AE title and address of further PACS.
+    hurried : bool
+        With short deadlines, for peers that are waited for.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         for name in [each for each in os.environ if each.startswith("PACS_BRIDGE_")]:
             patch.delenv(name)
         patch.setenv("PACS_BRIDGE_NODE__TLS_PORT", "0")
         patch.setenv("PACS_BRIDGE_NODE__MAX_OBJECT_MB", str(LARGEST_MB))
-        node = HostileNode(folder, *more)
+        node = HostileNode(folder, *more, hurried=hurried)
     try:
         yield node
     finally:
