@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import selectors
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import pytest
 from pydicom import Dataset
@@ -88,7 +87,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        yield Installation(home, _port(process.stdout))
+        yield Installation(home, _port(process))
         process.terminate()
         assert process.wait(DEADLINE) == 0
     finally:
@@ -97,13 +96,17 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         process.stdout.close()
 
 
-def _port(output: IO[str]) -> int:
-    with selectors.DefaultSelector() as waiting:
-        waiting.register(output, selectors.EVENT_READ)
-        assert waiting.select(DEADLINE), "the node did not say that it is ready"
-    ready = re.match(r"ready node \S+:(\d+) pid \d+", output.readline())
-    assert ready is not None
-    return int(ready[1])
+def _port(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    too_late = threading.Timer(DEADLINE, process.kill)  # which ends the lines
+    too_late.start()
+    try:
+        for line in process.stdout:  # other parts of the node may be ready before it
+            if ready := re.match(r"ready node \S+:(\d+) pid \d+", line):
+                return int(ready[1])
+    finally:
+        too_late.cancel()
+    raise AssertionError("the node did not say that it is ready")
 
 
 @pytest.fixture

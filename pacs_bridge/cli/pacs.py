@@ -19,7 +19,7 @@ app = typer.Typer()
 _ADVICE = {
     "name": "Check the host name, or register the PACS by its address.",
     "connect": "Check host and port, that the PACS is running, and the firewalls between.",
-    "TLS": "Register it with --plain where the network between is trusted.",
+    "TLS": "See `pacs-bridge certs list`, and have the PACS trust our certificate.",
     "association": "Have the PACS allow our AE title, {ours}, and check its own, {theirs}.",
     "command": "The PACS hung up: look into its log.",
     "data": "The PACS stopped reading: look into its log.",

@@ -6,12 +6,17 @@ import os
 import signal
 import sys
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pacs_bridge.cli.terminal import Home, open_home
 
+if TYPE_CHECKING:
+    from pacs_bridge.cli.siblings import Siblings
+    from pacs_bridge.config import Config
+
+Beside = Annotated[int, typer.Option(hidden=True)]
 WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True)]
 
 
@@ -31,7 +36,12 @@ def run(home: Home = None) -> None:
     sys.exit(Supervisor(installation.config.home, ("jobs", "node", "web")).run())
 
 
-def node(home: Home = None, with_parent: WithParent = False) -> None:
+def node(
+    home: Home = None,
+    with_parent: WithParent = False,
+    beside: Beside = 0,
+    beside_tls: Beside = 0,
+) -> None:
     """Run the DICOM node alone."""
     installation = open_home(home)
     _set_up_logs()
@@ -40,19 +50,42 @@ def node(home: Home = None, with_parent: WithParent = False) -> None:
     from pacs_bridge.wiring.metrics import serve_metrics
     from pacs_bridge.wiring.node import build_node
 
+    if beside:
+        one_more = build_node(installation, beside=(beside, beside_tls or None))
+        one_more.start()
+        stopped.wait()
+        one_more.stop()
+        return
     meter = Meter()
     role = build_node(installation, meter)
     port = role.start()
+    siblings = _more_nodes(installation.config, port, role.tls_port)
     metrics = serve_metrics(installation, meter)
     if metrics is not None:
         ready("metrics", metrics.host, metrics.port)
     if role.tls_port is not None:
         ready("node-tls", installation.config.node.host, role.tls_port)
     ready("node", installation.config.node.host, port)
+    siblings.start()
     stopped.wait()
+    siblings.stop()
     role.stop()
     if metrics is not None:
         metrics.close()
+
+
+def _more_nodes(config: Config, port: int, tls_port: int | None) -> Siblings:
+    """Make the other processes that the settings ask for, on the same ports."""
+    import socket
+
+    from pacs_bridge.cli.siblings import Siblings
+
+    more = config.node.processes - 1
+    if more and not hasattr(socket, "SO_REUSEPORT"):
+        sys.stderr.write("pacs-bridge: this system shares no port; the node runs alone\n")
+        more = 0
+    words = ["node", "--home", str(config.home), "--beside", str(port)]
+    return Siblings([*words, "--beside-tls", str(tls_port or 0)], more)
 
 
 def jobs(home: Home = None, with_parent: WithParent = False) -> None:

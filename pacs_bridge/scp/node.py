@@ -79,6 +79,10 @@ class Node:
     ----------
     host, port : str, int
         Where we listen; port 0 for any free one.
+    shared : bool
+        Whether other processes listen on the same ports.
+    is_first : bool
+        Whether no other process of this node was there before.
     """
 
     def __init__(
@@ -90,13 +94,21 @@ class Node:
         now: Clock,
         bounds: Bounds | None = None,
         tls: SecurePort | None = None,
+        shared: bool = False,
+        is_first: bool = True,
     ) -> None:
-        self._services, self._now = services, now
+        self._services, self._now, self._is_first = services, now, is_first
         self._lock = threading.Lock()
         self._open: dict[str, Association] = {}
         self._bounds = bounds or Bounds()
         accept = partial(
-            Acceptor, self, SUPPORTED, host=host, bounds=self._bounds, places=Places(self._bounds)
+            Acceptor,
+            self,
+            SUPPORTED,
+            host=host,
+            bounds=self._bounds,
+            places=Places(self._bounds),
+            shared=shared,
         )
         self._acceptor = accept(port=port)
         self._secure_acceptor = accept(port=tls.port, secure=tls.secure) if tls else None
@@ -111,8 +123,9 @@ class Node:
         OSError
             When the port is taken.
         """
-        self._services.end_stale()
-        self._services.sweep()
+        if self._is_first:  # what others have open is not stale
+            self._services.end_stale()
+            self._services.sweep()
         port = self._acceptor.start()
         if self._secure_acceptor is not None:
             try:

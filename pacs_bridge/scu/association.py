@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.upper_layer.requested import RequestedAssociation
-from pacs_bridge.upper_layer.requestor import Offer, request_association
+from pacs_bridge.upper_layer.requestor import Offer, SecureCall, request_association
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 
 
-def associate(pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer]) -> RequestedAssociation:
+def associate(
+    pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer], secure: SecureCall | None = None
+) -> RequestedAssociation:
     """Have an association with one endpoint of a PACS.
 
     Parameters
     ----------
     offers : sequence of (str, sequence of str)
         SOP class and transfer syntaxes of each context; nothing else is offered.
+    secure : callable, optional
+        Makes a connection secure; used, and needed, where the PACS is not plain.
 
     Raises
     ------
@@ -27,7 +31,9 @@ def associate(pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer]) -> Reques
     ContextsRefused
         When it is accepted, but nothing that we offered.
     """
-    if not pacs.plain:
-        detail = "it is not registered for unencrypted DICOM, and TLS is not built yet"
+    if pacs.plain:
+        return request_association(pacs, endpoint, offers)
+    if secure is None:
+        detail = "it is not registered for unencrypted DICOM, and we have no certificate"
         raise PeerUnavailable(pacs.name, "TLS", detail)
-    return request_association(pacs, endpoint, offers)
+    return request_association(pacs, endpoint, offers, secure)

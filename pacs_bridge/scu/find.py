@@ -19,6 +19,7 @@ from pacs_bridge.scu.identifier import decode, encode
 from pacs_bridge.scu.words import clean
 from pacs_bridge.upper_layer.command import Field
 from pacs_bridge.upper_layer.requested import RequestedAssociation, status_of
+from pacs_bridge.upper_layer.requestor import SecureCall
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 MAX_ROWS = 1_000
@@ -109,16 +110,15 @@ class Questions:
         FindRefused
             When the PACS answered with a failure status, or with more than it should.
         """
-        query = Dataset()
-        query.SpecificCharacterSet = ""  # some return theirs only when asked (QUIRKS.md C4)
-        query.QueryRetrieveLevel = level
-        for keyword in wanted:
-            setattr(query, keyword, None)
-        for keyword, value in match.items():
-            setattr(query, keyword, value)
+        query = {
+            "SpecificCharacterSet": "",  # some return theirs only when asked (QUIRKS.md C4)
+            "QueryRetrieveLevel": level,
+            **dict.fromkeys(wanted, ""),
+            **match,
+        }
         return [row for row in self._rows(level, query) if _matches(row, match)]
 
-    def _rows(self, level: str, query: Dataset) -> list[Row]:
+    def _rows(self, level: str, query: dict[str, str]) -> list[Row]:
         association, rows = self._association, list[Row]()
         answers = association.ask(
             Field.C_FIND,
@@ -156,7 +156,7 @@ def _matches(row: Row, match: dict[str, str]) -> bool:
     return True
 
 
-def associate_for_questions(pacs: Pacs) -> RequestedAssociation:
+def associate_for_questions(pacs: Pacs, secure: SecureCall | None = None) -> RequestedAssociation:
     """Have an association with what a PACS is queried at.
 
     Raises
@@ -164,4 +164,5 @@ def associate_for_questions(pacs: Pacs) -> RequestedAssociation:
     PeerUnavailable
         Naming the phase.
     """
-    return associate(pacs, pacs.endpoint("query"), [(STUDY_ROOT_FIND, (EXPLICIT, IMPLICIT))])
+    offers = [(STUDY_ROOT_FIND, (EXPLICIT, IMPLICIT))]
+    return associate(pacs, pacs.endpoint("query"), offers, secure)

@@ -7,22 +7,45 @@ PS3.4 C.4.1.1.3 (identifier); PS3.5 annex A.1, A.2.
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping
+from functools import cache
 from io import BytesIO
 
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
-from pydicom.filewriter import write_dataset
 
 from pacs_bridge.scu.association import IMPLICIT
 
 
-def encode(identifier: Dataset, transfer_syntax: str) -> bytes:
-    """Encode an identifier of ours."""
-    buffer = DicomBytesIO()
-    buffer.is_little_endian, buffer.is_implicit_VR = True, transfer_syntax == IMPLICIT
-    write_dataset(buffer, identifier)
-    return buffer.getvalue()
+def encode(identifier: Mapping[str, str], transfer_syntax: str) -> bytes:
+    """Encode an identifier of ours.
+
+    Parameters
+    ----------
+    identifier : mapping of str to str
+        Keyword to value, ASCII; empty to have it returned. Only a text may have a value.
+    """
+    parts = []
+    for keyword in sorted(identifier, key=lambda keyword: _element(keyword)[0]):
+        (group, element), vr = _element(keyword)
+        value = identifier[keyword].encode("ascii")
+        if len(value) % 2:
+            value += b"\0" if vr == b"UI" else b" "
+        if transfer_syntax == IMPLICIT:
+            parts.append(struct.pack("<HHI", group, element, len(value)) + value)
+        else:
+            parts.append(struct.pack("<HH2sH", group, element, vr, len(value)) + value)
+    return b"".join(parts)
+
+
+@cache
+def _element(keyword: str) -> tuple[tuple[int, int], bytes]:
+    """Give tag and VR of a keyword that the data dictionary has."""
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    return (tag >> 16, tag & 0xFFFF), dictionary_VR(tag).encode("ascii")
 
 
 def decode(identifier: bytes, transfer_syntax: str) -> Dataset | None:

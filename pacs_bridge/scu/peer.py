@@ -14,13 +14,23 @@ from pacs_bridge.scu.cases import ask_case
 from pacs_bridge.scu.find import Questions, associate_for_questions
 from pacs_bridge.scu.store import store
 from pacs_bridge.upper_layer.requested import RequestedAssociation
+from pacs_bridge.upper_layer.requestor import SecureCall
 
 _VERIFICATION = "1.2.840.10008.1.1"
 _MAX_BREAKS = 3  # conversations of one sweep that may break off before the rest waits
 
 
 class DimsePeer:
-    """The DIMSE services of PACS, each call one association."""
+    """The DIMSE services of PACS, each call one association.
+
+    Parameters
+    ----------
+    secure : callable, optional
+        Makes connections secure, to PACS that are not plain; without it there are none to them.
+    """
+
+    def __init__(self, secure: SecureCall | None = None) -> None:
+        self._secure = secure
 
     def echo(self, pacs: Pacs) -> None:
         """Ask for a C-ECHO at each address that we send to or query.
@@ -32,14 +42,14 @@ class DimsePeer:
         """
         for endpoint in _asked(pacs):
             offers = [(_VERIFICATION, (EXPLICIT, IMPLICIT))]
-            with associate(pacs, endpoint, offers) as association:
+            with associate(pacs, endpoint, offers, self._secure) as association:
                 status = association.echo()
                 if status != 0x0000:
                     raise association.unavailable("answer", f"it answered 0x{status:04X}")
 
     def store(self, pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
         """C-STORE each over one association, yielding each answer as it comes."""
-        return store(pacs, objects)
+        return store(pacs, objects, self._secure)
 
     def find_case(self, pacs: Pacs, case: Case) -> PacsAnswer:
         """Ask everything about one case; a broken conversation is an answer with an error."""
@@ -52,7 +62,7 @@ class DimsePeer:
         When none can be had, or three broke off, the rest is answered with that error and
         not asked: a PACS that is down costs one time-out, not one a case.
         """
-        sweep = _Sweep(pacs)
+        sweep = _Sweep(pacs, self._secure)
         try:
             for case in cases:
                 yield sweep.ask(case)
@@ -63,7 +73,8 @@ class DimsePeer:
 class _Sweep:
     """Asks about case after case, over a new association where the last one broke off."""
 
-    def __init__(self, pacs: Pacs) -> None:
+    def __init__(self, pacs: Pacs, secure: SecureCall | None) -> None:
+        self._secure = secure
         self._pacs, self._breaks, self._down = pacs, 0, ""
         self._open: RequestedAssociation | None = None
 
@@ -74,7 +85,7 @@ class _Sweep:
                 return PacsAnswer(error=self._down)
             try:
                 if self._open is None:
-                    self._open = associate_for_questions(self._pacs)
+                    self._open = associate_for_questions(self._pacs, self._secure)
             except PeerUnavailable as error:
                 self._down = str(error)
                 continue

@@ -21,7 +21,7 @@ from pacs_bridge.scu.file_head import data_set_offset
 from pacs_bridge.scu.words import clean
 from pacs_bridge.upper_layer.command import Command
 from pacs_bridge.upper_layer.requested import RequestedAssociation, status_of
-from pacs_bridge.upper_layer.requestor import ContextsRefused, Offer
+from pacs_bridge.upper_layer.requestor import ContextsRefused, Offer, SecureCall
 
 NOT_SUPPORTED = 0x0122
 """Refused: SOP class not supported (PS3.7 annex C); given where no context was accepted."""
@@ -33,7 +33,9 @@ _MAX_CONTEXTS = 128  # odd numbers 1 to 255, PS3.8 9.3.2.2
 _SLOWEST_LINE = 100_000  # bytes a second; a slower one needs a longer time-out set
 
 
-def store(pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
+def store(
+    pacs: Pacs, objects: Iterable[Sendable], secure: SecureCall | None = None
+) -> Iterator[StoreAnswer]:
     """Send each object over one association, yielding each answer as it comes.
 
     Each is offered in exactly the transfer syntax in which it is archived, and its data set
@@ -51,7 +53,7 @@ def store(pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
     if not waiting:
         return
     try:
-        with associate(pacs, pacs.endpoint("store"), _offers(waiting)) as association:
+        with associate(pacs, pacs.endpoint("store"), _offers(waiting), secure) as association:
             for each in waiting:
                 agreed = association.accepted.get((each.sop_class_uid, each.transfer_syntax_uid))
                 yield _not_taken(each) if agreed is None else _send(association, each, agreed)

@@ -85,6 +85,10 @@ class AssociationLog:
     def admit(self, caller: Caller) -> tuple[Admission, Caller]:
         """Judge who asks for an association.
 
+        AE title and address must both be those of a registered PACS; the called AE title must
+        be the node's, or our own towards that PACS. An unknown caller becomes an event from
+        which an administrator can adopt it.
+
         Returns
         -------
         Admission, Caller

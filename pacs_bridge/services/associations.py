@@ -1,4 +1,4 @@
-"""Who may open an association with the node, and the row that every one leaves."""
+"""Who may open an association with the node, and what is shown of those who may not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import parse_ae_title
-from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
+from pacs_bridge.domain.objects import Caller
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Clock
 
@@ -27,48 +27,6 @@ class Admission(Enum):
     WRONG_CALLED = "called AE title is not ours"
     NOT_ENCRYPTED = "called without TLS, and is not registered as plain"
     WRONG_CERTIFICATE = "certificate is not the one registered for this PACS"
-
-
-def admit_caller(
-    caller: Caller, *, begin: Begin, our_ae_title: str, now: Clock
-) -> tuple[Admission, Caller]:
-    """Judge who asks for an association, and keep the row.
-
-    AE title and address must both be those of a registered PACS; the called AE title must
-    be the node's, or our own towards that PACS. An unknown caller becomes an event from
-    which an administrator can adopt it.
-
-    Returns
-    -------
-    Admission, Caller
-        The caller as it may be written down, with its PACS where it has one.
-    """
-    shown = show(caller)
-    moment = now()
-    with begin() as uow:
-        pacs = uow.pacs.of_caller(shown.ae_title, shown.address)
-        admission = judge(shown, pacs, our_ae_title)
-        shown = replace(shown, pacs=pacs.name if pacs else None)
-        accepted = admission is Admission.ACCEPTED
-        uow.associations.put(
-            Association(
-                association_id=shown.association_id,
-                opened_at=moment,
-                caller=shown,
-                outcome=AssociationOutcome.OPEN if accepted else AssociationOutcome.REJECTED,
-                ended_at=None if accepted else moment,
-                note="" if accepted else admission.value,
-            )
-        )
-        if admission is Admission.UNKNOWN_CALLER:
-            offer_for_adoption(uow, shown, moment)
-    return admission, shown
-
-
-def end_association(association: Association, *, begin: Begin) -> None:
-    """Keep how an association ended."""
-    with begin() as uow:
-        uow.associations.put(association)
 
 
 def end_stale(*, begin: Begin, now: Clock) -> None:

@@ -17,9 +17,9 @@ from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.domain.errors import PacsBridgeError
 
 LOG = structlog.get_logger()
-_GATHER_SECONDS = 0.02
+_GATHER_SECONDS = 0.25  # more seldom is quicker for whoever is being answered
 _AGAIN_SECONDS = 1.0  # after the database did not take them
-_TRIES = 60
+_TRIES = 10  # an orderly end waits for them
 _MOST_WAITING = 10_000
 
 

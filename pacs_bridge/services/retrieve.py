@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from pacs_bridge.db.unit_of_work import Begin
-from pacs_bridge.domain.errors import NotFound, PeerUnavailable
+from pacs_bridge.domain.errors import NotFound, PacsBridgeError
 from pacs_bridge.domain.objects import Caller
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Archive, Clock, PacsPeer, Sendable, StoreAnswer
@@ -32,6 +34,7 @@ from pacs_bridge.services.query import conditions_of, rows_of
 from pacs_bridge.services.query_identifier import read_question
 from pacs_bridge.services.query_index import QueryIndex, StoredImage
 
+LOG = structlog.get_logger()
 MOST_OBJECTS = 20_000
 _RECEIVES = frozenset(("store", "retrieve"))
 
@@ -182,8 +185,8 @@ def send_to(wanted: Wanted, *, peer: PacsPeer) -> Iterator[StoreAnswer]:
     answers = peer.store(wanted.to, wanted.objects)
     try:
         yield from answers
-    except PeerUnavailable:
-        return  # its name and phase would tell a third party nothing it may act on
+    except PacsBridgeError as error:
+        LOG.warning("move broke off", pacs=wanted.to.name, error=type(error).__name__)
     finally:
         close = getattr(answers, "close", None)
         if close is not None:

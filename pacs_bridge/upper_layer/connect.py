@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
@@ -71,6 +72,8 @@ def reason_of(error: OSError | None) -> str:
         return "the host has no address"
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, ssl.SSLError):  # its numbers are not the system's
+        return "the encrypted connection broke off"
     return os.strerror(error.errno).lower() if error.errno else "it broke off"
 
 

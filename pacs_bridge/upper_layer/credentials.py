@@ -14,8 +14,15 @@ from pathlib import Path
 
 import structlog
 
-from pacs_bridge.domain.errors import RefusedInput
-from pacs_bridge.upper_layer.tls import client_context, server_context, server_side
+from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
+from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.upper_layer.tls import (
+    client_context,
+    client_side,
+    fingerprint_of,
+    server_context,
+    server_side,
+)
 
 LOG = structlog.get_logger()
 NODE, KEY, AUTHORITIES, OF_PACS = "node.pem", "node.key", "authorities.pem", "pacs"
@@ -57,10 +64,35 @@ class Credentials:
             LOG.warning("TLS not agreed", reason=error.reason)
             raise
 
-    def client(self) -> ssl.SSLContext:
-        """Give the context for connections that we open."""
+    def secure_call(
+        self, connection: socket.socket, pacs: Pacs, endpoint: Endpoint
+    ) -> ssl.SSLSocket:
+        """Secure a connection that we opened to a PACS.
+
+        It must show the very certificate that is registered for it; the names in that one
+        decide nothing.
+
+        Raises
+        ------
+        PeerUnavailable
+            In the phase TLS; the connection is closed then.
+        """
         self._refresh()
-        return self._client
+        try:
+            secured = client_side(self._client, connection, endpoint.host, pacs.timeouts["connect"])
+        except ssl.SSLCertVerificationError as error:
+            detail = f"its certificate is not accepted, {error.verify_message}"
+            raise PeerUnavailable(pacs.name, "TLS", detail) from error
+        except TimeoutError as error:
+            raise PeerUnavailable(pacs.name, "TLS", "no answer in time") from error
+        except OSError as error:
+            detail = "nothing could be agreed on; check that this is its port for TLS"
+            raise PeerUnavailable(pacs.name, "TLS", detail) from error
+        if fingerprint_of(secured) != pacs.certificate:
+            secured.close()
+            detail = "it shows another certificate than the one registered for it"
+            raise PeerUnavailable(pacs.name, "TLS", detail)
+        return secured
 
     def _refresh(self) -> None:
         stamp = self._stamp()
@@ -76,7 +108,9 @@ class Credentials:
                 LOG.info("certificates read anew")
 
     def _make(self) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-        return self._context(server_context), self._context(client_context)
+        client = self._context(client_context)
+        client.check_hostname = False  # the fingerprint says more
+        return self._context(server_context), client
 
     def _context(self, make: Callable[[Path, Path, Path], ssl.SSLContext]) -> ssl.SSLContext:
         context = make(self._folder / NODE, self._folder / KEY, self._folder / AUTHORITIES)

@@ -50,6 +50,8 @@ class Replies:
         self._inbox, self._outbox, self._bounds = inbox, outbox, bounds
         self._is_cancelled, self._message_id = False, 0
         self._broken: Exception | None = None
+        self._like: tuple[object, ...] = ()
+        self._said = command
 
     def give(self, replies: Iterator[Reply]) -> None:
         """Send every reply; the iterator is closed however this ends.
@@ -128,7 +130,22 @@ class Replies:
             self._note(heard)
 
     def _send(self, reply: Reply) -> None:
-        command = self._command.answer(
+        like = (
+            bool(reply.data_set),
+            reply.status,
+            reply.comment,
+            reply.offending,
+            reply.remaining,
+            reply.completed,
+            reply.failed,
+            reply.warning,
+        )
+        if like != self._like:  # matches differ in their data sets alone
+            self._like, self._said = like, self._response(reply)
+        self._outbox.send(self._context_id, self._said, reply.data_set, at_once=reply.at_once)
+
+    def _response(self, reply: Reply) -> Command:
+        return self._command.answer(
             reply.status,
             data_set_type=WITH_DATA_SET if reply.data_set else NO_DATA_SET,
             error_comment=fit_comment(reply.comment),
@@ -138,7 +155,6 @@ class Replies:
             failed=reply.failed,
             warning=reply.warning,
         )
-        self._outbox.send(self._context_id, command, reply.data_set, at_once=reply.at_once)
 
     def _hear(self) -> Command:
         """Read one whole command without a data set."""

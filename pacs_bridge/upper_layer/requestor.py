@@ -8,7 +8,8 @@ PS3.8 section 7.1, 9.3.2 to 9.3.4.
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pacs_bridge.domain.errors import PeerUnavailable
@@ -42,25 +43,33 @@ class ContextsRefused(PeerUnavailable):
     """The PACS accepted the association and none of what we offered in it."""
 
 
+SecureCall = Callable[[socket.socket, Pacs, Endpoint], socket.socket]
+"""Makes a connection to a PACS secure, or raises `PeerUnavailable` in the phase TLS."""
+
+
 def request_association(
-    pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer]
+    pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer], secure: SecureCall | None = None
 ) -> RequestedAssociation:
-    """Have an association with one endpoint of a PACS, unencrypted.
+    """Have an association with one endpoint of a PACS.
 
     Parameters
     ----------
     offers : sequence of Offer
         A context each, at most 128.
+    secure : callable, optional
+        Makes the connection secure; without it, it is unencrypted.
 
     Raises
     ------
     PeerUnavailable
-        Naming the phase: name, connect, association.
+        Naming the phase: name, connect, TLS, association.
     ContextsRefused
         When it is accepted, but nothing that we offer.
     """
     connection = connect(pacs, endpoint)
     try:
+        if secure is not None:
+            connection = secure(connection, pacs, endpoint)
         return _negotiate(connection, pacs, endpoint, offers)
     except BaseException:
         connection.close()
@@ -94,6 +103,9 @@ def _negotiate(
     except TimeoutError as error:
         detail = f"it gave no answer within {patience:.0f} s"
         raise PeerUnavailable(pacs.name, "association", detail) from error
+    except ssl.SSLError as error:  # TLS 1.3 says so only now
+        detail = "it broke off at our certificate; have the PACS trust it"
+        raise PeerUnavailable(pacs.name, "TLS", detail) from error
     except (OSError, Malformed) as error:
         raise _broken_association(pacs) from error
     raise _broken_association(pacs)

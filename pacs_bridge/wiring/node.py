@@ -18,13 +18,20 @@ from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.queries import build_desk
 
 
-def build_node(installation: Installation, meter: Meter | None = None) -> Node:
+def build_node(
+    installation: Installation,
+    meter: Meter | None = None,
+    *,
+    beside: tuple[int, int | None] | None = None,
+) -> Node:
     """Join configuration, database, queue and archive to a node that is ready to start.
 
     Parameters
     ----------
     meter : Meter or None
         Counts what the node does.
+    beside : (int, int or None) or None
+        The port, and that for TLS, of the process that this one shares the work with.
     """
     config, begin, now = installation.config.node, installation.begin, installation.now
     archive = installation.archive
@@ -55,24 +62,28 @@ def build_node(installation: Installation, meter: Meter | None = None) -> Node:
     return Node(
         services if meter is None else metered(services, meter),
         host=config.host,
-        port=config.port,
+        port=config.port if beside is None else beside[0],
         now=now,
         bounds=bounds_of(config),
-        tls=_secure_port(installation),
+        tls=_secure_port(installation, None if beside is None else beside[1]),
+        shared=config.processes > 1,
+        is_first=beside is None,
     )
 
 
-def _secure_port(installation: Installation) -> SecurePort | None:
+def _secure_port(installation: Installation, beside: int | None) -> SecurePort | None:
     """Give the port for TLS, where the settings ask for one; its certificates must be there."""
     port = installation.config.node.tls_port
     if port is None:
         return None
-    return SecurePort(port, Credentials(installation.config.tls_dir).secure)
+    return SecurePort(
+        port if beside is None else beside, Credentials(installation.config.tls_dir).secure
+    )
 
 
 def bounds_of(config: NodeConfig) -> Bounds:
     """Give the bounds that the settings ask for."""
-    most = config.max_associations
+    most = -(-config.max_associations // config.processes)  # each process has its share
     return Bounds(
         associations=most,
         associations_per_address=max(Bounds.associations_per_address, most // 2),

@@ -9,11 +9,21 @@ if TYPE_CHECKING:
     from pacs_bridge.wiring.installation import Installation
 
 
-def build_peer(installation: Installation) -> PacsPeer:  # noqa: ARG001  TLS keys come from it next
-    """Join our side towards PACS."""
-    from pacs_bridge.scu.peer import DimsePeer
+def build_peer(installation: Installation) -> PacsPeer:
+    """Join our side towards PACS; over TLS where we have a certificate.
 
-    return DimsePeer()
+    Raises
+    ------
+    RefusedInput
+        When there is one that cannot be used.
+    """
+    from pacs_bridge.scu.peer import DimsePeer
+    from pacs_bridge.upper_layer.credentials import NODE, Credentials
+
+    folder = installation.config.tls_dir
+    if not (folder / NODE).exists():
+        return DimsePeer()
+    return DimsePeer(Credentials(folder).secure_call)
 
 
 def build_mailer(installation: Installation) -> Mailer | None:

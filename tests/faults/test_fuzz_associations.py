@@ -137,7 +137,7 @@ def test_a_damaged_object_is_taken_whole_or_refused_with_a_row(node: HostileNode
     refused = sum(answer != 0x0000 for answer in answers)
     assert node.installation.row(refusals) - before == refused
     assert 0 < refused < len(answers)
-    assert node.stray_files() == []
+    node.wait_for_no_stray_file()
     unreadable = [path for path in archived(node) if not is_readable(path)]
     assert unreadable == []
 

@@ -51,6 +51,7 @@ TRIALS: dict[str, Attack] = {
     "k1": conversations.send_odd_commands,
     "k2": conversations.lie_about_lengths,
     "k3": objects.send_300_on_one_association,
+    "tls": waiting.stall_the_handshake,
     "disk": objects.fill_the_disk,
 }
 
@@ -60,7 +61,7 @@ NOT_YET: dict[str, str] = {}
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileNode]:
-    with running(tmp_path_factory.mktemp("hostile")) as node:
+    with running(tmp_path_factory.mktemp("hostile"), hurried=not FULL) as node:
         yield node
 
 

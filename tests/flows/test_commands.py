@@ -79,7 +79,7 @@ def test_wrong_usage_ends_with_two(words: list[str]) -> None:
     assert done.returncode == 2
 
 
-GROUPS = ("case-set", "pacs", "load", "marks", "truth", "account", "results", "sandbox")
+GROUPS = ("case-set", "pacs", "certs", "load", "marks", "truth", "account", "results", "sandbox")
 
 
 @pytest.mark.parametrize("words", [[], ["demo"], ["run"], *([g] for g in GROUPS)], ids=str)

@@ -73,7 +73,7 @@ def leave_half_way(siege: Siege) -> None:
                 talk.connection.sendall(pdu(0x07, bytes(4)))
             else:
                 _reset(talk.connection)
-    assert siege.node.stray_files() == []
+    siege.node.wait_for_no_stray_file()
 
 
 def leave_large_objects_half_way(siege: Siege) -> None:
@@ -83,7 +83,7 @@ def leave_large_objects_half_way(siege: Siege) -> None:
             _begin_an_object(talk.connection, 110_000)
             _begin_an_object(talk.connection, 110_000)
             _reset(talk.connection)
-    assert siege.node.stray_files() == []
+    siege.node.wait_for_no_stray_file()
 
 
 def _begin_an_object(connection: socket.socket, size: int) -> None:

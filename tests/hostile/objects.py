@@ -235,7 +235,7 @@ def fill_the_disk(siege: Siege) -> None:
         with siege.peer.associate(STATE) as talk:
             assert talk.store(uid, data_set, piece=120_000) == 0xA700
             assert siege.node.refusals("failed") == before + 1
-            assert siege.node.stray_files() == []
+            siege.node.wait_for_no_stray_file()
             siege.stand()
     finally:
         unlimited = (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY)

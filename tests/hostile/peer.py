@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,12 +36,16 @@ class Peer:
     ae_title: str = "HOSPITAL"
     address: str = "127.0.0.1"
     timeout: float = 30.0
+    secure: ssl.SSLContext | None = None
 
     def connect(self) -> socket.socket:
-        """A bare TCP connection, from this peer's address."""
-        return socket.create_connection(
+        """A bare connection, from this peer's address; over TLS where it is `secure`."""
+        connection = socket.create_connection(
             ("127.0.0.1", self.port), timeout=self.timeout, source_address=(self.address, 0)
         )
+        if self.secure is None:
+            return connection
+        return self.secure.wrap_socket(connection, server_hostname="localhost")
 
     @contextmanager
     def associate(self, *sop_classes: str, syntax: str = EXPLICIT) -> Iterator[Talk]:
@@ -127,6 +132,19 @@ def is_cut(connection: socket.socket, seconds: float) -> bool:
     except OSError:
         return True
     return kind in (ABORTED, CLOSED, REJECTED)
+
+
+def is_ended(connection: socket.socket, seconds: float) -> bool:
+    """Whether the node closes within so many seconds, whatever it says before."""
+    connection.settimeout(seconds)
+    try:
+        while connection.recv(4096):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def send_until_cut(connection: socket.socket, piece: bytes, times: int) -> int:

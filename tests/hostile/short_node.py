@@ -9,7 +9,7 @@ from pacs_bridge.config import NodeConfig
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.wiring import node
 
-PDU_SECONDS, NEGOTIATION_SECONDS = 1.0, 1.5
+PDU_SECONDS, NEGOTIATION_SECONDS = 2.0, 2.5
 _bounds_of = node.bounds_of
 
 

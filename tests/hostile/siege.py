@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.services.certificates import read_certificate
 from pacs_bridge.wiring.installation import Installation, now
 from tests.builders import a_passport
+from tests.certificates import Desk
 from tests.hostile import short_node
 from tests.hostile.peer import ECHO, STATE, Peer
 from tests.nodes import encode, our_state
@@ -47,21 +49,35 @@ class Measure:
 class HostileNode:
     """An installation whose node runs alone, with one PACS that attacks and one that does not."""
 
-    def __init__(self, folder: Path, *more: tuple[str, str]) -> None:
+    def __init__(self, folder: Path, *more: tuple[str, str], hurried: bool) -> None:
         self._status: int | None = None
         self.installation = OutsideInstallation(folder)
         self.home = self.installation.home
+        self._desk = Desk(self.home / "keys")
+        self._desk.issue("clinic")
         self._register(HOSTILE, HONEST, *more)
         words = self.installation.words("node")
-        if not FULL:
+        if hurried:
             words = [sys.executable, "-m", "tests.hostile.short_node", *words[3:]]
         self.roles = RunningRoles(words, folder / "node.log")
         self.log = folder / "node.log"
+        try:
+            self._look_around()
+        except BaseException:
+            self.roles.kill()
+            raise
+
+    def _look_around(self) -> None:
+        """Learn where the node serves, and let it settle."""
         self.roles.wait_ready("node")
         self.port = self.roles.ready["node"]
         self.process = psutil.Process(self.roles.process.pid)
         self.hostile, self.honest = (
             Peer(self.port, *each, timeout=10.0) for each in (HOSTILE, HONEST)
+        )
+        self.tls_port = self.roles.ready["node-tls"]
+        self.honest_over_tls = replace(
+            self.honest, port=self.tls_port, secure=self._desk.client("clinic")
         )
         self._numbers = itertools.count(1)
         self._warm_up()
@@ -80,14 +96,16 @@ class HostileNode:
         """A UID that no object here has."""
         return f"1.2.3.9.{next(self._numbers)}"
 
-    def probe(self) -> float:
+    def probe(self, peer: Peer | None = None) -> float:
         """An honest peer's association, echo and object; gives the seconds they took."""
+        peer = peer or self.honest
         uid = self.new_uid()
         data_set = encode(our_state(uid))
         began = time.monotonic()
-        with self.honest.associate(ECHO, STATE) as talk:
+        with peer.associate(ECHO, STATE) as talk:
             assert talk.echo() == 0x0000
-            assert talk.store(uid, data_set) == 0x0000
+            status = talk.store(uid, data_set)
+            assert status == 0x0000, status
             assert talk.release()
         return time.monotonic() - began
 
@@ -108,9 +126,10 @@ class HostileNode:
             self.installation.row("SELECT count(*) FROM pb_refusal WHERE kind = ?", kind) or 0
         )
 
-    def stray_files(self) -> list[Path]:
-        """What lies half written in the archive."""
-        return list((self.home / "archive" / "tmp").glob("*"))
+    def wait_for_no_stray_file(self) -> None:
+        """See nothing lie half written in the archive; an honest object may, for a moment."""
+        spool = self.home / "archive" / "tmp"
+        wait_until(lambda: not list(spool.glob("*")), "no file to be half written")
 
     def stop(self) -> int:
         """End it with SIGTERM, once; gives the exit status."""
@@ -123,24 +142,40 @@ class HostileNode:
         with ThreadPoolExecutor(8) as pool:
             for done in [pool.submit(self.probe) for _ in range(24)]:
                 done.result()
+        self.probe(self.honest_over_tls)
+        uid = self.new_uid()
+        large = encode(our_state(uid, DataSetTrailingPadding=bytes((LARGEST_MB - 2) << 20)))
+        assert self.honest.store(STATE, uid, large) == 0x0000
 
     def _register(self, *callers: tuple[str, str]) -> None:
+        fingerprint = read_certificate(self._desk.files("clinic")[1]).fingerprint
         with Installation.open(self.home).read() as uow:
             uow.case_sets.add(a_passport())
             for ae_title, address in callers:
                 endpoint = Endpoint(ae_title, address, 104, ("store", "query", "calls-from"))
-                uow.pacs.put(Pacs(ae_title.lower(), (endpoint,), plain=True), now())
+                certificate = fingerprint if ae_title == HONEST[0] else None
+                pacs = Pacs(ae_title.lower(), (endpoint,), plain=True, certificate=certificate)
+                uow.pacs.put(pacs, now())
 
 
 @contextmanager
-def running(folder: Path, *more: tuple[str, str]) -> Iterator[HostileNode]:
-    """A node that must end cleanly afterwards; nothing of the developer's own reaches it."""
+def running(folder: Path, *more: tuple[str, str], hurried: bool = False) -> Iterator[HostileNode]:
+    """A node that must end cleanly afterwards; nothing of the developer's own reaches it.
+
+    Parameters
+    ----------
+    more : (str, str)
+        AE title and address of further PACS.
+    hurried : bool
+        With short deadlines, for peers that are waited for.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         for name in [each for each in os.environ if each.startswith("PACS_BRIDGE_")]:
             patch.delenv(name)
+        patch.setenv("PACS_BRIDGE_NODE__TLS_PORT", "0")
         patch.setenv("PACS_BRIDGE_NODE__MAX_OBJECT_MB", str(LARGEST_MB))
-        node = HostileNode(folder, *more)
+        node = HostileNode(folder, *more, hurried=hurried)
     try:
         yield node
     finally:
@@ -191,7 +226,10 @@ class Siege:
         """Nothing of the attack is left in the process, and nobody honest waited."""
         assert self.slowest < ANSWERED_WITHIN
         assert self.node.process.is_running()
-        wait_until(self._is_back, "memory, threads and descriptors to be back", seconds=20)
+        try:
+            wait_until(self._is_back, "memory, threads and descriptors to be back", seconds=20)
+        except AssertionError:
+            raise AssertionError(f"{self.before} became {self.node.measure()}") from None
 
     def _is_back(self) -> bool:
         now_, before = self.node.measure(), self.before

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import resource
 from contextlib import ExitStack
+from dataclasses import replace
 from socket import socket
 
-from tests.hostile.peer import STATE, echo_rq, is_cut, send_until_cut
-from tests.hostile.siege import LARGEST_MB, Siege
+from tests.hostile.peer import STATE, echo_rq, is_cut, is_ended, send_until_cut
+from tests.hostile.siege import ANSWERED_WITHIN, FEWEST_PROBES, LARGEST_MB, Siege
 from tests.raw_peer import associate_rq, p_data, pdu, read_pdu, store_rq
 
 MB = 1 << 20
@@ -97,6 +98,23 @@ def keep_every_place_taken(siege: Siege) -> None:
                 connection.sendall(associate_rq(STATE))
                 read_pdu(connection)
         siege.stand(5)
+
+
+def stall_the_handshake(siege: Siege) -> None:
+    """tls: peers that never end a handshake, on the port for TLS."""
+    node = siege.node
+    peer = replace(siege.peer, port=node.tls_port)
+    half_a_hello = b"\x16\x03\x01\x02\x00\x01\x00"
+    with ExitStack() as stack:
+        stalled = []
+        for greeting in (b"", half_a_hello, b"\x01\0\0", bytes(300)):
+            for _ in range(3):
+                stalled.append(stack.enter_context(peer.connect()))
+                send_until_cut(stalled[-1], greeting, 1)
+        for _ in range(FEWEST_PROBES):
+            assert node.probe(node.honest_over_tls) < ANSWERED_WITHIN
+        siege.stand()
+        assert all(is_ended(each, node.cut_seconds) for each in stalled)
 
 
 def drip_a_request(siege: Siege) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from pynetdicom import AE, build_context, build_role, evt
 
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.caseset import Passport
+from pacs_bridge.domain.errors import GiveUp, PacsBridgeError, PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.domain.ports import Sendable, StoreAnswer
 from tests.databases import TestDatabase
 from tests.dcmtk import attempt, data_set_of, dcmtk, found
 from tests.loads import MG
@@ -201,6 +203,35 @@ def test_a_move_of_which_nothing_arrives_has_failed(place: Place) -> None:
         *_, (last, failed) = association.send_c_move(question, "ARCHIVE", MOVE)
     assert (last.Status, last.NumberOfFailedSuboperations) == (0xA702, 1)
     assert failed.FailedSOPInstanceUIDList == f"{FIRST}.3.2"
+
+
+@dataclass
+class Breaking:
+    """Our side towards a PACS, which breaks off after one image."""
+
+    error: PacsBridgeError
+    to: list[Pacs] = field(default_factory=list)
+
+    def store(self, pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
+        self.to.append(pacs)
+        yield StoreAnswer(next(iter(objects)).sop_instance_uid, 0xB000)
+        raise self.error
+
+
+def test_a_move_that_breaks_off_still_counts_what_arrived(place: Place) -> None:
+    question = a_question("STUDY", StudyInstanceUID=f"{FIRST}.1")
+    with receiver(place.database):
+        pass
+    for error in (PeerUnavailable("hospital", "data", "cut"), GiveUp("a disk that fails.")):
+        peer: Any = Breaking(error)
+        with (
+            query_node(place.database, place.archive, peer) as port,
+            asking(port, MOVE) as association,
+        ):
+            *_, (last, failed) = association.send_c_move(question, "ARCHIVE", MOVE)
+        assert (last.Status, last.NumberOfWarningSuboperations) == (0xB000, 1)
+        assert list(failed.FailedSOPInstanceUIDList) == place.uids(101)[1:]
+        assert [each.endpoint("store").ae_title for each in peer.to] == ["ARCHIVE"]
 
 
 def test_nothing_moves_to_where_the_wire_alone_or_another_pacs_names(place: Place) -> None:

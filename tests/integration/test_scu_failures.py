@@ -81,7 +81,7 @@ def test_a_pacs_that_is_not_registered_as_plain_is_not_spoken_to_unencrypted():
     with scripted_pacs(Script()) as script:
         phase, detail = phase_of(lambda: PEER.echo(a_pacs(script.port, plain=False)))
         assert phase == "TLS"
-        assert "not built yet" in detail
+        assert "no certificate" in detail
         assert script.associations == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -159,6 +160,8 @@ def test_an_expired_certificate_is_not_heard(node: RunningNode, desk: Desk) -> N
 
 def test_tls_1_1_is_not_spoken(node: RunningNode, desk: Desk) -> None:
     key, certificate = desk.files("hospital")
+    ours = tls.server_context(certificate, key, desk.authority / "ca.pem")
+    assert ours.minimum_version is ssl.TLSVersion.TLSv1_2  # whatever this machine's OpenSSL forbids
     command = [
         need("openssl", "openssl"), "s_client", "-connect", f"127.0.0.1:{node.tls_port}",
         "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", "-cert", certificate, "-key", key,

@@ -1,0 +1,72 @@
+"""Several processes on one port are one node."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from benchmarks.data import REPORT, Reports, a_passport
+from benchmarks.our_node import AE_TITLE, running_node
+from benchmarks.wire import VERIFICATION, Call
+from pacs_bridge.domain.objects import Association, AssociationOutcome
+from pacs_bridge.wiring.installation import Installation
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(socket, "SO_REUSEPORT"), reason="no SO_REUSEPORT on this system"
+)
+
+
+def listeners(port: int) -> set[int]:
+    """The processes below this one that listen on a port."""
+    return {
+        process.pid
+        for process in psutil.Process().children(recursive=True)
+        if any(
+            each.status == psutil.CONN_LISTEN and each.laddr.port == port
+            for each in connections_of(process)
+        )
+    }
+
+
+def connections_of(process: psutil.Process) -> list[Any]:
+    try:
+        return list(process.net_connections("tcp"))
+    except psutil.NoSuchProcess:  # it has just ended
+        return []
+
+
+def ended(installation: Installation) -> list[Association]:
+    with installation.read() as uow:
+        rows = uow.associations.newest(1_000)
+    return [row for row in rows if row.outcome is AssociationOutcome.RELEASED]
+
+
+@pytest.mark.slow
+def test_processes_share_a_port_and_one_that_dies_comes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PACS_BRIDGE_NODE__PROCESSES", "2")
+    reports = Reports(2)
+    with running_node(tmp_path / "home", a_passport(2)) as node:
+        two = wait_until(
+            lambda: pids if len(pids := listeners(node.port)) == 2 else None,
+            "two processes to listen", seconds=30,
+        )  # fmt: skip
+        for each in reports.take(20):
+            with Call(node.port, AE_TITLE, [REPORT, VERIFICATION]) as call:
+                call.echo()
+                call.store(each.sop_class_uid, each.sop_instance_uid, each.data_set)
+        assert node.held() == 20
+        wait_until(lambda: len(ended(node.installation)) == 20, "every row")
+        assert sum(row.stored for row in ended(node.installation)) == 20
+        child = next(pid for pid in two if psutil.Process(pid).ppid() in two)
+        psutil.Process(child).kill()
+        wait_until(lambda: len(listeners(node.port) - {child}) == 2, "it to come again", seconds=30)
+        with Call(node.port, AE_TITLE, [VERIFICATION]) as call:
+            call.echo()
+    assert listeners(node.port) == set()
