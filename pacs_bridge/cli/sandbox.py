@@ -78,7 +78,7 @@ def pacs(
             metavar="NAME[=N]",
             help=(
                 "Behave oddly: abort-find, cap=N, drop=N, nearline, no-counts, refuse-first=N, "
-                "refuse-image-level, rename-accession, slow-index=SECONDS, warn-coercion."
+                "refuse-image-level, rename-accession, slow-index=SECONDS, stall=N, warn-coercion."
             ),
             show_default=False,
         ),

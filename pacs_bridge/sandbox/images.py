@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.marks import Laterality
 from pacs_bridge.sandbox.anatomy import HEIGHT, View, make_anatomies, mirrored
 from pacs_bridge.sandbox.case_plan import PlannedCase, plan_cases
@@ -42,22 +43,41 @@ def make_images(
         and the rest test.
     progress : callable, optional
         Told after each image how many of how many are done.
+
+    Raises
+    ------
+    RefusedInput
+        When the folder holds cases of another set.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    planned = plan_cases(cases, seed)
+    _refuse_leftovers(directory, planned)
     rows, columns = FULL if full_size else SMALL
     textures = Textures.make(seed)
-    planned = plan_cases(cases, seed)
     truth = []
     for place, case in enumerate(planned):
         lesions = _lesions(case, seed)
         for view_place, (laterality, view) in enumerate(ORDER):
-            _write_image(directory, case, laterality, view, lesions, textures, seed, rows, columns)
+            woman = FictionalWoman(seed, case.number, len(planned))
+            _write_image(directory, case, laterality, view, lesions, textures, woman, rows, columns)
             if progress is not None:
                 progress(place * len(ORDER) + view_place + 1, len(planned) * len(ORDER))
-        truth.append(_truth_of(case, lesions, seed, rows, columns))
+        truth.append(_truth_of(case, lesions, woman, rows, columns))
     _write_list(directory / "cases.csv", truth)
     text = json.dumps({"cases": truth}, indent=1)
     (directory / "truth.json").write_text(text, "utf-8")
+
+
+def _refuse_leftovers(directory: Path, planned: list[PlannedCase]) -> None:
+    """Refuse a folder with cases of another set: they would be imported with this one."""
+    ours = {_folder_of(case) for case in planned}
+    others = [p.name for p in directory.iterdir() if p.is_dir() and p.name not in ours]
+    if others:
+        raise RefusedInput(f"{directory} holds {sorted(others)[0]} of another set; use a new one.")
+
+
+def _folder_of(case: PlannedCase) -> str:
+    return f"case{case.number:03d}"
 
 
 def _lesions(case: PlannedCase, seed: int) -> dict[Laterality, SyntheticLesion]:
@@ -82,19 +102,19 @@ def _write_image(
     view: View,
     lesions: dict[Laterality, SyntheticLesion],
     textures: Textures,
-    seed: int,
+    woman: FictionalWoman,
     rows: int,
     columns: int,
 ) -> None:
+    seed = woman.seed
     anatomy = make_anatomies(np.random.default_rng([seed, case.number, 1]))[laterality]
     rng = np.random.default_rng([seed, case.number, 3, ORDER.index((laterality, view))])
     mine = [lesions[laterality]] if laterality in lesions else []
     pixels = render_view(anatomy, view, mine, textures, rng, rows, columns)
     if case.word and (laterality, view) == ("R", "CC"):
         print_word(pixels, case.word, at_left=mirrored(laterality))
-    woman = FictionalWoman(seed, case.number)
     ds = describe_image(pixels, laterality, view, woman, full_size=(rows, columns) == FULL)
-    folder = directory / f"case{case.number:03d}"
+    folder = directory / _folder_of(case)
     folder.mkdir(exist_ok=True)
     ds.save_as(folder / f"{laterality}{view}.dcm", enforce_file_format=True)
 
@@ -102,12 +122,12 @@ def _write_image(
 def _truth_of(
     case: PlannedCase,
     lesions: dict[Laterality, SyntheticLesion],
-    seed: int,
+    woman: FictionalWoman,
     rows: int,
     columns: int,
 ) -> dict[str, Any]:
     """Give a case's truth in the form of ``truth.json``, by the UIDs of these files."""
-    key = (seed, case.number, "full" if (rows, columns) == FULL else "small")
+    key = woman.key(full_size=(rows, columns) == FULL)
 
     def region(laterality: Laterality, view: View, lesion: SyntheticLesion) -> dict[str, Any]:
         points = in_pixels(

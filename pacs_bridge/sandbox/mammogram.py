@@ -29,10 +29,21 @@ def make_uid(*words: object) -> str:
 
 @dataclass(frozen=True)
 class FictionalWoman:
-    """Whom the images claim to show before import: nobody, though it looks like somebody."""
+    """Whom the images claim to show before import: nobody, though it looks like somebody.
+
+    Parameters
+    ----------
+    cases : int
+        Cases of the set that she belongs to.
+    """
 
     seed: int
     number: int
+    cases: int
+
+    def key(self, *, full_size: bool) -> tuple[object, ...]:
+        """Give what her UIDs are made of: what is in a set depends on its seed and its size."""
+        return (self.seed, self.cases, self.number, "full" if full_size else "small")
 
     def describe(self, ds: Dataset) -> None:
         """Write patient, study and hospital, all invented."""
@@ -68,7 +79,7 @@ def describe_image(
         one at the left, as `PatientOrientation` says.
     """
     place = ORDER.index((laterality, view))
-    key = (woman.seed, woman.number, "full" if full_size else "small")
+    key = woman.key(full_size=full_size)
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID = DigitalMammographyXRayImageStorageForPresentation

@@ -122,6 +122,20 @@ class RefuseFirst(Quirk):
             raise Refused(OUT_OF_RESOURCES, "Out of resources.")
 
 
+class Stall(Quirk):
+    """Falls silent once, for a while, after it has taken N objects."""
+
+    seconds = 15.0
+
+    def __init__(self, count: float) -> None:
+        self._last, self._stores = int(count), _Counter()
+
+    def on_store(self) -> None:
+        """Count stores; keep the sender of one of them waiting."""
+        if self._stores.next() == self._last + 1:
+            threading.Event().wait(self.seconds)
+
+
 class WarnCoercion(Quirk):
     """Keeps everything with the warning that it changed elements."""
 
@@ -175,10 +189,11 @@ _PLAIN: dict[str, type[Quirk]] = {
     "rename-accession": RenameAccession,
     "nearline": Nearline,
 }
-_WITH_NUMBER: dict[str, type[SlowIndex | Drop | RefuseFirst | Cap]] = {
+_WITH_NUMBER: dict[str, type[SlowIndex | Drop | RefuseFirst | Stall | Cap]] = {
     "slow-index": SlowIndex,
     "drop": Drop,
     "refuse-first": RefuseFirst,
+    "stall": Stall,
     "cap": Cap,
 }
 NAMES = tuple(sorted([*_PLAIN, *(f"{name}=N" for name in _WITH_NUMBER)]))

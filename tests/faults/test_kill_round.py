@@ -21,6 +21,8 @@ from tests.waiting import wait_until
 SET, PACS = "PERFORMS121", "hospital"
 READERS = (("R001", "jsmith", "gsps"), ("R002", "apatel", "sr"), ("R003", "mjones", "both"))
 SENDING_VERIFY_GAP = 4.0
+SENT_BEFORE_THE_KILL = 10
+"""Then the PACS falls silent in the middle of an association: the kill hits a waiting sender."""
 
 CASES = [pytest.param(6, id="six-cases")]
 if "PACS_BRIDGE_FULL_FAULTS" in os.environ:
@@ -38,6 +40,7 @@ class KilledRound:
             SandboxPacsConfig(
                 ae_title="HOSPITAL", port=0, store=folder / "pacs",
                 forward=("PACSBRIDGE", "127.0.0.1", self.ours.node_port),
+                quirks=(f"stall={SENT_BEFORE_THE_KILL}",),
             )
         )  # fmt: skip
         self.pacs.start()
@@ -169,9 +172,11 @@ def killed_while_sending(round_: KilledRound) -> None:
     round_.run()
     round_.ours.command("load", "start", SET, PACS)
     stored = "SELECT count(*) FROM pb_load_instance WHERE state = 'stored'"
-    wait_until(lambda: len(round_.pacs.objects()) > 4, "a first image sent", seconds=60)
+    wait_until(
+        lambda: round_.count(stored) == SENT_BEFORE_THE_KILL, "the PACS to stall", seconds=60
+    )
     round_.kill()
-    assert 0 < round_.count(stored) < round_.cases * 4
+    assert round_.count(stored) == SENT_BEFORE_THE_KILL
 
 
 def killed_between_sending_and_verifying(round_: KilledRound) -> None:

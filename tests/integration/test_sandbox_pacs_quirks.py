@@ -8,7 +8,7 @@ import pytest
 
 from pacs_bridge.cli import sandbox
 from pacs_bridge.domain.errors import RefusedInput
-from pacs_bridge.sandbox.pacs_quirks import NAMES, Quirks
+from pacs_bridge.sandbox.pacs_quirks import NAMES, Quirks, Stall
 from tests.dcmtk import found
 from tests.hospital import a_hospital, a_mark, send, status_of
 from tests.mammograms import ROOT, a_mammogram
@@ -125,3 +125,14 @@ def test_the_help_of_the_command_names_every_quirk():
     text = sandbox.pacs.__annotations__["quirk"]
     for name in NAMES:
         assert name.removesuffix("=N") in text
+
+
+def test_stall_keeps_one_sender_waiting_once():
+    pacs = Stall(2)
+    pacs.seconds = 0.3
+    waited = []
+    for _ in range(4):
+        begun = time.monotonic()
+        pacs.on_store()
+        waited.append(time.monotonic() - begun >= 0.3)
+    assert waited == [False, False, True, False]

@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import SetName
 from pacs_bridge.domain.truth_file import parse_truth
 from pacs_bridge.sandbox.anatomy import HEIGHT, make_anatomies, millimetres, skin_distance
@@ -125,3 +126,16 @@ def test_the_word_of_the_practice_case_is_printed_in_the_background(folder, trut
     ds = pydicom.dcmread(folder / "case001" / "RCC.dcm")
     corner = ds.pixel_array[-60:, :120]
     assert (corner > 3000).sum() > 100
+
+
+def test_two_sets_of_different_size_share_no_uid(folder, tmp_path):
+    make_images(tmp_path, cases=2)
+    uids = [{ds.SOPInstanceUID for ds in images(each)} for each in (folder, tmp_path)]
+    assert uids[0].isdisjoint(uids[1])
+
+
+def test_a_folder_with_cases_of_another_set_is_refused(tmp_path):
+    make_images(tmp_path, cases=3)
+    make_images(tmp_path, cases=3)
+    with pytest.raises(RefusedInput, match="case102"):
+        make_images(tmp_path, cases=2)
