@@ -17,6 +17,7 @@ from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import GiveUp, PacsBridgeError, PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
+from pacs_bridge.scu.transport import request_association
 from tests.databases import TestDatabase
 from tests.dcmtk import attempt, data_set_of, dcmtk, found
 from tests.loads import MG
@@ -153,10 +154,13 @@ def asking(port: int, *models: str, roles: tuple[str, ...] = (), **changes: Any)
     ae = AE("HOSPITAL")
     contexts = [build_context(model) for model in models]
     contexts += [build_context(uid, [EXPLICIT]) for uid in roles]
-    association = ae.associate(
-        "127.0.0.1", port, contexts, ae_title=CALLED,
-        ext_neg=[build_role(uid, scp_role=True) for uid in roles], **changes,
+    # Not the library's own way, whose side thread now and then throws an answer away.
+    association = request_association(
+        ae, "127.0.0.1", port, CALLED, contexts,
+        roles=[build_role(uid, scp_role=True) for uid in roles],
+        handlers=changes.pop("evt_handlers", ()),
     )  # fmt: skip
+    assert not changes
     assert association.is_established
     try:
         yield association
