@@ -26,6 +26,7 @@ from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
+from pacs_bridge.scu.transport import request_association
 from pacs_bridge.services import associations
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
@@ -186,11 +187,12 @@ def associated(
     called: str = "PACSBRIDGE",
     syntaxes: Sequence[str] = (EXPLICIT, IMPLICIT),
 ) -> Iterator[Association]:
-    """An association of pynetdicom's own AE, released afterwards."""
+    """An association of pynetdicom's own, without its side thread; released afterwards."""
     ae = AE(calling)
     for sop_class in sop_classes or ("1.2.840.10008.1.1",):
         ae.add_requested_context(sop_class, list(syntaxes))
-    association = ae.associate("127.0.0.1", port, ae_title=called)
+    contexts = ae.requested_contexts
+    association = request_association(ae, "127.0.0.1", port, called, contexts)
     try:
         yield association
     finally:
