@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from pacs_bridge.archive.local import LocalArchive
-from pacs_bridge.domain.objects import AssociationOutcome
+from pacs_bridge.domain.objects import Association, AssociationOutcome
 from tests.databases import TestDatabase
 from tests.dying_node import GROUP_STEPS, STEPS
 from tests.nodes import associated, encode, our_state, register, running_node, send, send_raw
 from tests.peers import ROOT
+from tests.waiting import wait_until
 
 STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 
@@ -38,6 +39,11 @@ def dying_node(folder: Path, step: str, count: int) -> Iterator[tuple[int, subpr
         process.stdout.close()
 
 
+def associations(database: TestDatabase) -> list[Association]:
+    with database.begin() as uow:
+        return uow.associations.newest()
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
     database: TestDatabase, tmp_path: Path, step: str
@@ -47,6 +53,7 @@ def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
     # an object in a new folder of the archive costs up to four syncs of folders
     with dying_node(tmp_path, step, 3) as (port, process):
         with associated(port, STATE) as association:
+            wait_until(lambda: associations(database), "the row of the association")
             for number in range(12):
                 answer = send_raw(association, our_state(f"1.2.3.{number}"))
                 if answer.get("Status") != 0x0000:
