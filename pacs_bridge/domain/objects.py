@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,6 +16,8 @@ class Caller:
     certificate : str or None
         SHA-256 fingerprint (hexadecimal) of the certificate that it proved to hold; None where
         it called without TLS.
+    idle_seconds : float or None
+        After so long without a word its association is ended; None for the node's own limit.
     """
 
     ae_title: str
@@ -24,6 +26,7 @@ class Caller:
     pacs: str | None = None
     association_id: str = ""
     certificate: str | None = None
+    idle_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class ReceivedObject:
         Digest over tags and values, independent of encoding (DESIGN.md 3).
     state : str
         ``received`` (safe, not yet looked into), ``read`` or ``parked`` (with a reason).
+    image : str or None
+        Of an image of ours that a PACS sent back: its own SOP Instance UID. It may come with
+        more than one content, so that each is kept under a key of ours instead, which stands
+        in `sop_instance_uid`; the hashes are those of its arrival until a job made them.
     """
 
     sop_instance_uid: str
@@ -76,6 +83,7 @@ class ReceivedObject:
     kind: str = ""
     reader: str | None = None
     observed_at: datetime | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,13 @@ class AssociationOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Association:
-    """One association with the node."""
+    """One association with the node.
+
+    Parameters
+    ----------
+    requests : dict of str to int
+        How many it made of each service other than C-STORE and C-ECHO.
+    """
 
     association_id: str
     opened_at: datetime
@@ -115,6 +129,7 @@ class Association:
     refused: int = 0
     echoes: int = 0
     note: str = ""
+    requests: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

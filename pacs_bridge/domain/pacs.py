@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+OUTWARD = ("store", "query", "retrieve", "commit")
+"""Roles of what we call."""
+
+CALLS_FROM = "calls-from"
+"""Role of what calls us."""
+
+TIMEOUTS = ("connect", "acse", "dimse", "network", "idle")
+"""What a time-out may be set for, in seconds.
+
+``connect`` until the connection stands; ``acse`` until an association is agreed on or
+released; ``dimse`` until an answer comes; ``network`` for a write that makes no progress;
+``idle`` without a word on an association that it has with us, and, where it is set, in place of
+``network`` too.
+"""
 
 
 class Isolation(StrEnum):
@@ -16,8 +31,28 @@ class Isolation(StrEnum):
 
 
 @dataclass(frozen=True)
+class KnownUser:
+    """A user identity that a PACS may name in its associations (PS3.7 D.3.3.7).
+
+    Parameters
+    ----------
+    passcode_hash : str or None
+        Argon2id hash; None for a name that comes without a passcode.
+    """
+
+    name: str
+    passcode_hash: str | None = None
+
+    def __repr__(self) -> str:
+        """Show no hash in any log or trace."""
+        return f"KnownUser({self.name!r})"
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """One address of a PACS in one or more roles.
+
+    What is not set here is as the PACS has it; see `Pacs.towards`.
 
     Parameters
     ----------
@@ -25,6 +60,14 @@ class Endpoint:
         Of ``store``, ``query``, ``retrieve``, ``commit``, ``calls-from``.
     net : str
         For ``calls-from``: the address or network (CIDR) it calls from; empty for its host.
+    our_ae_title : str
+        Our own AE title towards it; empty for that towards the PACS.
+    plain : bool or None
+        Whether unencrypted DICOM is allowed with it.
+    certificate : str or None
+        SHA-256 fingerprint of the certificate that it has for TLS.
+    timeouts : dict of str to float
+        Seconds, by the names in `TIMEOUTS`.
     """
 
     ae_title: str
@@ -32,6 +75,10 @@ class Endpoint:
     port: int
     roles: tuple[str, ...]
     net: str = ""
+    our_ae_title: str = ""
+    plain: bool | None = None
+    certificate: str | None = None
+    timeouts: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,6 +92,8 @@ class Pacs:
     certificate : str or None
         SHA-256 fingerprint (hexadecimal) of the one certificate that it calls us with over
         TLS; None where it has none.
+    users : tuple of KnownUser
+        User identities of which it must name one; empty where it must name none.
     """
 
     name: str
@@ -57,7 +106,21 @@ class Pacs:
         default_factory=lambda: {"connect": 10.0, "acse": 30.0, "dimse": 60.0, "network": 60.0}
     )
     certificate: str | None = None
+    users: tuple[KnownUser, ...] = ()
 
     def endpoint(self, role: str) -> Endpoint:
         """The endpoint for a role, else the first one."""
         return next((e for e in self.endpoints if role in e.roles), self.endpoints[0])
+
+    def towards(self, endpoint: Endpoint) -> Pacs:
+        """The PACS as it is at one endpoint: title, TLS and time-outs of that one."""
+        timeouts = {**self.timeouts, **endpoint.timeouts}
+        if "idle" in timeouts:
+            timeouts["network"] = timeouts["idle"]
+        return replace(
+            self,
+            our_ae_title=endpoint.our_ae_title or self.our_ae_title,
+            plain=self.plain if endpoint.plain is None else endpoint.plain,
+            certificate=endpoint.certificate or self.certificate,
+            timeouts=timeouts,
+        )

@@ -31,6 +31,10 @@ def associate(
     ContextsRefused
         When it is accepted, but nothing that we offered.
     """
+    pacs = pacs.towards(endpoint)
+    if not endpoint.port:
+        detail = "no address is registered for this; give it with `pacs-bridge pacs change`"
+        raise PeerUnavailable(pacs.name, "name", detail)
     if pacs.plain:
         return request_association(pacs, endpoint, offers)
     if secure is None:

@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import EndpointRow, PacsRow
+from pacs_bridge.db.tables import EndpointRow, LoadRow, PacsRow, SiteRow
 from pacs_bridge.domain.errors import NotFound
-from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
+from pacs_bridge.domain.pacs import CALLS_FROM, Endpoint, Isolation, KnownUser, Pacs
 
 
 class PacsList:
@@ -25,6 +25,7 @@ class PacsList:
         row.our_ae_title, row.plain, row.isolation = pacs.our_ae_title, pacs.plain, pacs.isolation
         row.paused, row.timeouts = pacs.paused, dict(pacs.timeouts)
         row.certificate = pacs.certificate
+        row.users = {user.name: user.passcode_hash for user in pacs.users}
         self._session.add(row)
         self._session.flush()
         self._session.execute(delete(EndpointRow).where(EndpointRow.pacs == pacs.name))
@@ -37,6 +38,10 @@ class PacsList:
                     port=endpoint.port,
                     roles=" ".join(endpoint.roles),
                     net=endpoint.net,
+                    our_ae_title=endpoint.our_ae_title or None,
+                    plain=endpoint.plain,
+                    certificate=endpoint.certificate,
+                    timeouts=dict(endpoint.timeouts),
                 )
             )
 
@@ -62,7 +67,8 @@ class PacsList:
 
         Both must agree: an AE title is a label, not proof. An endpoint without a network may
         call from its host, where that is an address; a host name lets nobody in, since rows
-        do not look names up. Where several agree, the narrowest network decides.
+        do not look names up. Where several agree, the narrowest network decides. The PACS is
+        given as it is at that endpoint.
         """
         rows = self._session.scalars(
             select(EndpointRow)
@@ -70,11 +76,26 @@ class PacsList:
             .order_by(EndpointRow.endpoint_id)
         )
         found = [
-            (width, row.pacs)
+            (width, row)
             for row in rows
-            if "calls-from" in row.roles.split() and (width := _width(row, address)) is not None
+            if CALLS_FROM in row.roles.split() and (width := _width(row, address)) is not None
         ]
-        return self.get(min(found, key=lambda each: each[0])[1]) if found else None
+        if not found:
+            return None
+        row = min(found, key=lambda each: each[0])[1]
+        return self.get(row.pacs).towards(_endpoint(row))
+
+    def remove(self, name: str) -> None:
+        """Forget a PACS that nothing else speaks of."""
+        self._session.execute(delete(EndpointRow).where(EndpointRow.pacs == name))
+        self._session.execute(delete(PacsRow).where(PacsRow.name == name))
+
+    def is_used(self, name: str) -> bool:
+        """Whether a load goes into it, or a site reads on it."""
+        return any(
+            self._session.scalar(select(column).where(column == name).limit(1)) is not None
+            for column in (LoadRow.pacs, SiteRow.pacs)
+        )
 
     def set_paused(self, name: str, *, paused: bool) -> None:
         """Stop or resume taking objects from a PACS."""
@@ -90,17 +111,29 @@ class PacsList:
         )
         return Pacs(
             row.name,
-            tuple(
-                Endpoint(e.ae_title, e.host, e.port, tuple(e.roles.split()), e.net)
-                for e in endpoints
-            ),
+            tuple(map(_endpoint, endpoints)),
             row.our_ae_title,
             row.plain,
             Isolation(row.isolation),
             row.paused,
             dict(row.timeouts),
             row.certificate,
+            tuple(KnownUser(*each) for each in (row.users or {}).items()),
         )
+
+
+def _endpoint(row: EndpointRow) -> Endpoint:
+    return Endpoint(
+        row.ae_title,
+        row.host,
+        row.port,
+        tuple(row.roles.split()),
+        row.net,
+        row.our_ae_title or "",
+        row.plain,
+        row.certificate,
+        dict(row.timeouts or {}),
+    )
 
 
 def _width(row: EndpointRow, address: str) -> int | None:

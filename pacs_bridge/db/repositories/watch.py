@@ -32,6 +32,8 @@ def _values(association: Association) -> dict[str, Any]:
         "refused": association.refused,
         "echoes": association.echoes,
         "note": association.note[:300],
+        "certificate": caller.certificate,
+        "requests": dict(association.requests),
     }
 
 
@@ -77,20 +79,39 @@ class Associations:
             )
             .limit(limit)
         )
-        return [
-            Association(
-                r.association_id,
-                r.opened_at,
-                Caller(r.calling_ae, r.called_ae, r.address, r.pacs, r.association_id),
-                AssociationOutcome(r.outcome),
-                r.ended_at,
-                r.stored,
-                r.refused,
-                r.echoes,
-                r.note,
+        return [_association(row) for row in rows]
+
+    def last_of(self, ae_title: str, address: str) -> Association | None:
+        """Give the last association of a caller that was no PACS of ours; None for none."""
+        row = self._session.scalar(
+            select(AssociationRow)
+            .where(
+                AssociationRow.calling_ae == ae_title,
+                AssociationRow.address == address,
+                AssociationRow.pacs.is_(None),
             )
-            for r in rows
-        ]
+            .order_by(AssociationRow.opened_at.desc())
+            .limit(1)
+        )
+        return None if row is None else _association(row)
+
+
+def _association(row: AssociationRow) -> Association:
+    caller = Caller(
+        row.calling_ae, row.called_ae, row.address, row.pacs, row.association_id, row.certificate
+    )
+    return Association(
+        row.association_id,
+        row.opened_at,
+        caller,
+        AssociationOutcome(row.outcome),
+        row.ended_at,
+        row.stored,
+        row.refused,
+        row.echoes,
+        row.note,
+        dict(row.requests or {}),
+    )
 
 
 @dataclass(frozen=True)

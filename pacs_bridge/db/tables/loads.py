@@ -22,6 +22,7 @@ class PacsRow(Base):
     paused: Mapped[bool] = mapped_column(default=False)
     timeouts: Mapped[dict[str, Any]]
     certificate: Mapped[str | None] = mapped_column(String(64))
+    users: Mapped[dict[str, Any] | None]  # name to hash, or null
     created_at: Mapped[datetime]
 
 
@@ -36,6 +37,10 @@ class EndpointRow(Base):
     port: Mapped[int]
     roles: Mapped[str] = mapped_column(String(80))
     net: Mapped[str] = mapped_column(String(64), default="")
+    our_ae_title: Mapped[str | None] = mapped_column(String(16))  # null: as the PACS has it
+    plain: Mapped[bool | None]
+    certificate: Mapped[str | None] = mapped_column(String(64))
+    timeouts: Mapped[dict[str, Any] | None]
 
 
 class LoadRow(Base):

@@ -27,6 +27,8 @@ class AssociationRow(Base):
     refused: Mapped[int] = mapped_column(default=0)
     echoes: Mapped[int] = mapped_column(default=0)
     note: Mapped[str] = mapped_column(String(300), default="")
+    certificate: Mapped[str | None] = mapped_column(String(64))  # null: called without TLS
+    requests: Mapped[dict[str, Any] | None]  # by service, other than C-STORE and C-ECHO
 
 
 class EventRow(Base):
