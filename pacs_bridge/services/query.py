@@ -10,7 +10,7 @@ PS3.4 C.4.1 (C-FIND), table C.4-1 (statuses).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pacs_bridge.db.unit_of_work import Begin
@@ -80,15 +80,13 @@ def find_matches(
     check_levels(question)
     conditions = conditions_of(question)
     with read() as uow:
-        sets = index.sets(uow, request.caller.pacs)
-    found = rows_of(sets, question.level, conditions, most)
+        view = index.view(uow, request.caller.pacs)
+    rows = rows_of(view, question.level, conditions, most)
     wanted, ignored = _wanted(question)
     explicit = is_explicit(request.transfer_syntax_uid)
     form = _Form(question.level, wanted, request.caller.called_ae_title, explicit)
-    identifiers = (
-        answer for each, rows in found for answer in form.of(each.tables[question.level], rows)
-    )
-    return Found(identifiers, sum(len(rows) for _, rows in found), ignored, question.level)
+    identifiers = form.of(view.tables[question.level], rows) if rows else iter(())
+    return Found(identifiers, len(rows), ignored, question.level)
 
 
 def conditions_of(question: Question) -> list[Condition]:
@@ -110,26 +108,21 @@ def _cost(condition: Condition) -> tuple[bool, bool, int]:
 
 
 def rows_of(
-    sets: Iterable[SetIndex], level: Level, conditions: Sequence[Condition], most: int
-) -> list[tuple[SetIndex, Sequence[int]]]:
-    """List the matching rows of each set that has any.
+    view: SetIndex, level: Level, conditions: Sequence[Condition], most: int
+) -> Sequence[int]:
+    """List the matching rows of one level.
 
     Raises
     ------
     TooMuchAsked
         When there are more than `most`.
     """
-    found, count = [], 0
-    for each in sets:
-        if level not in each.tables:
-            continue
-        rows = each.tables[level].matching(conditions)
-        if rows:
-            found.append((each, rows))
-            count += len(rows)
-        if count > most:
-            raise TooMuchAsked(f"More than {most} would match; ask for less at once.")
-    return found
+    if level not in view.tables:
+        return ()
+    rows = view.tables[level].matching(conditions)
+    if len(rows) > most:
+        raise TooMuchAsked(f"More than {most} would match; ask for less at once.")
+    return rows
 
 
 def _wanted(question: Question) -> tuple[list[int], bool]:
@@ -160,7 +153,7 @@ class _Form:
         self._unicode = encode_element(CHARACTER_SET, "CS", "ISO_IR 192", explicit=explicit)
 
     def of(self, table: Table, rows: Sequence[int]) -> Iterator[bytes]:
-        """Put the answers of one set together."""
+        """Put the answers of some rows together."""
         columns: list[Sequence[bytes]] = []
         if any(not table.is_ascii(tag) for tag in self._wanted if tag in ATTRIBUTES):
             columns.append([self._unicode if self._is_foreign(table, r) else b"" for r in rows])

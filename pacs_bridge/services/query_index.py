@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pacs_bridge.db.repositories.query import VisibleSet
 from pacs_bridge.db.unit_of_work import UnitOfWork
@@ -59,6 +60,9 @@ from pacs_bridge.services.case_identity import describe_study
 MOST_SETS = 1000
 """Kept at the same time, all PACS together; the one asked for longest ago goes first."""
 
+MOST_VIEWS = 16
+"""What single PACS see, as one table a level; kept likewise."""
+
 _LONG = frozenset(("OB", "OW", "SQ", "UN", "UT"))
 
 
@@ -100,7 +104,7 @@ class Table:
         up: Sequence[int] = (),
     ) -> None:
         self._columns, self._above, self._up = columns, above, up
-        self.size = len(next(iter(columns.values())))
+        self.size = len(next(iter(columns.values()), ()))
         self._encoded: dict[tuple[int, bool], list[bytes]] = {}
         self._rows: dict[int, dict[str, list[int]]] = {}
         self._ordered: dict[int, tuple[list[str], list[int]]] = {}
@@ -110,20 +114,25 @@ class Table:
         """The values of an attribute, row by row."""
         column = self._columns.get(tag)
         if column is None:
-            if self._above is None:
-                raise KeyError(tag)
-            over = self._above.values(tag)
-            column = self._columns[tag] = [over[row] for row in self._up]
+            column = self._columns[tag] = self._make_values(tag)
         return column
 
     def encoded(self, tag: int, *, explicit: bool) -> list[bytes]:
         """The same, each an encoded element."""
         column = self._encoded.get((tag, explicit))
         if column is None:
-            vr = ATTRIBUTES[tag].vr
-            column = [encode_element(tag, vr, v, explicit=explicit) for v in self.values(tag)]
-            self._encoded[tag, explicit] = column
+            column = self._encoded[tag, explicit] = self._make_encoded(tag, explicit)
         return column
+
+    def _make_values(self, tag: int) -> list[str]:
+        if self._above is None:
+            raise KeyError(tag)
+        over = self._above.values(tag)
+        return [over[row] for row in self._up]
+
+    def _make_encoded(self, tag: int, explicit: bool) -> list[bytes]:
+        vr = ATTRIBUTES[tag].vr
+        return [encode_element(tag, vr, v, explicit=explicit) for v in self.values(tag)]
 
     def is_ascii(self, tag: int) -> bool:
         """Whether no value needs another character set than the default one."""
@@ -173,6 +182,27 @@ class Table:
         return ordered
 
 
+class JoinedTable(Table):
+    """The same level of many sets, one after another: looked through once, not set by set.
+
+    Parameters
+    ----------
+    parts : sequence of Table
+        Their columns are made once for all who see them, and joined when first asked for.
+    """
+
+    def __init__(self, parts: Sequence[Table]) -> None:
+        super().__init__({})
+        self._parts = parts
+        self.size = sum(part.size for part in parts)
+
+    def _make_values(self, tag: int) -> list[str]:
+        return [value for part in self._parts for value in part.values(tag)]
+
+    def _make_encoded(self, tag: int, explicit: bool) -> list[bytes]:
+        return [each for part in self._parts for each in part.encoded(tag, explicit=explicit)]
+
+
 @dataclass(frozen=True)
 class StoredImage:
     """An image of a set, as far as sending it needs."""
@@ -185,7 +215,7 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class SetIndex:
-    """One copy of a case set, ready to be asked.
+    """One copy of a case set, or several one after another, ready to be asked.
 
     Parameters
     ----------
@@ -318,17 +348,25 @@ class QueryIndex:
         self._study_time, self._most = study_time, most
         self._lock = threading.Lock()
         self._kept: OrderedDict[VisibleSet, SetIndex] = OrderedDict()
+        self._views: OrderedDict[tuple[VisibleSet, ...], SetIndex] = OrderedDict()
 
-    def sets(self, uow: UnitOfWork, pacs: str | None) -> list[SetIndex]:
-        """List what a PACS may see; nothing for a caller that is none."""
+    def view(self, uow: UnitOfWork, pacs: str | None) -> SetIndex:
+        """Give all that a PACS may see, in the order of its sets; nothing to who is none."""
         if pacs is None:
-            return []
-        visible = uow.visible.sets(pacs)
+            return _NOTHING
+        visible = tuple(uow.visible.sets(pacs))
         with self._lock:
+            view = self._views.get(visible)
+            if view is not None:
+                self._views.move_to_end(visible)
+                return view
             found = [self._get(uow, each) for each in visible]
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return [each for each in found if each is not None]
+            view = _joined([each for each in found if each is not None])
+            if None not in found:  # else the next question sees fewer
+                self._views[visible] = view
+            _shorten(self._views, MOST_VIEWS)
+            _shorten(self._kept, self._most)
+            return view
 
     def _get(self, uow: UnitOfWork, each: VisibleSet) -> SetIndex | None:
         index = self._kept.get(each)
@@ -340,3 +378,22 @@ class QueryIndex:
             return None
         index = self._kept[each] = index_of(passport, self._study_time)
         return index
+
+
+_NOTHING = SetIndex({}, ())
+
+
+def _joined(sets: Sequence[SetIndex]) -> SetIndex:
+    if len(sets) == 1:
+        return sets[0]
+    tables: dict[Level, Table] = {}
+    for level in Level:
+        parts = [each.tables[level] for each in sets if level in each.tables]
+        if parts:
+            tables[level] = JoinedTable(parts)
+    return SetIndex(tables, tuple(image for each in sets for image in each.images))
+
+
+def _shorten(kept: OrderedDict[Any, SetIndex], most: int) -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)

@@ -83,9 +83,8 @@ def find_wanted(
     with read() as uow:
         pacs = uow.pacs.find(request.caller.pacs or "")
         to = None if request.destination is None else _destination(pacs, request.destination)
-        sets = index.sets(uow, request.caller.pacs)
-    found = rows_of(sets, Level.IMAGE, conditions, most)
-    images = [each.images[row] for each, rows in found for row in rows]
+        view = index.view(uow, request.caller.pacs)
+    images = [view.images[row] for row in rows_of(view, Level.IMAGE, conditions, most)]
     objects, missing = _in_archive(images, archive)
     return Wanted(question.level, objects, missing, to)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import and_, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import CaseSetRow, LoadRow
@@ -24,6 +24,17 @@ class VisibleSet(NamedTuple):
     digest: str
 
 
+_sets, _loads = CaseSetRow.__table__, LoadRow.__table__
+_VISIBLE = (
+    select(_sets.c.case_set_id, _sets.c.digest)
+    .select_from(
+        _sets.join(_loads, (_loads.c.set_name == _sets.c.name) & (_loads.c.copy == _sets.c.copy))
+    )
+    .where(_loads.c.pacs == bindparam("pacs"))
+    .order_by(_sets.c.name, _sets.c.copy)
+)
+
+
 class Visible:
     """Case sets as one PACS sees them."""
 
@@ -32,14 +43,10 @@ class Visible:
 
     def sets(self, pacs: str) -> list[VisibleSet]:
         """List the sets loaded into a PACS, by name and copy."""
-        rows = self._session.execute(
-            select(CaseSetRow.case_set_id, CaseSetRow.digest)
-            .join(LoadRow, and_(LoadRow.set_name == CaseSetRow.name,
-                                LoadRow.copy == CaseSetRow.copy))
-            .where(LoadRow.pacs == pacs)
-            .order_by(CaseSetRow.name, CaseSetRow.copy)
-        )  # fmt: skip
-        return [VisibleSet(case_set_id, digest) for case_set_id, digest in rows]
+        self._session.flush()
+        # each question of a PACS begins here: rows that are no objects come in half the time
+        rows = self._session.connection().execute(_VISIBLE, {"pacs": pacs}).all()
+        return list(map(VisibleSet._make, rows))
 
     def passport(self, each: VisibleSet) -> Passport | None:
         """Read the manifest of a set; None where it was removed in between."""
