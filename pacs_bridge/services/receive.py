@@ -55,7 +55,7 @@ class Rules:
     status_of: Callable[[PacsBridgeError], int]
 
 
-class _Conflict(ConflictingObject):
+class Conflict(ConflictingObject):
     """Remembers where the other content lies."""
 
     def __init__(self, content_hash: str) -> None:
@@ -139,11 +139,11 @@ def _take(
         accession=standing.cases[0].accession if len(standing.cases) == 1 else None,
         received_at=now(),
     )
-    if not _keep(received, commit):
-        raise _Conflict(content_hash)
+    if not keep_object(received, commit):
+        raise Conflict(content_hash)
 
 
-def _keep(received: ReceivedObject, commit: Commit) -> bool:
+def keep_object(received: ReceivedObject, commit: Commit) -> bool:
     """Commit row and job, or that it came again; false where other content has its UID."""
     uid, ours = received.sop_instance_uid, True
 
@@ -185,13 +185,13 @@ def _ask(uow: UnitOfWork, request: StoreRequest, scanned: Scan) -> Standing:
     return uow.standings.ask(
         request.caller.pacs or "",
         request.sop_instance_uid,
-        studies=_valid({scanned.study_instance_uid, *scanned.referenced_studies}),
-        images=_valid(scanned.referenced_instances),
+        studies=valid_uids({scanned.study_instance_uid, *scanned.referenced_studies}),
+        images=valid_uids(scanned.referenced_instances),
         accession=scanned.accession_number,
     )
 
 
-def _valid(uids: Iterable[str]) -> list[str]:
+def valid_uids(uids: Iterable[str]) -> list[str]:
     """Keep what is a UID; a reference that is none refers to nothing."""
     valid = []
     for uid in uids:
@@ -240,13 +240,13 @@ def note_refusal(
     refusal = Refusal(
         at=moment,
         caller=caller,
-        sop_class_uid=next(iter(_valid([request.sop_class_uid])), ""),
+        sop_class_uid=next(iter(valid_uids([request.sop_class_uid])), ""),
         size=request.size,
         status=rules.status_of(error),
         kind=kind,
         reason=str(error),
         keyed_hash=hash_alien(request.sop_instance_uid, rules.alien_key) if alien else "",
-        content_hash=error.content_hash if isinstance(error, _Conflict) else "",
+        content_hash=error.content_hash if isinstance(error, Conflict) else "",
     )
     try:
         with begin() as uow:
