@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.repositories.case_sets import CaseSets, Truths
+from pacs_bridge.db.repositories.images import Images
 from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.objects import Marks, Objects, Refusals
 from pacs_bridge.db.repositories.pacs import PacsList
@@ -56,8 +58,9 @@ class UnitOfWork:
         self.readings, self.outbox = Readings(session), Outbox(session)
         self.summaries = Summaries(session)
         self.associations, self.events = Associations(session), Events(session)
-        self.mails = Mails(session)
+        self.mails, self.audit = Mails(session), AuditTrail(session)
         self.visible, self.standings = Visible(session), Standings(session)
+        self.images = Images(session)
         return self
 
     def __exit__(

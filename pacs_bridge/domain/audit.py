@@ -11,6 +11,7 @@ RFC 5424 (syslog), RFC 6587 3.4.1 (octet counting over TCP).
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, IntEnum
@@ -19,6 +20,7 @@ from xml.etree import ElementTree as Xml  # only writes, parses nothing
 _BOM = b"\xef\xbb\xbf"  # RFC 5424 6.4: what follows is UTF-8
 _SECURITY = 10  # facility "security/authorization", RFC 5424 table 1
 _NOTICE, _WARNING = 5, 4  # severities, RFC 5424 table 2
+_MOST_SEQUENCE = 2_147_483_647  # RFC 5424 7.3.1; begins anew at 1
 MESSAGE_ID = "DICOM+RFC3881"
 
 
@@ -26,6 +28,7 @@ class AuditEvent(Enum):
     """What happened: code and meaning (CID 400)."""
 
     APPLICATION_ACTIVITY = ("110100", "Application Activity")
+    LOG_USED = ("110101", "Audit Log Used")
     BEGIN_TRANSFER = ("110102", "Begin Transferring DICOM Instances")
     ACCESSED = ("110103", "DICOM Instances Accessed")
     TRANSFERRED = ("110104", "DICOM Instances Transferred")
@@ -45,6 +48,10 @@ class AuditType(Enum):
     LOGIN = ("110122", "Login")
     LOGOUT = ("110123", "Logout")
     NODE_AUTHENTICATION = ("110126", "Node Authentication")
+    NETWORK_CONFIGURATION = ("110128", "Network Configuration")
+    RESTRICTED_FUNCTION = ("110132", "Use of Restricted Function")
+    RECORDING_STOPPED = ("110133", "Audit Recording Stopped")
+    USER_ATTRIBUTES = ("110137", "User Security Attributes Changed")
 
 
 class Role(Enum):
@@ -84,6 +91,45 @@ class Participant:
     address: str = ""
 
 
+class Thing(Enum):
+    """What kind of thing a message is about: type, role, and the code of its identifier.
+
+    References
+    ----------
+    PS3.15 A.5.1.2.2 (roles) and A.5.1.2.4 (types of identifiers), PS3.16 CID 404.
+    """
+
+    STUDY = ("2", "3", ("110180", "DCM", "Study Instance UID"))
+    SOP_CLASS = ("2", "3", ("110181", "DCM", "SOP Class UID"))
+    NODE = ("2", "13", ("110182", "DCM", "Node ID"))
+    ACCOUNT = ("1", "6", ("11", "RFC-3881", "User Identifier"))
+    LOG = ("2", "13", ("12", "RFC-3881", "URI"))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing that a message is about.
+
+    Parameters
+    ----------
+    identifier : str
+        A UID of ours, a SOP class, an AE title, an account's number; never a person's name.
+    details : tuple of (str, str)
+        What is told of it, each with its name; written in base64, as the schema wants it.
+    accession : str
+        Accession number of the case; empty for none.
+    sop_classes : tuple of (str, int)
+        How many objects of each SOP class.
+    """
+
+    thing: Thing
+    identifier: str
+    name: str
+    details: tuple[tuple[str, str], ...] = ()
+    accession: str = ""
+    sop_classes: tuple[tuple[str, int], ...] = ()
+
+
 @dataclass(frozen=True)
 class AuditMessage:
     """One message.
@@ -94,10 +140,8 @@ class AuditMessage:
         C(reate), R(ead), U(pdate), D(elete) or E(xecute).
     source : str
         Who sends the message: our AE title.
-    studies : tuple of str
-        Study Instance UIDs it was about.
-    accession : str
-        Accession number of the case; empty for none.
+    said : str
+        How it came out, in words; empty for none.
     """
 
     event: AuditEvent
@@ -107,8 +151,8 @@ class AuditMessage:
     source: str
     participants: tuple[Participant, ...]
     kind: AuditType | None = None
-    studies: tuple[str, ...] = ()
-    accession: str = ""
+    subjects: tuple[Subject, ...] = ()
+    said: str = ""
 
 
 def audit_xml(message: AuditMessage) -> bytes:
@@ -132,11 +176,13 @@ def audit_xml(message: AuditMessage) -> bytes:
     _code(event, "EventID", message.event.value)
     if message.kind is not None:
         _code(event, "EventTypeCode", message.kind.value)
+    if message.said:
+        Xml.SubElement(event, "EventOutcomeDescription").text = _clean(message.said)
     for participant in message.participants:
         _participant(root, participant)
     Xml.SubElement(root, "AuditSourceIdentification", AuditSourceID=_clean(message.source))
-    for study in message.studies:
-        _study(root, study, message.accession)
+    for subject in message.subjects:
+        _subject(root, subject)
     return Xml.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
@@ -154,24 +200,32 @@ def _participant(root: Xml.Element, participant: Participant) -> None:
     _code(element, "RoleIDCode", participant.role.value)
 
 
-def _study(root: Xml.Element, study: str, accession: str) -> None:
+def _subject(root: Xml.Element, subject: Subject) -> None:
+    kind, role, (code, scheme, meaning) = subject.thing.value
     element = Xml.SubElement(
         root,
         "ParticipantObjectIdentification",
-        ParticipantObjectID=_clean(study),
-        ParticipantObjectTypeCode="2",  # system object
-        ParticipantObjectTypeCodeRole="3",  # report
+        ParticipantObjectID=_clean(subject.identifier),
+        ParticipantObjectTypeCode=kind,
+        ParticipantObjectTypeCodeRole=role,
     )
-    _code(element, "ParticipantObjectIDTypeCode", ("110180", "Study Instance UID"))
-    Xml.SubElement(element, "ParticipantObjectName").text = _clean(accession or study)
-    if accession:
-        description = Xml.SubElement(element, "ParticipantObjectDescription")
-        Xml.SubElement(description, "Accession", Number=_clean(accession))
+    _code(element, "ParticipantObjectIDTypeCode", (code, meaning), scheme)
+    Xml.SubElement(element, "ParticipantObjectName").text = _clean(subject.name)
+    for name, value in subject.details:
+        told = b64encode(value.encode(errors="replace")).decode("ascii")
+        Xml.SubElement(element, "ParticipantObjectDetail", type=_clean(name), value=told)
+    if not (subject.accession or subject.sop_classes):
+        return
+    description = Xml.SubElement(element, "ParticipantObjectDescription")
+    if subject.accession:
+        Xml.SubElement(description, "Accession", Number=_clean(subject.accession))
+    for uid, count in subject.sop_classes:
+        Xml.SubElement(description, "SOPClass", UID=_clean(uid), NumberOfInstances=str(count))
 
 
-def _code(parent: Xml.Element, name: str, code: tuple[str, str]) -> None:
+def _code(parent: Xml.Element, name: str, code: tuple[str, str], scheme: str = "DCM") -> None:
     value, meaning = code
-    told = {"csd-code": value, "codeSystemName": "DCM", "originalText": meaning}
+    told = {"csd-code": value, "codeSystemName": scheme, "originalText": meaning}
     Xml.SubElement(parent, name, told)
 
 
@@ -186,8 +240,8 @@ def _clean(text: str) -> str:
     return "".join(c for c in text if c.isprintable())
 
 
-def syslog_line(message: AuditMessage, *, host: str, process: int) -> bytes:
-    """Wrap a message as RFC 5424 wants it: header, no structured data, UTF-8 XML.
+def syslog_line(message: AuditMessage, *, host: str, process: int, number: int = 0) -> bytes:
+    """Wrap a message as RFC 5424 wants it: header, its number, UTF-8 XML.
 
     Parameters
     ----------
@@ -195,12 +249,16 @@ def syslog_line(message: AuditMessage, *, host: str, process: int) -> bytes:
         Our machine's name; anything but printable ASCII becomes ``-``.
     process : int
         Number of the process that speaks.
+    number : int
+        The message's own, from 1 on and the same each time it is sent; 0 for none. It is the
+        ``sequenceId`` of RFC 5424 7.3.1, so that a gap or a repetition can be seen.
     """
     severity = _NOTICE if message.outcome is Outcome.SUCCESS else _WARNING
     name = host if host.isascii() and host.isprintable() and " " not in host else "-"
+    data = f'[meta sequenceId="{(number - 1) % _MOST_SEQUENCE + 1}"]' if number else "-"
     head = (
         f"<{_SECURITY * 8 + severity}>1 {_moment(message.at)} {name[:255] or '-'} "
-        f"pacs_bridge {process} {MESSAGE_ID} - "
+        f"pacs_bridge {process} {MESSAGE_ID} {data} "
     )
     return head.encode("ascii") + _BOM + audit_xml(message)
 

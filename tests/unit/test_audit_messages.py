@@ -18,44 +18,30 @@ from pacs_bridge.domain.audit import (
     Outcome,
     Participant,
     Role,
+    Subject,
+    Thing,
     audit_xml,
     octet_counted,
     syslog_line,
 )
+from tests.audit_schema import check_message
 
 WHEN = datetime(2026, 11, 22, 13, 0, 0, 250_000, tzinfo=timezone(timedelta(hours=1)))
 HOSPITAL = Participant("HOSPITAL", Role.SOURCE, requested=True, address="10.0.0.7")
 NODE = Participant("PACSBRIDGE", Role.DESTINATION, requested=False)
-CHILDREN = {  # of each element in the schema, in their order
-    "AuditMessage": ["EventIdentification", "ActiveParticipant", "AuditSourceIdentification",
-                     "ParticipantObjectIdentification"],
-    "EventIdentification": ["EventID", "EventTypeCode"],
-    "ActiveParticipant": ["RoleIDCode"],
-    "ParticipantObjectIdentification": ["ParticipantObjectIDTypeCode", "ParticipantObjectName",
-                                        "ParticipantObjectDescription"],
-    "ParticipantObjectDescription": ["Accession"],
-}  # fmt: skip
-CODED = {"EventID", "EventTypeCode", "RoleIDCode", "ParticipantObjectIDTypeCode"}
+STUDY = Subject(
+    Thing.STUDY, "1.2.101.1", "PERFORMS121101", (("Note", "as read"),), "PERFORMS121101",
+    (("1.2.840.10008.5.1.4.1.1.11.1", 3),),
+)  # fmt: skip
 
 
 def a_message(**changes: Any) -> AuditMessage:
     """HOSPITAL sent an object about case PERFORMS121101."""
     told = {
         "event": AuditEvent.TRANSFERRED, "action": "C", "at": WHEN, "outcome": Outcome.SUCCESS,
-        "source": "PACSBRIDGE", "participants": (HOSPITAL, NODE), "studies": ("1.2.101.1",),
-        "accession": "PERFORMS121101", **changes,
+        "source": "PACSBRIDGE", "participants": (HOSPITAL, NODE), "subjects": (STUDY,), **changes,
     }  # fmt: skip
     return AuditMessage(**told)
-
-
-def check_order(element: Xml.Element) -> None:
-    allowed = CHILDREN.get(element.tag, [])
-    places = [allowed.index(child.tag) for child in element]
-    assert places == sorted(places)
-    if element.tag in CODED:
-        assert set(element.attrib) == {"csd-code", "codeSystemName", "originalText"}
-    for child in element:
-        check_order(child)
 
 
 @pytest.mark.parametrize("event", AuditEvent)
@@ -63,8 +49,7 @@ def check_order(element: Xml.Element) -> None:
 def test_every_kind_of_message_has_the_elements_of_the_schema_in_their_order(
     event: AuditEvent, kind: AuditType | None
 ) -> None:
-    root = Xml.fromstring(audit_xml(a_message(event=event, kind=kind)))
-    check_order(root)
+    root = check_message(audit_xml(a_message(event=event, kind=kind, said="3 objects")))
     assert [child.tag for child in root] == [
         "EventIdentification", "ActiveParticipant", "ActiveParticipant",
         "AuditSourceIdentification", "ParticipantObjectIdentification",
@@ -89,6 +74,12 @@ def test_what_happened_when_and_to_which_case_is_said() -> None:
     accession = study.find("ParticipantObjectDescription/Accession")
     assert accession is not None
     assert accession.attrib == {"Number": "PERFORMS121101"}
+    counted = study.find("ParticipantObjectDescription/SOPClass")
+    assert counted is not None
+    assert counted.attrib == {"UID": "1.2.840.10008.5.1.4.1.1.11.1", "NumberOfInstances": "3"}
+    detail = study.find("ParticipantObjectDetail")
+    assert detail is not None
+    assert detail.attrib == {"type": "Note", "value": "YXMgcmVhZA=="}
 
 
 def test_who_took_part_is_said_with_role_and_address() -> None:
@@ -104,8 +95,9 @@ def test_who_took_part_is_said_with_role_and_address() -> None:
 def test_no_text_breaks_the_message_or_the_line(text: str) -> None:
     told = a_message(
         participants=(Participant(text, Role.SOURCE, requested=True, address=text),),
-        accession=text,
+        subjects=(Subject(Thing.STUDY, text, text, ((text, text),), text),),
         source=text,
+        said=text,
     )
     line = syslog_line(told, host=text, process=7)
     head, _, body = line.partition(b"\xef\xbb\xbf")
@@ -121,7 +113,7 @@ def test_a_failure_is_said_in_the_message_and_in_the_severity() -> None:
 
 
 def test_a_frame_for_tcp_counts_its_octets() -> None:
-    line = syslog_line(a_message(accession="PERFORMS121101"), host="node", process=1)
+    line = syslog_line(a_message(), host="node", process=1)
     count, _, rest = octet_counted(line).partition(b" ")
     assert int(count) == len(rest)
     assert rest == line
@@ -134,3 +126,11 @@ def test_a_frame_for_tcp_counts_its_octets() -> None:
 def test_a_message_that_says_too_little_is_not_written(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="without"):
         audit_xml(a_message(**changes))
+
+
+def test_a_message_has_the_same_number_each_time_it_is_sent() -> None:
+    lines = {syslog_line(a_message(), host="node", process=1, number=7) for _ in range(2)}
+    assert len(lines) == 1
+    assert b' DICOM+RFC3881 [meta sequenceId="7"] \xef\xbb\xbf<?xml' in lines.pop()
+    later = syslog_line(a_message(), host="node", process=1, number=2_147_483_648)
+    assert b'sequenceId="1"' in later  # RFC 5424 7.3.1

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.tables import AssociationRow, EventRow, MailRow
+from pacs_bridge.domain.audit_rules import of_association
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.ports import Message
 
@@ -48,7 +50,7 @@ class Associations:
         self.put_all([association])
 
     def put_all(self, associations: Sequence[Association]) -> None:
-        """Keep associations or how they stand now."""
+        """Keep associations or how they stand now; one that is over goes into the audit trail."""
         for start in range(0, len(associations), _AT_ONCE):
             rows = {
                 each.association_id: _values(each)
@@ -61,14 +63,23 @@ class Associations:
                 self._session.execute(insert(AssociationRow), list(rows.values()))
             if known:
                 self._session.execute(update(AssociationRow), known)
+        self._audit(associations)
+
+    def _audit(self, associations: Sequence[Association]) -> None:
+        facts = map(of_association, associations)
+        AuditTrail(self._session).add_all([fact for fact in facts if fact is not None])
 
     def end_stale(self, now: datetime) -> None:
         """Call ended whatever a node that is gone had left open."""
-        self._session.execute(
-            update(AssociationRow)
-            .where(AssociationRow.outcome == AssociationOutcome.OPEN)
-            .values(outcome=AssociationOutcome.ABORTED, ended_at=now, note="the node stopped")
-        )
+        is_open = AssociationRow.outcome == AssociationOutcome.OPEN
+        left = self._session.scalars(select(AssociationRow).where(is_open)).all()
+        ended: dict[str, Any] = {
+            "outcome": AssociationOutcome.ABORTED,
+            "ended_at": now,
+            "note": "the node stopped",
+        }
+        self._audit([replace(_association(row), **ended) for row in left])
+        self._session.execute(update(AssociationRow).where(is_open).values(**ended))
 
     def newest(self, limit: int = 100) -> list[Association]:
         """List the newest associations, open ones first."""
@@ -116,12 +127,13 @@ def _association(row: AssociationRow) -> Association:
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened; never holds patient data."""
+    """One thing that happened; never holds patient data. Later ones have larger numbers."""
 
     at: datetime
     kind: str
     subject: str
     detail: dict[str, Any]
+    event_id: int = 0
 
 
 class Events:
@@ -134,12 +146,34 @@ class Events:
         """Keep one event."""
         self._session.add(EventRow(at=now, kind=kind, subject=subject[:64], detail=detail))
 
+    def add_all(self, events: Sequence[Event]) -> None:
+        """Keep several in one statement; their numbers are given here."""
+        rows = [
+            {"at": each.at, "kind": each.kind, "subject": each.subject[:64], "detail": each.detail}
+            for each in events
+        ]
+        if rows:
+            self._session.execute(insert(EventRow), rows)
+
     def newest(self, limit: int = 100, kind: str = "") -> list[Event]:
         """List the newest events, of one kind or all."""
         query = select(EventRow).order_by(EventRow.event_id.desc()).limit(limit)
         if kind:
             query = query.where(EventRow.kind == kind)
-        return [Event(r.at, r.kind, r.subject, r.detail) for r in self._session.scalars(query)]
+        return [_event(row) for row in self._session.scalars(query)]
+
+    def after(self, event_id: int, limit: int = 100) -> list[Event]:
+        """List the events with larger numbers, in their order."""
+        query = select(EventRow).where(EventRow.event_id > event_id).order_by(EventRow.event_id)
+        return [_event(row) for row in self._session.scalars(query.limit(limit))]
+
+    def last_id(self) -> int:
+        """Give the number of the newest event; 0 where there is none."""
+        return self._session.scalar(select(func.max(EventRow.event_id))) or 0
+
+
+def _event(row: EventRow) -> Event:
+    return Event(row.at, row.kind, row.subject, row.detail, row.event_id)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """All tables; their names begin with ``pb_`` because the jobs' tables share the database."""
 
+from pacs_bridge.db.tables.audit import AuditCursorRow, AuditDropRow, AuditRow
 from pacs_bridge.db.tables.base import Base
 from pacs_bridge.db.tables.case_sets import CaseRow, CaseSetRow, InstanceRow, TruthRow
 from pacs_bridge.db.tables.loads import (
@@ -36,6 +37,9 @@ __all__ = [
     "AccountRow",
     "AccountSiteRow",
     "AssociationRow",
+    "AuditCursorRow",
+    "AuditDropRow",
+    "AuditRow",
     "Base",
     "CaseRow",
     "CaseSetRow",
