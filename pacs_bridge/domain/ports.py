@@ -47,13 +47,27 @@ class Sendable:
     transfer_syntax_uid: str
 
 
+@dataclass(frozen=True)
+class MoveOriginator:
+    """Whose C-MOVE makes us send: Move Originator AE Title and Message ID (PS3.7 9.1.1.1)."""
+
+    ae_title: str
+    message_id: int
+
+
 class PacsPeer(Protocol):
     """The DIMSE services a PACS offers us."""
 
     def echo(self, pacs: Pacs) -> None:
         """Ask for a C-ECHO; raises `PeerUnavailable` naming the phase."""
 
-    def store(self, pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
+    def store(
+        self,
+        pacs: Pacs,
+        objects: Iterable[Sendable],
+        *,
+        originator: MoveOriginator | None = None,
+    ) -> Iterator[StoreAnswer]:
         """C-STORE each over one association, yielding each answer as it comes."""
 
     def find_case(self, pacs: Pacs, case: Case) -> PacsAnswer:

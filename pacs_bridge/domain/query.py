@@ -258,6 +258,8 @@ class RetrieveRequest:
     ----------
     destination : str or None
         AE title as the wire names it (C-MOVE); None for C-GET.
+    message_id : int
+        Of the request; what a move sends out names it.
     """
 
     caller: Caller
@@ -266,6 +268,7 @@ class RetrieveRequest:
     identifier: memoryview
     destination: str | None = None
     cancelled: Callable[[], bool] = _never
+    message_id: int = 0
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ def _retrieval(question: Question, destination: str | None) -> RetrieveRequest:
         question.data_set,
         destination,
         question.cancelled,
+        question.command.message_id or 0,
     )
 
 

@@ -8,7 +8,7 @@ from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.found import PacsAnswer
 from pacs_bridge.domain.pacs import Endpoint, Pacs
-from pacs_bridge.domain.ports import Sendable, StoreAnswer
+from pacs_bridge.domain.ports import MoveOriginator, Sendable, StoreAnswer
 from pacs_bridge.scu.association import EXPLICIT, IMPLICIT, associate
 from pacs_bridge.scu.cases import ask_case
 from pacs_bridge.scu.find import Questions, associate_for_questions
@@ -47,9 +47,15 @@ class DimsePeer:
                 if status != 0x0000:
                     raise association.unavailable("answer", f"it answered 0x{status:04X}")
 
-    def store(self, pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
+    def store(
+        self,
+        pacs: Pacs,
+        objects: Iterable[Sendable],
+        *,
+        originator: MoveOriginator | None = None,
+    ) -> Iterator[StoreAnswer]:
         """C-STORE each over one association, yielding each answer as it comes."""
-        return store(pacs, objects, self._secure)
+        return store(pacs, objects, self._secure, originator)
 
     def find_case(self, pacs: Pacs, case: Case) -> PacsAnswer:
         """Ask everything about one case; a broken conversation is an answer with an error."""

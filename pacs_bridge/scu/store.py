@@ -15,7 +15,7 @@ from pydicom.uid import UID
 
 from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.domain.pacs import Pacs
-from pacs_bridge.domain.ports import Sendable, StoreAnswer
+from pacs_bridge.domain.ports import MoveOriginator, Sendable, StoreAnswer
 from pacs_bridge.scu.association import associate
 from pacs_bridge.scu.file_head import data_set_offset
 from pacs_bridge.scu.words import clean
@@ -34,13 +34,21 @@ _SLOWEST_LINE = 100_000  # bytes a second; a slower one needs a longer time-out 
 
 
 def store(
-    pacs: Pacs, objects: Iterable[Sendable], secure: SecureCall | None = None
+    pacs: Pacs,
+    objects: Iterable[Sendable],
+    secure: SecureCall | None = None,
+    originator: MoveOriginator | None = None,
 ) -> Iterator[StoreAnswer]:
     """Send each object over one association, yielding each answer as it comes.
 
     Each is offered in exactly the transfer syntax in which it is archived, and its data set
     goes out untouched. What the PACS does not take in that form is answered here with
     `NOT_SUPPORTED`, without being sent.
+
+    Parameters
+    ----------
+    originator : MoveOriginator, optional
+        Whose C-MOVE this is done for; named in each request.
 
     Raises
     ------
@@ -56,7 +64,11 @@ def store(
         with associate(pacs, pacs.endpoint("store"), _offers(waiting), secure) as association:
             for each in waiting:
                 agreed = association.accepted.get((each.sop_class_uid, each.transfer_syntax_uid))
-                yield _not_taken(each) if agreed is None else _send(association, each, agreed)
+                yield (
+                    _not_taken(each)
+                    if agreed is None
+                    else _send(association, each, agreed, originator)
+                )
     except ContextsRefused:
         for each in waiting:
             yield _not_taken(each)
@@ -83,7 +95,12 @@ def _unreadable(each: Sendable) -> StoreAnswer:
     )
 
 
-def _send(association: RequestedAssociation, each: Sendable, context_id: int) -> StoreAnswer:
+def _send(
+    association: RequestedAssociation,
+    each: Sendable,
+    context_id: int,
+    originator: MoveOriginator | None,
+) -> StoreAnswer:
     try:
         file = each.path.open("rb", buffering=0)
     except OSError:
@@ -93,14 +110,19 @@ def _send(association: RequestedAssociation, each: Sendable, context_id: int) ->
             size = each.path.stat().st_size - data_set_offset(file, each)
         except (OSError, ValueError):  # found before anything was sent
             return _unreadable(each)
-        answer = _store(association, each, file, size, context_id)
+        answer = _store(association, each, file, size, context_id, originator)
     comment = clean(answer.error_comment or "", 64)
     offending = " ".join(f"{tag:08X}" for tag in (answer.offending_elements or ())[:8])
     return StoreAnswer(each.sop_instance_uid, status_of(answer), comment, offending)
 
 
 def _store(
-    association: RequestedAssociation, each: Sendable, file: FileIO, size: int, context_id: int
+    association: RequestedAssociation,
+    each: Sendable,
+    file: FileIO,
+    size: int,
+    context_id: int,
+    originator: MoveOriginator | None,
 ) -> Command:
     try:
         return association.send_store(
@@ -110,6 +132,7 @@ def _store(
             sop_class_uid=each.sop_class_uid,
             sop_instance_uid=each.sop_instance_uid,
             seconds=association.answer_seconds + size / _SLOWEST_LINE,
+            originator=originator,
         )
     except OSError as error:  # half of it may be on its way: only an abort ends that cleanly
         raise GiveUp(

@@ -19,7 +19,14 @@ from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.domain.errors import NotFound, PacsBridgeError
 from pacs_bridge.domain.objects import Caller
 from pacs_bridge.domain.pacs import Pacs
-from pacs_bridge.domain.ports import Archive, Clock, PacsPeer, Sendable, StoreAnswer
+from pacs_bridge.domain.ports import (
+    Archive,
+    Clock,
+    MoveOriginator,
+    PacsPeer,
+    Sendable,
+    StoreAnswer,
+)
 from pacs_bridge.domain.query import (
     UNIQUE,
     Level,
@@ -47,6 +54,8 @@ class Wanted:
     ----------
     to : Pacs or None
         The PACS that asked, with the one endpoint it named; None for C-GET.
+    originator : MoveOriginator or None
+        Who asked, and in which request; None for C-GET.
     missing : tuple of str
         SOP Instance UIDs whose files are not in the archive.
     """
@@ -55,6 +64,7 @@ class Wanted:
     objects: tuple[Sendable, ...]
     missing: tuple[str, ...] = ()
     to: Pacs | None = None
+    originator: MoveOriginator | None = None
 
 
 def find_wanted(
@@ -86,7 +96,10 @@ def find_wanted(
         view = index.view(uow, request.caller.pacs)
     images = [view.images[row] for row in rows_of(view, Level.IMAGE, conditions, most)]
     objects, missing = _in_archive(images, archive)
-    return Wanted(question.level, objects, missing, to)
+    if to is None:
+        return Wanted(question.level, objects, missing)
+    originator = MoveOriginator(request.caller.ae_title, request.message_id)
+    return Wanted(question.level, objects, missing, to, originator)
 
 
 def _by_unique_keys(question: Question) -> Question:
@@ -181,7 +194,7 @@ def send_to(wanted: Wanted, *, peer: PacsPeer) -> Iterator[StoreAnswer]:
     assert wanted.to is not None
     if not wanted.objects:
         return
-    answers = peer.store(wanted.to, wanted.objects)
+    answers = peer.store(wanted.to, wanted.objects, originator=wanted.originator)
     try:
         yield from answers
     except PacsBridgeError as error:

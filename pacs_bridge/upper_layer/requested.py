@@ -18,6 +18,7 @@ from types import TracebackType
 
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.domain.ports import MoveOriginator
 from pacs_bridge.upper_layer import pdu
 from pacs_bridge.upper_layer.command import (
     WITH_DATA_SET,
@@ -121,6 +122,7 @@ class RequestedAssociation:
         sop_class_uid: str,
         sop_instance_uid: str,
         seconds: float,
+        originator: MoveOriginator | None = None,
     ) -> Command:
         """Send a C-STORE of what comes next in a file, a megabyte at a time; gives the answer.
 
@@ -147,6 +149,8 @@ class RequestedAssociation:
                 affected_sop_class_uid=sop_class_uid,
                 priority=0,
                 affected_sop_instance_uid=sop_instance_uid,
+                move_originator_ae_title=originator.ae_title if originator else None,
+                move_originator_message_id=originator.message_id if originator else None,
             )
         )
         self._phase = "data"

@@ -16,7 +16,7 @@ from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import GiveUp, PacsBridgeError, PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
-from pacs_bridge.domain.ports import Sendable, StoreAnswer
+from pacs_bridge.domain.ports import MoveOriginator, Sendable, StoreAnswer
 from pacs_bridge.scu.transport import request_association
 from tests.databases import TestDatabase
 from tests.dcmtk import attempt, data_set_of, dcmtk, found
@@ -71,6 +71,7 @@ def receiver(
     *,
     refuse: frozenset[str] = frozenset(),
     meanwhile: Callable[[], None] = lambda: None,
+    originators: list[tuple[str, int]] | None = None,
 ) -> Iterator[dict[str, bytes]]:
     """A storage SCP that is registered as a place of the hospital's to store to."""
     taken: dict[str, bytes] = {}
@@ -78,6 +79,11 @@ def receiver(
     def on_store(event: Any) -> int:
         uid = str(event.request.AffectedSOPInstanceUID)
         meanwhile()
+        if originators is not None:
+            said = event.request
+            originators.append(
+                (said.MoveOriginatorApplicationEntityTitle, said.MoveOriginatorMessageID)
+            )
         if uid in refuse:
             return 0xA700
         taken[uid] = event.encoded_dataset(include_meta=False)
@@ -182,6 +188,15 @@ def test_a_move_counts_what_failed_and_names_it(place: Place) -> None:
     assert len(taken) == 3
 
 
+def test_what_a_move_sends_names_who_asked_and_in_which_request(place: Place) -> None:
+    originators: list[tuple[str, int]] = []
+    question = a_question("STUDY", StudyInstanceUID=f"{FIRST}.1")
+    with receiver(place.database, originators=originators), asking(place.port, MOVE) as a:
+        *_, (last, _) = a.send_c_move(question, "ARCHIVE", MOVE, msg_id=4711)
+    assert last.Status == 0x0000
+    assert originators == [("HOSPITAL", 4711)] * 4
+
+
 def test_a_cancelled_move_stops_between_two_images_and_says_how_far_it_came(place: Place) -> None:
     open_now: list[Any] = []
 
@@ -217,7 +232,9 @@ class Breaking:
     error: PacsBridgeError
     to: list[Pacs] = field(default_factory=list)
 
-    def store(self, pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
+    def store(
+        self, pacs: Pacs, objects: Iterable[Sendable], *, originator: MoveOriginator | None = None
+    ) -> Iterator[StoreAnswer]:
         self.to.append(pacs)
         yield StoreAnswer(next(iter(objects)).sop_instance_uid, 0xB000)
         raise self.error
