@@ -16,7 +16,7 @@ from functools import lru_cache
 from mmap import mmap
 from typing import Final, NamedTuple
 
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_keyword, dictionary_VR
 
 Buffer = bytes | bytearray | memoryview | mmap
 
@@ -122,6 +122,15 @@ def vr_of(tag: int) -> str:
         return dictionary_VR(tag)
     except KeyError:
         return "UN"
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def is_coded(tag: int) -> bool:
+    """Tell whether the standard has a sequence of codes under this tag (PS3.3 section 8)."""
+    try:
+        return dictionary_keyword(tag).endswith("CodeSequence")
+    except KeyError:
+        return False
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -36,6 +36,7 @@ from pacs_bridge.upper_layer.elements import (
     Limits,
     Marks,
     Padding,
+    is_coded,
     learn_explicit,
     learn_implicit,
     marks_of,
@@ -64,6 +65,14 @@ _LENGTH = struct.Struct("<L").unpack_from
 _AS_COUNT = struct.Struct(">Q").pack
 _COUNTED = 1024
 _COUNTS = tuple(_AS_COUNT(count) for count in range(_COUNTED))
+
+_SHORT_SEQUENCE = 256  # bytes; a coded word has some 60 to 120
+_REMEMBERED = 8192
+_SOUND: dict[bytes, tuple[int, int]] = {}
+"""Coded words in explicit VR that were walked and hold nothing that is looked for, by the bytes of
+their sequence: how many elements and items. An object says the same words again and again, and
+what was sound once is sound wherever it stands, within the limits of depth and number. Only
+sequences of codes: nothing that may name a person is remembered."""
 
 
 @dataclass(frozen=True)
@@ -141,10 +150,12 @@ def scan(
         At the first place where the structure is broken or a limit is passed; the sentence
         names the element, never a value.
     """
-    return _walk(data, explicit, limits, [] if content is None else content)
+    return _walk(data, explicit, limits, content)
 
 
-def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | memoryview]) -> Scan:
+def _walk(
+    data: Buffer, explicit: bool, limits: Limits, content: list[bytes | memoryview] | None
+) -> Scan:
     """Walk in one loop, all that is open in local names: calls would cost more than the work."""
     found, view = _Found(), memoryview(data)
     small = len(data) <= _WHOLE
@@ -157,16 +168,19 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
     bound = end  # of the nearest container whose end is known
     outer: list[tuple[int, Marks, int, int, int, bool, bool]] = []
     position = elements = items = depth = deepest = 0
-    compressed = False
+    compressed, may_recall = False, small and content is None
+    short_from = short_elements = short_items = _NO_END  # where the innermost short sequence began
     while True:
         if position == end:
             if not outer:
                 break
-            if holds == _ELEMENTS:
-                content.append(within.item_end)
-            else:
-                content.append(within.closed)
+            if holds != _ELEMENTS:
                 depth -= 1
+                if short_from != _NO_END:
+                    _remember(data[short_from:end], elements - short_elements, items - short_items)
+                    short_from = _NO_END
+            if content is not None:
+                content.append(within.item_end if holds == _ELEMENTS else within.closed)
             holds, within, end, bound, last, explicit, guess = outer.pop()
             continue
         if position + 8 > bound:
@@ -194,7 +208,8 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
                 compressed, position = True, stop
                 continue
             outer.append((holds, within, end, bound, last, explicit, guess))
-            content.append(within.item)
+            if content is not None:
+                content.append(within.item)
             holds, bound, last = _ELEMENTS, stop, -1
             end = _NO_END if length == _UNDEFINED else stop
             continue
@@ -241,10 +256,21 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
                 depth += 1
                 if depth > limits.depth:
                     _refuse_depth(limits.depth)
-                deepest = max(deepest, depth)
+                if depth > deepest:
+                    deepest = depth
+                short_from = _NO_END
+                if may_recall and length <= _SHORT_SEQUENCE and said == "SQ" and is_coded(tag):
+                    inside = _SOUND.get(data[start:stop])
+                    if inside is None:
+                        short_from, short_elements, short_items = start, elements, items
+                    elif elements + inside[0] <= most_elements and items + inside[1] <= most_items:
+                        elements, items = elements + inside[0], items + inside[1]
+                        depth, position = depth - 1, stop
+                        continue
                 outer.append((holds, within, end, bound, last, explicit, guess))
                 within = marks_of(tag)
-                content.append(within.opened)
+                if content is not None:
+                    content.append(within.opened)
                 position, bound = start, stop
                 end = _NO_END if length == _UNDEFINED else stop
                 holds = _FRAGMENTS if length == _UNDEFINED and tag == PIXEL_DATA else _ITEMS
@@ -259,6 +285,9 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
             _refuse_length(tag, said)
         if form and tag in WANTED:
             _note(found, tag, bytes(data[start : min(position, start + _LONGEST)]), depth)
+            short_from = _NO_END
+        if content is None:
+            continue
         value: bytes | memoryview
         if padding:
             text: Any = data[start:position] if small else bytes(data[start:position])
@@ -287,6 +316,12 @@ def _walk(data: Buffer, explicit: bool, limits: Limits, content: list[bytes | me
         frozenset(found.studies),
         compressed,
     )
+
+
+def _remember(sequence: bytes, elements: int, items: int) -> None:
+    if len(_SOUND) >= _REMEMBERED:  # of a hostile mind: what is used comes back at once
+        _SOUND.clear()
+    _SOUND[sequence] = elements, items
 
 
 def _note(found: _Found, tag: int, raw: bytes, depth: int) -> None:

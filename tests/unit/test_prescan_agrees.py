@@ -182,3 +182,24 @@ def test_objects_of_many_makers_are_judged_alike() -> None:
         agree(data, explicit=explicit)
         sound += isinstance(outcome(lambda: scan(data, explicit=explicit)), Scan)  # noqa: B023
     assert sound > 20
+
+
+def test_words_seen_before_are_counted_and_limited_as_if_they_were_new() -> None:
+    data = encode(a_rich_report())
+    whole = scan(data, explicit=True)
+    agree(data, explicit=True)
+    for fewer in (0, 1, 2, 5):
+        for limits in (
+            Limits(elements=whole.elements - fewer),
+            Limits(items=whole.items - fewer),
+            Limits(depth=max(0, whole.depth - fewer)),
+        ):
+            agree(data, explicit=True, limits=limits)
+
+
+def test_a_word_seen_before_hides_no_reference() -> None:
+    ds = our_state()
+    series = ds.ReferencedSeriesSequence[0].ReferencedImageSequence[0]
+    series.ReferencedSOPInstanceUID = "1.2.101.77.1"
+    for _ in range(2):
+        assert scan(encode(ds), explicit=True).referenced_instances == {"1.2.101.77.1"}
