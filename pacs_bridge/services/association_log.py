@@ -19,12 +19,19 @@ from pacs_bridge.domain.errors import PacsBridgeError, StoreBusy
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Clock
-from pacs_bridge.services.associations import Admission, judge, offer_for_adoption, show
+from pacs_bridge.services.associations import (
+    Admission,
+    event_of,
+    judge,
+    offer_for_adoption,
+    show,
+)
 
 LOG = structlog.get_logger()
 _GATHER_SECONDS = 0.02
 _AGAIN_SECONDS = 1.0  # after the database did not take them
 _KNOWN_SECONDS = 1.0
+_PROGRESS_SECONDS = 1.0  # between two looks at what goes on in open associations
 _MOST_KNOWN = 1_000
 _MOST_WAITING = 10_000
 _Offer = tuple[Caller, datetime]
@@ -77,6 +84,8 @@ class AssociationLog:
         self._find: Callable[[str, str], Pacs | None] = KnownCallers(read)
         self._changed = threading.Condition()
         self._waiting: dict[str, Association] = {}
+        self._going_on: dict[str, Association] = {}
+        self._progress_due = 0.0
         self._offers: dict[tuple[str, str, str], _Offer] = {}
         self._is_writing = False
         self._closing = threading.Event()
@@ -104,7 +113,8 @@ class AssociationLog:
         shown, moment = show(caller), self._now()
         pacs = self._find(shown.ae_title, shown.address)
         admission = judge(shown, pacs, self._our_ae_title)
-        shown = replace(shown, pacs=pacs.name if pacs else None)
+        if pacs is not None:
+            shown = replace(shown, pacs=pacs.name, idle_seconds=pacs.timeouts.get("idle"))
         accepted = admission is Admission.ACCEPTED
         row = Association(
             association_id=shown.association_id,
@@ -116,6 +126,21 @@ class AssociationLog:
         )
         self._keep(row, (shown, moment) if admission is Admission.UNKNOWN_CALLER else None)
         return admission, shown
+
+    def pacs_of(self, caller: Caller) -> Pacs | None:
+        """Give the PACS that a caller is, as it is at that endpoint; raises `StoreBusy`."""
+        return self._find(caller.ae_title, caller.address)
+
+    def note(self, association: Association) -> None:
+        """Keep how far an open association is; its row is brought up to date once a second."""
+        with self._changed:
+            if association.association_id in self._waiting:
+                self._waiting[association.association_id] = association
+                return
+            if not self._going_on:
+                self._progress_due = time.monotonic() + _PROGRESS_SECONDS
+                self._changed.notify_all()
+            self._going_on[association.association_id] = association
 
     def end(self, association: Association) -> None:
         """Keep how an association ended."""
@@ -140,6 +165,7 @@ class AssociationLog:
     def _keep(self, row: Association, offer: _Offer | None = None) -> None:
         with self._changed:
             self._waiting[row.association_id] = row
+            self._going_on.pop(row.association_id, None)
             if offer is not None:
                 stranger = offer[0]
                 said = (stranger.ae_title, stranger.address, stranger.called_ae_title)
@@ -156,15 +182,18 @@ class AssociationLog:
         is_last = False
         while not is_last:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self._waiting or self._offers or self._closing.is_set()
-                )
+                self._await_work()
             is_last = self._closing.wait(_GATHER_SECONDS)
             with self._changed:
                 rows, self._waiting = self._waiting, {}
                 offers, self._offers = self._offers, {}
+                progress = dict[str, Association]()
+                if is_last or time.monotonic() >= self._progress_due:
+                    progress, self._going_on = self._going_on, {}
                 self._is_writing = True
-            is_written = self._write(list(rows.values()), list(offers.values()))
+            is_written = self._write(
+                list(rows.values()), list(progress.values()), list(offers.values())
+            )
             with self._changed:
                 if not is_written:
                     self._waiting = rows | self._waiting
@@ -174,10 +203,20 @@ class AssociationLog:
             if not is_written:
                 self._closing.wait(_AGAIN_SECONDS)
 
-    def _write(self, rows: list[Association], offers: list[_Offer]) -> bool:
+    def _await_work(self) -> None:
+        while not (self._waiting or self._offers or self._closing.is_set()):
+            left = self._progress_due - time.monotonic() if self._going_on else None
+            if left is not None and left <= 0:
+                return
+            self._changed.wait(left)
+
+    def _write(
+        self, rows: list[Association], progress: list[Association], offers: list[_Offer]
+    ) -> bool:
         try:
             with self._begin() as uow:
-                uow.associations.put_all(rows)
+                uow.associations.put_all(rows + progress)
+                uow.events.add_all(list(map(event_of, rows)))
                 for stranger, moment in offers:
                     offer_for_adoption(uow, stranger, moment)
         except PacsBridgeError as error:

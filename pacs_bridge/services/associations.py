@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
 
+from pacs_bridge.db.repositories.watch import Event
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import parse_ae_title
-from pacs_bridge.domain.objects import Caller
+from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Clock
 
@@ -17,6 +19,11 @@ UNFIT = "(unfit AE title)"
 """Stands for an AE title with characters that we show nobody; 16 characters."""
 
 TELL_AGAIN = timedelta(minutes=1)
+
+_KINDS = {
+    AssociationOutcome.OPEN: "association-opened",
+    AssociationOutcome.REJECTED: "association-rejected",
+}
 
 
 class Admission(Enum):
@@ -64,6 +71,30 @@ def _fit(ae_title: str) -> str:
         return parse_ae_title(ae_title)
     except RefusedInput:
         return UNFIT
+
+
+def event_of(association: Association) -> Event:
+    """Say that an association was opened, ended or rejected, and what was asked for in it."""
+    caller, outcome = association.caller, association.outcome
+    detail: dict[str, Any] = {
+        "association": association.association_id,
+        "ae_title": caller.ae_title,
+        "address": caller.address,
+        "called": caller.called_ae_title,
+        "tls": caller.certificate is not None,
+    }
+    if outcome is not AssociationOutcome.OPEN:
+        detail |= {
+            "outcome": outcome.value,
+            "stored": association.stored,
+            "refused": association.refused,
+            "echoes": association.echoes,
+            "requests": association.requests,
+            "note": association.note,
+        }
+    kind = _KINDS.get(outcome, "association-ended")
+    moment = association.ended_at or association.opened_at
+    return Event(moment, kind, caller.pacs or "", detail)
 
 
 def offer_for_adoption(uow: UnitOfWork, caller: Caller, now: datetime) -> None:

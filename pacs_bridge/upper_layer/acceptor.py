@@ -49,7 +49,7 @@ class Acceptor:
     port : int
         0 for any free one.
     identify : callable
-        Judges user identities; refuses all by default.
+        Judges user identities; by default whoever names one is refused.
     secure : callable, optional
         Makes a new connection secure (TLS), see `tls.server_side`.
     places : Places, optional

@@ -41,17 +41,17 @@ LOG = structlog.get_logger()
 Secure = Callable[[socket.socket, float], socket.socket]
 """Makes a connection secure in so many seconds, or raises `OSError`."""
 
-Identify = Callable[[Caller, UserIdentity], bool]
-"""Tells whether a user is who it says it is; must not raise."""
+Identify = Callable[[Caller, UserIdentity | None], bool]
+"""Tells whether a user, or nobody named, may come in with a caller; must not raise."""
 
 _USER, _PROVIDER = 0, 2  # sources of an abort, PS3.8 table 9-26
 _RELEASED, _ABORTED = AssociationOutcome.RELEASED, AssociationOutcome.ABORTED
 _NO_RELEASE = "ended without a release"
 
 
-def refuse_identity(caller: Caller, identity: UserIdentity) -> bool:  # noqa: ARG001
+def refuse_identity(caller: Caller, identity: UserIdentity | None) -> bool:  # noqa: ARG001
     """Trust nobody's user identity: nothing here could check it."""
-    return False
+    return identity is None
 
 
 class Conversation:
@@ -147,8 +147,7 @@ class Conversation:
         objection = objection_to(request)
         if objection is not None:
             return objection
-        identity = request.user.identity
-        if identity is not None and not self._identify(admitted, identity):
+        if not self._identify(admitted, request.user.identity):
             return IDENTITY_REFUSED
         if not self._places.accept(admitted):
             return LIMIT_EXCEEDED
@@ -177,7 +176,9 @@ class Conversation:
 
     def _serve(self) -> tuple[AssociationOutcome, str]:
         assert self._messages is not None
-        inbox, messages, idle = self._inbox, self._messages, self._bounds.idle_seconds
+        assert self._caller is not None
+        inbox, messages = self._inbox, self._messages
+        idle = self._caller.idle_seconds or self._bounds.idle_seconds
         while True:
             arrived = inbox.next(idle)
             if self._is_cut:  # whoever goes on talking is not heard out

@@ -90,6 +90,7 @@ def accept(
 
     The transfer syntax is the first of ours that the peer proposes. Of operations at the
     same time one is agreed on; extended negotiation is not answered, which means no extension.
+    A user identity, which has been judged before, is confirmed where an answer is asked for.
 
     Returns
     -------
@@ -109,12 +110,14 @@ def accept(
                 requestor_is_scp=proposed.abstract_syntax in scp_classes,
             )
     window = None if request.user.operations_window is None else _ONE_AT_A_TIME
+    who = request.user.identity
     user = UserInformation(
         maximum_length=MAXIMUM_PDU,
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version_name=IMPLEMENTATION_VERSION_NAME,
         operations_window=window,
         roles=roles,
+        identity_answer=b"" if who is not None and who.wants_answer else None,
     )
     said = AssociateAccept(request.called_ae_title, request.calling_ae_title, tuple(answers), user)
     return said, accepted
