@@ -1,4 +1,4 @@
-"""``case-set``: import, list, show, check."""
+"""``case-set``: import, list, show, check, export to media."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json,
 if TYPE_CHECKING:
     from pacs_bridge.domain.caseset import Case
     from pacs_bridge.services.case_sets import Progress
+    from pacs_bridge.wiring.installation import Installation
 
 app = typer.Typer()
 
@@ -150,6 +151,71 @@ def check(set_name: Set, home: Home = None, as_json: Json = False) -> None:
         say(f"{whole} of {len(found.cases)} cases are as signed.")
     if not found.whole:
         raise typer.Exit(1)
+
+
+@app.command("export-media")
+def export_media(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="[SET] DIR", help="The set, if there are several; the folder."),
+    ],
+    prefix: Annotated[str, typer.Option(help="The set's prefix, such as PERFORMS121.")] = "",
+    part_megabytes: Annotated[
+        float | None,
+        typer.Option("--part-mb", min=1.0, help="Split into parts of at most so many megabytes."),
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Write a set with a DICOMDIR and its passport, for a PACS without a network path."""
+    from pacs_bridge.services.media import export_media
+
+    installation = open_home(home)
+    *given, folder = names
+    set_name = _only_set(installation, [*given, prefix])
+    with _bar("Parts") as progress:
+        parts = export_media(
+            set_name,
+            Path(folder),
+            begin=installation.begin,
+            archive=installation.archive,
+            now=installation.now,
+            part_bytes=None if part_megabytes is None else int(part_megabytes * 1e6),
+            progress=progress,
+        )
+    if as_json:
+        print_json(
+            [
+                {
+                    "folder": str(part.folder),
+                    "cases": list(part.cases),
+                    "images": part.images,
+                    "bytes": part.size,
+                }
+                for part in parts
+            ]
+        )
+        return
+    for part in parts:
+        megabytes = f"{part.size / 1e6:.0f} MB"
+        say(f"{part.folder}: {len(part.cases)} cases, {part.images} images, {megabytes}.")
+    say(f"Next: hand it to the site, then pacs-bridge load start {set_name} PACS --by media.")
+
+
+def _only_set(installation: Installation, given: Sequence[str]) -> str:
+    """Find which set is meant: the one that is named, else the only one."""
+    from pacs_bridge.domain.errors import RefusedInput
+
+    said = [name for name in given if name]
+    if len(said) > 1:
+        raise RefusedInput("Name one set and one folder.")
+    if said:
+        return said[0]
+    with installation.read() as uow:
+        lines = uow.case_sets.lines()
+    if len(lines) != 1:
+        raise RefusedInput("Say which set: case-set export-media SET DIR.")
+    return lines[0].name
 
 
 def _images(case: Case) -> str:
