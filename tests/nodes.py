@@ -31,6 +31,7 @@ from pacs_bridge.services import associations
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.services.receive import Rules, note_refusal, receive_object
+from pacs_bridge.services.user_identities import UserIdentities
 from pacs_bridge.upper_layer.contract import Bounds
 from tests.builders import a_passport
 from tests.databases import TestDatabase
@@ -167,6 +168,8 @@ def running_node(
         receive=receive or receiving(database, archive),
         note_refusal=partial(note_refusal, begin=begin, rules=RULES, now=now),
         end=log.end,
+        note=log.note,
+        identify=UserIdentities(log.pacs_of).accepts,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
         close=log.close,

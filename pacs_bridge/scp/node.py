@@ -18,6 +18,7 @@ from pacs_bridge.scp.status import store_status
 from pacs_bridge.services.associations import Admission
 from pacs_bridge.upper_layer.acceptor import Acceptor
 from pacs_bridge.upper_layer.collect import Collector
+from pacs_bridge.upper_layer.command import Field
 from pacs_bridge.upper_layer.contract import (
     SUCCESS,
     Answer,
@@ -28,7 +29,7 @@ from pacs_bridge.upper_layer.contract import (
     Sink,
     StoreHead,
 )
-from pacs_bridge.upper_layer.conversation import Secure
+from pacs_bridge.upper_layer.conversation import Identify, Secure, refuse_identity
 from pacs_bridge.upper_layer.places import Places
 
 LOG = structlog.get_logger()
@@ -40,6 +41,10 @@ def _serve_nothing(question: Question) -> None:
 
 def _close_nothing() -> None:
     """Have nothing that waits to be kept."""
+
+
+def _keep_nothing(association: Association) -> None:
+    """Keep an association's row only when it has begun and when it has ended."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class NodeServices:
     sweep: Callable[[], int]
     ask: Callable[[Question], Iterator[Reply] | None] = _serve_nothing
     close: Callable[[], None] = _close_nothing
+    note: Callable[[Association], None] = _keep_nothing
+    identify: Identify = refuse_identity
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,7 @@ class Node:
             SUPPORTED,
             host=host,
             bounds=self._bounds,
+            identify=services.identify,
             places=Places(self._bounds),
             shared=shared,
         )
@@ -180,6 +188,8 @@ class Node:
 
     def ask(self, question: Question) -> Iterator[Reply] | None:
         """Answer any other request; None where it is not served."""
+        service = Field(question.command.field).name.replace("_", "-")
+        self._count(question.caller, service=service)
         return self._services.ask(question)
 
     def end(self, caller: Caller, outcome: AssociationOutcome, note: str) -> None:
@@ -194,12 +204,25 @@ class Node:
         except PacsBridgeError as error:
             LOG.error("association not kept", error=type(error).__name__)  # noqa: TRY400
 
-    def _count(self, caller: Caller, *, stored: int = 0, refused: int = 0, echoes: int = 0) -> None:
+    def _count(
+        self,
+        caller: Caller,
+        *,
+        stored: int = 0,
+        refused: int = 0,
+        echoes: int = 0,
+        service: str = "",
+    ) -> None:
         with self._lock:
             association = self._open[caller.association_id]
-            self._open[caller.association_id] = replace(
+            requests = association.requests
+            if service:
+                requests = {**requests, service: requests.get(service, 0) + 1}
+            self._open[caller.association_id] = association = replace(
                 association,
                 stored=association.stored + stored,
                 refused=association.refused + refused,
                 echoes=association.echoes + echoes,
+                requests=requests,
             )
+        self._services.note(association)

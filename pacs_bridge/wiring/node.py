@@ -12,6 +12,7 @@ from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations, receive
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
+from pacs_bridge.services.user_identities import UserIdentities
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.upper_layer.credentials import Credentials
 from pacs_bridge.wiring.installation import Installation
@@ -54,6 +55,8 @@ def build_node(
         ),
         note_refusal=partial(receive.note_refusal, begin=begin, rules=rules, now=now),
         end=log.end,
+        note=log.note,
+        identify=UserIdentities(log.pacs_of).accepts,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
         close=log.close,
