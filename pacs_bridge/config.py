@@ -10,7 +10,7 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -81,10 +81,15 @@ class MailConfig(_Section):
 
 
 class SecurityConfig(_Section):
-    """Session rules."""
+    """Session rules, and the repository that the audit trail goes to; without a host, nowhere."""
 
     idle_minutes: float = 5.0
     cookie_secure: bool = False
+    audit_host: str = ""
+    audit_port: int = Field(6514, ge=1, le=65535)
+    audit_transport: Literal["tls", "tcp", "udp"] = "tls"
+    audit_ca: str = ""  # a file in the home, or anywhere by its whole path
+    audit_rows: int = Field(500_000, ge=1_000)  # kept here at most
 
 
 class MarksConfig(_Section):

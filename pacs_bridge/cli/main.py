@@ -19,6 +19,7 @@ GROUPS = {
     "marks": ("pacs_bridge.cli.marks", "Marks: read files, list what arrived."),
     "truth": ("pacs_bridge.cli.truth", "Truth of a case set: import."),
     "account": ("pacs_bridge.cli.account", "People: accounts, readers, rounds, enrolments."),
+    "audit": ("pacs_bridge.cli.audit", "The audit trail: list, status, verify."),
     "results": ("pacs_bridge.cli.results", "Results: export for study."),
     "sandbox": ("pacs_bridge.cli.sandbox", "A simulated hospital: images, PACS, readers."),
 }

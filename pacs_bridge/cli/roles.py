@@ -47,6 +47,7 @@ def node(
     _set_up_logs()
     stopped = _stop_on_signal(with_parent=with_parent)
     from pacs_bridge.scp.metrics import Meter
+    from pacs_bridge.wiring.audit import note_role
     from pacs_bridge.wiring.metrics import serve_metrics
     from pacs_bridge.wiring.node import build_node
 
@@ -67,7 +68,9 @@ def node(
         ready("node-tls", installation.config.node.host, role.tls_port)
     ready("node", installation.config.node.host, port)
     siblings.start()
+    note_role(installation, "node", starts=True)
     stopped.wait()
+    note_role(installation, "node", starts=False)
     siblings.stop()
     role.stop()
     if metrics is not None:
@@ -93,6 +96,7 @@ def jobs(home: Home = None, with_parent: WithParent = False) -> None:
     installation = open_home(home)
     _set_up_logs()
     stopped = _stop_on_signal(with_parent=with_parent)
+    from pacs_bridge.wiring.audit import note_role
     from pacs_bridge.wiring.jobs import build_jobs
 
     role = build_jobs(installation)
@@ -100,7 +104,9 @@ def jobs(home: Home = None, with_parent: WithParent = False) -> None:
         ready("scorer", "127.0.0.1", role.scorer.port)
     role.start()
     ready("jobs", "127.0.0.1", 0)
+    note_role(installation, "jobs", starts=True)
     stopped.wait()
+    note_role(installation, "jobs", starts=False)
     role.stop()
 
 
@@ -109,11 +115,14 @@ def web(home: Home = None, with_parent: WithParent = False) -> None:
     installation = open_home(home)
     _set_up_logs()
     stopped = _stop_on_signal(with_parent=with_parent)
+    from pacs_bridge.wiring.audit import note_role
     from pacs_bridge.wiring.web import serve_web
 
     server = serve_web(installation)
     ready("web", installation.config.web.host, server.port)
+    note_role(installation, "web", starts=True)
     stopped.wait()
+    note_role(installation, "web", starts=False)
     server.close()
 
 

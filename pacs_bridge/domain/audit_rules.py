@@ -323,7 +323,7 @@ def _log_used(at: datetime, _kind: str, subject: str, _detail: _Detail) -> Fact:
 
 def _alert(kind: AuditType, outcome: Outcome, thing: Thing) -> Callable[..., Fact]:
     def make(at: datetime, what: str, subject: str, detail: _Detail) -> Fact:
-        told = ", ".join(f"{name} {value}" for name, value in sorted(detail.items()))
+        told = ", ".join(f"{name} {_plain(value)}" for name, value in sorted(detail.items()))
         said = f"{what}: {told}" if told else what
         whom = subject or "-"
         alert = Subject(thing, whom, what, ((_ALERT, said),))
@@ -334,6 +334,10 @@ def _alert(kind: AuditType, outcome: Outcome, thing: Thing) -> Callable[..., Fac
         )
 
     return make
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 _GOOD, _MINOR, _SERIOUS = Outcome.SUCCESS, Outcome.MINOR_FAILURE, Outcome.SERIOUS_FAILURE

@@ -39,6 +39,11 @@ CONFIG = """\
 [security]
 # idle_minutes = 5.0
 # cookie_secure = false     # true behind HTTPS
+# audit_host = ""           # a syslog server for the audit trail; empty: it stays here
+# audit_port = 6514
+# audit_transport = "tls"   # or "tcp", "udp"
+# audit_ca = ""             # who may name it (PEM); empty: whom this machine trusts
+# audit_rows = 500000       # messages kept here; the oldest go first, and that is said
 
 [marks]
 # settle = 60.0             # seconds of silence after which a reading closes
@@ -48,7 +53,7 @@ CONFIG = """\
 # retry_seconds = 5.0
 # grace_seconds = 900.0     # how long a PACS may take to index
 """
-KEYS = ("passport_ed25519", "uid_hmac", "scoring_hmac", "alien_hmac", "web_secret")
+KEYS = ("passport_ed25519", "uid_hmac", "scoring_hmac", "alien_hmac", "audit_hmac", "web_secret")
 ADMIN = "admin@localhost"
 PASSWORD_FILE = "first-administrator.txt"  # noqa: S105  a file's name
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pacs_bridge.jobs.engine import Jobs
     from pacs_bridge.jobs.limits import LimitedReader
     from pacs_bridge.scoring.server import ScoringServer
+    from pacs_bridge.services.audit_drain import AuditDrain
 
 
 def read_archived(path: Path) -> ReadObject:
@@ -38,10 +39,12 @@ class JobsRole:
     jobs: Jobs
     reader: LimitedReader
     scorer: ScoringServer | None
+    audit: AuditDrain
 
     def start(self) -> None:
         """Begin serving the queues."""
         self.jobs.start()
+        self.audit.start()
 
     def stop(self) -> None:
         """End in the order of dependence."""
@@ -49,6 +52,7 @@ class JobsRole:
         self.reader.close()
         if self.scorer is not None:
             self.scorer.close()
+        self.audit.stop()
 
 
 def build_scorer(installation: Installation) -> ScoringServer:
@@ -68,6 +72,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.jobs.limits import LimitedReader
     from pacs_bridge.jobs.workflows import LoadPace, Services
     from pacs_bridge.scoring.client import HttpScorer
+    from pacs_bridge.services.came_back import judge_image
     from pacs_bridge.services.close import close_reading
     from pacs_bridge.services.extract import extract_object, park_object
     from pacs_bridge.services.forward import deliver_truth, forward_reading
@@ -75,6 +80,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.release import release_due
     from pacs_bridge.services.send import note_load, park_load, reopen_missing, send_next
     from pacs_bridge.services.verify import verify_load
+    from pacs_bridge.wiring.audit import build_drain
     from pacs_bridge.wiring.peers import build_mailer, build_peer
 
     config, begin, now = installation.config, installation.begin, installation.now
@@ -103,6 +109,7 @@ def build_jobs(installation: Installation) -> JobsRole:
             extract_object, begin=begin, archive=archive, read_file=reader, now=now, settle=settle
         ),
         park_object=partial(park_object, begin=begin, now=now),
+        judge_image=partial(judge_image, begin=begin, archive=archive, now=now),
         close_reading=partial(close_reading, begin=begin, now=now, settle=settle),
         forward_reading=partial(forward_reading, begin=begin, scorer=scorer, now=now),
         deliver_truth=partial(deliver_truth, begin=begin, scorer=scorer, now=now),
@@ -117,4 +124,5 @@ def build_jobs(installation: Installation) -> JobsRole:
             attempts=loading.attempts,
         ),
     )
-    return JobsRole(Jobs(config.database_url, services), reader, server)
+    jobs = Jobs(config.database_url, services)
+    return JobsRole(jobs, reader, server, build_drain(installation))
