@@ -8,7 +8,6 @@ PS3.8 annex D.1 (maximum length), E.2 (message control header).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from pacs_bridge.upper_layer.pdu import data_header
 from pacs_bridge.upper_layer.pdu_items import Bytes
 
 _COMMENT_LENGTH = 64
-_encoded = lru_cache(maxsize=64)(encode_command)  # one response, said of match after match
 _TOGETHER = 60 << 10  # bytes of replies that wait for one another
+_JOINED = 2 * _TOGETHER  # so many bytes are sooner copied than counted one by one
 _BATCH, _MOST_FRAGMENTS = 1 << 20, 256  # of a file, read and written at a time
 
 
@@ -43,6 +42,7 @@ class Outbox:
         self._waiting: list[Bytes] = []
         self._size = 0
         self._buffer = bytearray()
+        self._said: tuple[int, Command, bytes] | None = None
 
     def send(
         self, context_id: int, command: Command, data_set: Bytes = b"", *, at_once: bool = True
@@ -61,9 +61,9 @@ class Outbox:
         OSError
             When the peer does not take it in time.
         """
-        self._add(context_id, _encoded(command), is_command=True)
+        self._add_command(context_id, command)
         if command.has_data_set:
-            self._add(context_id, data_set, is_command=False)
+            self._add(context_id, data_set)
         if at_once or self._size >= _TOGETHER:
             self.flush()
 
@@ -95,7 +95,7 @@ class Outbox:
         OSError
             When the file ends before, cannot be read, or the peer does not take it in time.
         """
-        self._add(context_id, encode_command(command), is_command=True)
+        self._add_command(context_id, command)
         most = self._fragment * max(1, min(_BATCH // self._fragment, _MOST_FRAGMENTS))
         if len(self._buffer) < min(left, most):
             self._buffer = bytearray(min(left, most))
@@ -104,25 +104,49 @@ class Outbox:
             part = view[: min(left, most)]
             _fill(file, part)
             left -= len(part)
-            self._add(context_id, part, is_command=False, is_end=not left)
+            self._add(context_id, part, is_end=not left)
             self.flush()
             if not left:
                 return
 
     def flush(self) -> None:
         """Send what waits."""
-        waiting, self._waiting, self._size = self._waiting, [], 0
-        if waiting:
+        waiting, size = self._waiting, self._size
+        self._waiting, self._size = [], 0
+        if len(waiting) > 2 and size <= _JOINED:
+            self._write(b"".join(waiting))
+        elif waiting:
             self._write(*waiting)
 
-    def _add(self, context_id: int, data: Bytes, *, is_command: bool, is_end: bool = True) -> None:
-        view, most = memoryview(data), self._fragment
-        for start in range(0, len(view) or 1, most):
+    def _add_command(self, context_id: int, command: Command) -> None:
+        """Add a command; one that is said of match after match is encoded once."""
+        said = self._said
+        if said is None or said[1] is not command or said[0] != context_id:
+            cut = self._cut(context_id, encode_command(command), is_command=True)
+            self._said = said = (context_id, command, b"".join(cut))
+        self._waiting.append(said[2])
+        self._size += len(said[2])
+
+    def _add(self, context_id: int, data: Bytes, *, is_end: bool = True) -> None:
+        cut = self._cut(context_id, data, is_command=False, is_end=is_end)
+        self._waiting += cut
+        self._size += sum(map(len, cut))
+
+    def _cut(
+        self, context_id: int, data: Bytes, *, is_command: bool, is_end: bool = True
+    ) -> list[Bytes]:
+        """Cut into fragments, each behind its header."""
+        length, most = len(data), self._fragment
+        if length <= most:
+            head = data_header(context_id, length, is_command=is_command, is_last=is_end)
+            return [head, data]
+        view, cut = memoryview(data), list[Bytes]()
+        for start in range(0, length, most):
             part = view[start : start + most]
-            is_last = is_end and start + most >= len(view)
+            is_last = is_end and start + most >= length
             head = data_header(context_id, len(part), is_command=is_command, is_last=is_last)
-            self._waiting += (head, part)
-            self._size += len(head) + len(part)
+            cut += (head, part)
+        return cut
 
 
 def _fill(file: FileIO, part: memoryview) -> None:

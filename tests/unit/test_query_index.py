@@ -7,10 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from pacs_bridge.db.repositories.query import VisibleSet
 from pacs_bridge.domain import query
 from pacs_bridge.domain.matching import condition_of
 from pacs_bridge.domain.query import ATTRIBUTES, Level
-from pacs_bridge.services.query_index import SetIndex, Table, encode_element, index_of
+from pacs_bridge.services.query_index import (
+    QueryIndex,
+    SetIndex,
+    Table,
+    encode_element,
+    index_of,
+)
 from tests.builders import a_case, a_passport
 from tests.queries import data_set
 
@@ -90,3 +97,53 @@ def test_a_list_of_uids_too_long_for_its_vr_still_goes_out() -> None:
     assert encoded[4:6] == b"UN"
     assert encoded[12:].rstrip(b"\0").decode().split("\\") == uids
     assert int(data_set(encoded)[query.INSTANCE_UID].tag) == query.INSTANCE_UID
+
+
+class _Database:
+    """Sets as a unit of work tells of them: all that an index asks for."""
+
+    def __init__(self, passports):
+        self.passports = passports
+        self.visible = self
+
+    def sets(self, pacs):
+        return [VisibleSet(number, "d") for number in self.passports] if pacs == "ours" else []
+
+    def passport(self, each):
+        return self.passports[each.case_set_id]
+
+
+def test_all_that_a_pacs_may_see_is_found_at_once_and_in_the_order_of_its_sets() -> None:
+    whole = a_passport()
+    numbers = (range(101, 111), range(111, 113), range(113, 131))
+    sets = [replace(whole, cases=tuple(a_case(n) for n in some)) for some in numbers]
+    index, database = QueryIndex(), _Database(dict(enumerate(sets)))
+    view = index.view(database, "ours")
+    together = index_of(replace(whole, cases=tuple(case for each in sets for case in each.cases)))
+    assert view.images == together.images
+    for level in Level:
+        joined, table = view.tables[level], together.tables[level]
+        assert joined.size == table.size > 0
+        for tag, texts in _KEYS.items():
+            if ATTRIBUTES[tag].level <= level:
+                assert joined.values(tag) == table.values(tag)
+                assert joined.encoded(tag, explicit=True) == table.encoded(tag, explicit=True)
+                for condition in (condition_of(ATTRIBUTES[tag], text) for text in texts):
+                    if condition is not None:
+                        found = joined.matching([condition])
+                        assert list(found) == list(table.matching([condition]))
+    assert index.view(database, "ours") is view
+    assert index.view(database, "another").tables == {}
+
+
+def test_a_set_that_is_taken_away_is_seen_no_more_and_a_new_one_at_once() -> None:
+    whole = a_passport()
+    one, two = (replace(whole, cases=(a_case(number),)) for number in (101, 102))
+    index, database = QueryIndex(), _Database({1: one, 2: two})
+    seen = []
+    for passports in ({1: one, 2: two}, {1: one}, {}, {2: two, 1: one}):
+        database.passports = passports
+        view = index.view(database, "ours")
+        seen.append([each.sop_instance_uid for each in view.images])
+    first, second = ([each.sop_instance_uid for each in index_of(p).images] for p in (one, two))
+    assert seen == [first + second, first, [], second + first]
