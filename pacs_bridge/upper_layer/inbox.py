@@ -74,15 +74,15 @@ class Inbox:
         """From now on there may be data, and PDUs are as long as was agreed."""
         self._most, self._takes_data = self._bounds.pdu_bytes, True
 
-    def has_more(self) -> bool:
-        """Tell whether the peer has said more, without waiting for it."""
+    def has_more(self, seconds: float = 0.0) -> bool:
+        """Tell whether the peer has said more; waits for it only so long."""
         if self._to > self._from:
             return True
         if isinstance(self._connection, ssl.SSLSocket) and self._connection.pending():
             return True
         with selectors.DefaultSelector() as selector:
             selector.register(self._connection, selectors.EVENT_READ)
-            return bool(selector.select(0))
+            return bool(selector.select(seconds))
 
     def next(self, patience: float) -> pdu.Pdu | Piece:
         """Give the next PDU, or the next piece of a message.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from io import FileIO
 from types import TracebackType
@@ -31,6 +32,7 @@ from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.upper_layer.inbox import Inbox, Piece
 from pacs_bridge.upper_layer.outbox import Outbox
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Bytes, Malformed
+from pacs_bridge.upper_layer.taking import OpenStore, Taking
 from pacs_bridge.upper_layer.wire import Deadline, send
 
 _VERIFICATION = "1.2.840.10008.1.1"
@@ -183,6 +185,67 @@ class RequestedAssociation:
             if not self._is_busy:
                 return
 
+    def retrieve(
+        self,
+        field: Field,
+        sop_class_uid: str,
+        identifier: bytes,
+        *,
+        context_id: int,
+        destination: str | None = None,
+        open_store: OpenStore | None = None,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[tuple[Command, bytes]]:
+        """Send a C-GET or a C-MOVE, and take what a C-GET brings.
+
+        Parameters
+        ----------
+        destination : str or None
+            AE title of a C-MOVE.
+        open_store : callable or None
+            Begins to take each object of a C-GET.
+        cancelled : callable
+            Whether to send a C-CANCEL; the last answer is waited for all the same.
+
+        Yields
+        ------
+        Command, bytes
+            Each answer with its identifier, encoded; the last has a status that is not pending.
+
+        Raises
+        ------
+        PeerUnavailable
+            Naming the phase: command, answer.
+        """
+        request = self._begin(
+            Command(
+                field,
+                WITH_DATA_SET,
+                affected_sop_class_uid=sop_class_uid,
+                priority=0,
+                move_destination=destination,
+            )
+        )
+        self._outbox.send(context_id, request, identifier)
+        taking = Taking(
+            request,
+            context_id,
+            contexts={number: agreed for agreed, number in self.accepted.items()},
+            open_store=open_store,
+            cancelled=cancelled,
+            patience=self.answer_seconds,
+            inbox=self._inbox,
+            outbox=self._outbox,
+            bounds=self._bounds,
+        )
+        while True:
+            with self._told(self.answer_seconds):
+                answer, found = taking.next_answer()
+            self._is_busy = answer.status in _PENDING
+            yield answer, found
+            if not self._is_busy:
+                return
+
     def close(self, *, abort: bool) -> None:
         """Release the association, or abort it where an exchange is not at an end."""
         try:
@@ -237,9 +300,14 @@ class RequestedAssociation:
 
     def _answer(self, request: Command, context_id: int, seconds: float) -> tuple[Command, bytes]:
         """Read one answer to a request, whole within so many seconds."""
+        with self._told(seconds):
+            return self._read(request, context_id, Deadline(seconds).left)
+
+    @contextmanager
+    def _told(self, seconds: float) -> Iterator[None]:
+        """Say what goes wrong with an answer in the phase of that name."""
         try:
-            deadline = Deadline(seconds)
-            return self._read(request, context_id, deadline.left)
+            yield
         except TimeoutError as error:
             detail = f"it gave no answer within {seconds:.0f} s"
             raise self.unavailable("answer", detail) from error

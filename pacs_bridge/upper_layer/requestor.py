@@ -28,6 +28,7 @@ from pacs_bridge.upper_layer.pdu_items import (
     ContextResult,
     Malformed,
     ProposedContext,
+    RoleSelection,
     UserInformation,
 )
 from pacs_bridge.upper_layer.requested import RequestedAssociation
@@ -48,7 +49,11 @@ SecureCall = Callable[[socket.socket, Pacs, Endpoint], socket.socket]
 
 
 def request_association(
-    pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer], secure: SecureCall | None = None
+    pacs: Pacs,
+    endpoint: Endpoint,
+    offers: Sequence[Offer],
+    secure: SecureCall | None = None,
+    roles: Sequence[str] = (),
 ) -> RequestedAssociation:
     """Have an association with one endpoint of a PACS.
 
@@ -58,6 +63,8 @@ def request_association(
         A context each, at most 128.
     secure : callable, optional
         Makes the connection secure; without it, it is unencrypted.
+    roles : sequence of str
+        SOP classes of which we are the SCP here (PS3.7 D.3.3.4): objects of a C-GET.
 
     Raises
     ------
@@ -70,16 +77,20 @@ def request_association(
     try:
         if secure is not None:
             connection = secure(connection, pacs, endpoint)
-        return _negotiate(connection, pacs, endpoint, offers)
+        return _negotiate(connection, pacs, endpoint, offers, roles)
     except BaseException:
         connection.close()
         raise
 
 
 def _negotiate(
-    connection: socket.socket, pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer]
+    connection: socket.socket,
+    pacs: Pacs,
+    endpoint: Endpoint,
+    offers: Sequence[Offer],
+    roles: Sequence[str],
 ) -> RequestedAssociation:
-    request = _request(pacs, endpoint, offers)
+    request = _request(pacs, endpoint, offers, roles)
     seconds, patience = pacs.timeouts["network"], pacs.timeouts["acse"]
     bounds = replace(BOUNDS, pdu_bytes=MAXIMUM_PDU + _SLACK, pdu_seconds=seconds)
     inbox = Inbox(connection, bounds)
@@ -116,7 +127,9 @@ def _broken_association(pacs: Pacs) -> PeerUnavailable:
     return PeerUnavailable(pacs.name, "association", detail)
 
 
-def _request(pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer]) -> pdu.AssociateRequest:
+def _request(
+    pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer], roles: Sequence[str]
+) -> pdu.AssociateRequest:
     contexts = tuple(
         ProposedContext(2 * place + 1, sop_class, tuple(syntaxes))
         for place, (sop_class, syntaxes) in enumerate(offers)
@@ -125,6 +138,7 @@ def _request(pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer]) -> pdu.Ass
         maximum_length=MAXIMUM_PDU,
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+        roles=tuple(RoleSelection(each, scu=False, scp=True) for each in roles),
     )
     return pdu.AssociateRequest(endpoint.ae_title, pacs.our_ae_title, contexts, user)
 
