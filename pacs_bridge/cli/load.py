@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -32,14 +32,24 @@ def start(
         float | None,
         typer.Option("--wait", help="Wait so many seconds until it is ready.", show_default=False),
     ] = None,
+    by: Annotated[
+        Literal["network", "media"] | None,
+        typer.Option(
+            help="How the images get there; of media nothing is sent, the PACS is asked until "
+            "somebody has imported them.",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Send a set into a PACS; start it again to send what is missing."""
+    from pacs_bridge.domain.loading import Way
     from pacs_bridge.services.plan import load_status, start_load
 
     installation = open_home(home)
-    load = start_load(set_name, pacs, begin=installation.begin, now=installation.now)
+    way = None if by is None else Way(by)
+    load = start_load(set_name, pacs, begin=installation.begin, now=installation.now, way=way)
     if wait is not None:
         status = _wait(installation, load.load_id, wait)
     else:

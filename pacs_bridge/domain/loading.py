@@ -44,10 +44,18 @@ class Readiness(StrEnum):
     """Of a load, and so of every site that reads on that PACS."""
 
     PLANNED = "planned"
+    AWAITING = "awaiting import"
     SENDING = "sending"
     SENT = "sent"
     READY = "ready"
     INCOMPLETE = "incomplete"
+
+
+class Way(StrEnum):
+    """How a load's images reach the PACS."""
+
+    NETWORK = "network"
+    MEDIA = "media"
 
 
 class InstanceState(StrEnum):
@@ -119,6 +127,7 @@ class Load:
     last_sent_at: datetime | None = None
     verified_at: datetime | None = None
     ready_at: datetime | None = None
+    way: Way = Way.NETWORK
 
 
 @dataclass(frozen=True)
@@ -153,8 +162,8 @@ def judge_load(
     Ready when, in this one sweep, every case is complete at or above the grade, findable as
     named and not nearline. A ready load falls back only after two sweeps in a row that miss
     one. A sweep in which cases could not be asked, and nothing else is wrong, proves nothing
-    either way. While images are still being sent, a sweep can find a load ready and nothing
-    else.
+    either way. While images are still being sent, or are to be imported from media, a sweep can
+    find a load ready and nothing else.
 
     Returns
     -------
@@ -170,7 +179,7 @@ def judge_load(
     if before is Readiness.READY:
         misses = misses_before + 1
         return (before if misses < 2 else Readiness.INCOMPLETE), misses
-    if before in (Readiness.PLANNED, Readiness.SENDING):
+    if before in (Readiness.PLANNED, Readiness.SENDING, Readiness.AWAITING):
         return before, misses_before
     if all(verdict.waiting for verdict in bad):
         return Readiness.SENT, misses_before

@@ -43,6 +43,11 @@ _UNSURE = (
     "Your PACS does not tell which images it has: allow our queries at IMAGE level there, or "
     "agree with the scheme that counting suffices."
 )
+_IMPORT = "Import the media into your PACS; we ask again by ourselves."
+_IMPORT_AGAIN = (
+    "Some images were not imported: import the media again; if they stay missing, look in the "
+    "PACS for failed imports."
+)
 _NEARLINE = "The images are in the slow archive: fetch the study to online storage."
 
 
@@ -56,6 +61,7 @@ def judge_case(
     grade: Completeness = Completeness.PROVEN,
     unsent: Collection[str] = (),
     refused: Mapping[str, str] | None = None,
+    carried: Collection[str] = (),
 ) -> CaseVerdict:
     """Give the three answers for one case.
 
@@ -69,6 +75,8 @@ def judge_case(
         SOP Instance UIDs that have not been sent yet.
     refused : dict of str to str
         SOP Instance UIDs that the PACS refused for good, with what it said.
+    carried : collection of str
+        SOP Instance UIDs that we do not send: somebody imports them from media.
 
     References
     ----------
@@ -101,6 +109,8 @@ def judge_case(
             instruction = _INSTRUCTION[complete]
         elif said_no:
             instruction = _REFUSED
+        elif has.missing & set(carried):
+            complete, instruction = _judge_import(complete)
     elif GRADE.get(complete, 0) < GRADE[grade]:
         instruction = instruction or _UNSURE
     findable, name_note = _judge_findable(case, answer)
@@ -118,6 +128,13 @@ def judge_case(
         tuple(sorted(has.missing)) if complete not in GRADE else (),
         waiting=complete is Completeness.WAITING or late_name,
     )
+
+
+def _judge_import(complete: Completeness) -> tuple[Completeness, str]:
+    """Of media, nothing found is nothing imported yet; only a part is worth a word."""
+    if complete is Completeness.MISSING:
+        return Completeness.WAITING, _IMPORT
+    return complete, _IMPORT_AGAIN
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,30 @@ from pacs_bridge.domain.loading import (
     Load,
     Near,
     Readiness,
+    Way,
 )
 from pacs_bridge.domain.ports import Clock
 
 
-def start_load(set_name: str, pacs: str, *, begin: Begin, now: Clock, copy: int = 0) -> Load:
+def start_load(
+    set_name: str,
+    pacs: str,
+    *,
+    begin: Begin,
+    now: Clock,
+    copy: int = 0,
+    way: Way | None = None,
+) -> Load:
     """Plan a case set's load into a PACS and queue its job, or start a planned one again.
 
     Starting again sends only what is missing: images that failed are tried again, and what
     the next sweep does not find is sent again after it. A load that is ready stays so.
+
+    Parameters
+    ----------
+    way : Way, optional
+        How the images reach the PACS; else as before, and at first over the network. Of
+        media nothing is sent: the PACS is asked until somebody has imported them.
 
     Raises
     ------
@@ -39,9 +54,14 @@ def start_load(set_name: str, pacs: str, *, begin: Begin, now: Clock, copy: int 
         passport, known = uow.case_sets.get(name, copy), uow.pacs.get(hospital)
         load = uow.loads.plan(passport, known.name, now())
         run = uow.loads.start_run(load.load_id)
+        if way is not None and way is not load.way:
+            uow.loads.set_way(load.load_id, way)
+            load = uow.loads.get(load.load_id)
+        if load.way is Way.MEDIA:
+            return _await_import(uow, load, now)
         if load.readiness is not Readiness.READY:
             uow.loads.reopen(load.load_id, None, now())
-        if load.readiness in (Readiness.SENT, Readiness.INCOMPLETE):
+        if load.readiness in (Readiness.SENT, Readiness.INCOMPLETE, Readiness.AWAITING):
             pending = uow.loads.pending(load.load_id, 1)
             uow.loads.set_readiness(load.load_id, Readiness.PLANNED if pending else Readiness.SENT)
         uow.events.add(now(), "load-started", f"{name} {known.name}", load=load.load_id, run=run)
@@ -54,6 +74,15 @@ def start_load(set_name: str, pacs: str, *, begin: Begin, now: Clock, copy: int 
         return uow.loads.get(load.load_id)
 
 
+def _await_import(uow: UnitOfWork, load: Load, now: Clock) -> Load:
+    """Ask the PACS for what somebody imports there; in the caller's transaction."""
+    if load.readiness is not Readiness.READY:
+        uow.loads.set_readiness(load.load_id, Readiness.AWAITING)
+    uow.events.add(now(), "load-awaited", f"{load.set_name} {load.pacs}", load=load.load_id)
+    _enqueue_verify(uow, load, now)
+    return uow.loads.get(load.load_id)
+
+
 def start_again(load_id: int, *, begin: Begin, now: Clock) -> Load:
     """Start a load that is known by its number; raises `NotFound`."""
     with begin() as uow:
@@ -64,9 +93,12 @@ def start_again(load_id: int, *, begin: Begin, now: Clock) -> Load:
 def queue_verify(load_id: int, *, begin: Begin, now: Clock) -> None:
     """Queue one sweep over a load; asked for again within five seconds, it is one sweep."""
     with begin() as uow:
-        load = uow.loads.get(load_id)
-        moment = int(now().timestamp()) // 5
-        uow.enqueue("verify", load_id, key=f"verify-{load_id}-{moment}", partition=load.pacs)
+        _enqueue_verify(uow, uow.loads.get(load_id), now)
+
+
+def _enqueue_verify(uow: UnitOfWork, load: Load, now: Clock) -> None:
+    moment = int(now().timestamp()) // 5
+    uow.enqueue("verify", load.load_id, key=f"verify-{load.load_id}-{moment}", partition=load.pacs)
 
 
 @dataclass(frozen=True)
@@ -92,6 +124,7 @@ class LoadStatus:
             "pacs": load.pacs,
             "readiness": load.readiness.value,
             "note": load.note,
+            "by": load.way.value,
             "cases": [
                 {
                     "accession": case.accession,

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.loading import (
+    GRADE,
     CaseVerdict,
     Completeness,
     InstanceState,
     LedgerRow,
     Load,
     Readiness,
+    Way,
     judge_load,
 )
 from pacs_bridge.domain.ports import Clock, PacsPeer
@@ -74,7 +76,9 @@ def verify_load(
         passport = uow.case_sets.get(load.set_name, load.copy)
         ledger = uow.loads.ledger(load_id)
 
-    unsent = {row.sop_instance_uid for row in ledger if row.state is InstanceState.PENDING}
+    by_media = load.way is Way.MEDIA
+    pending = {row.sop_instance_uid for row in ledger if row.state is InstanceState.PENDING}
+    unsent: set[str] = set() if by_media else pending
     refused = _refused(ledger)
     verdicts = [
         judge_case(
@@ -85,6 +89,7 @@ def verify_load(
             grace=timedelta(seconds=grace),
             unsent=unsent,
             refused=refused,
+            carried=pending if by_media else (),
         )
         for case, answer in zip(passport.cases, peer.find_cases(pacs, passport.cases), strict=True)
     ]
@@ -99,14 +104,35 @@ def verify_load(
         if current.run != load.run and readiness is not Readiness.READY:
             readiness, misses = current.readiness, current.misses
         uow.loads.keep_sweep(load_id, verdicts, readiness, misses, now())
+        if by_media:
+            _note_imported(uow, load_id, ledger, verdicts, now())
         _follow(uow, current, readiness, verdicts, now(), public_url)
+    if by_media:
+        return Sweep(readiness, waiting=False, unanswered=_unanswered(verdicts))
     gone = {uid for verdict in verdicts for uid in verdict.missing} - unsent - refused.keys()
     return Sweep(
         readiness,
         waiting=readiness is not Readiness.READY and any(v.waiting for v in verdicts),
         missing=tuple(sorted(gone)),
-        unanswered=sum(v.complete is Completeness.UNKNOWN for v in verdicts),
+        unanswered=_unanswered(verdicts),
     )
+
+
+def _note_imported(
+    uow: UnitOfWork,
+    load_id: int,
+    ledger: Sequence[LedgerRow],
+    verdicts: Sequence[CaseVerdict],
+    now: datetime,
+) -> None:
+    """Write into the ledger what somebody else has brought: the cases that are whole."""
+    whole = {v.accession for v in verdicts if v.complete in GRADE}
+    found = [row.sop_instance_uid for row in ledger if row.accession in whole]
+    uow.loads.note_imported(load_id, found, now)
+
+
+def _unanswered(verdicts: Sequence[CaseVerdict]) -> int:
+    return sum(v.complete is Completeness.UNKNOWN for v in verdicts)
 
 
 def _refused(ledger: Sequence[LedgerRow]) -> dict[str, str]:

@@ -11,6 +11,11 @@ from markupsafe import Markup
 
 READINESS = {
     "planned": ("Planned", "grey", "Nothing has been sent yet."),
+    "awaiting import": (
+        "Awaiting import",
+        "blue",
+        "The images come on media or through a portal. We ask the PACS until it has them.",
+    ),
     "sending": ("Sending", "blue", "Images are on their way to the PACS."),
     "sent": ("Sent", "blue", "All images are sent. We are asking the PACS whether it has them."),
     "ready": ("Ready", "green", "The PACS has every image and finds every case by name."),

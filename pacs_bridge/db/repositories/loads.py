@@ -21,6 +21,7 @@ from pacs_bridge.domain.loading import (
     Load,
     Near,
     Readiness,
+    Way,
 )
 
 
@@ -90,6 +91,22 @@ class Loads:
         """Change readiness and its note."""
         row = self._session.get_one(LoadRow, load_id)
         row.readiness, row.note = readiness, note[:500]
+
+    def set_way(self, load_id: int, way: Way) -> None:
+        """Change how its images reach the PACS."""
+        self._session.get_one(LoadRow, load_id).way = way
+
+    def note_imported(self, load_id: int, sop_instance_uids: Iterable[str], now: datetime) -> None:
+        """Write into the ledger that images we did not send were found by their UIDs."""
+        self._session.execute(
+            update(LoadInstanceRow)
+            .where(
+                LoadInstanceRow.load_id == load_id,
+                LoadInstanceRow.sop_instance_uid.in_(list(sop_instance_uids)),
+                LoadInstanceRow.state == InstanceState.PENDING,
+            )
+            .values(state=InstanceState.STORED, comment="imported from media", changed_at=now)
+        )
 
     def set_note(self, load_id: int, note: str) -> None:
         """Say in one sentence what holds a load up; empty when nothing does."""
@@ -251,4 +268,5 @@ def _load(row: LoadRow) -> Load:
         row.last_sent_at,
         row.verified_at,
         row.ready_at,
+        Way(row.way),
     )

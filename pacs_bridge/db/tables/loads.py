@@ -60,6 +60,7 @@ class LoadRow(Base):
     last_sent_at: Mapped[datetime | None]
     verified_at: Mapped[datetime | None]
     ready_at: Mapped[datetime | None]
+    way: Mapped[str] = mapped_column(String(8), default="network", server_default="network")
 
 
 class LoadInstanceRow(Base):
