@@ -13,7 +13,11 @@ IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 
 
 def associate(
-    pacs: Pacs, endpoint: Endpoint, offers: Sequence[Offer], secure: SecureCall | None = None
+    pacs: Pacs,
+    endpoint: Endpoint,
+    offers: Sequence[Offer],
+    secure: SecureCall | None = None,
+    roles: Sequence[str] = (),
 ) -> RequestedAssociation:
     """Have an association with one endpoint of a PACS.
 
@@ -23,6 +27,8 @@ def associate(
         SOP class and transfer syntaxes of each context; nothing else is offered.
     secure : callable, optional
         Makes a connection secure; used, and needed, where the PACS is not plain.
+    roles : sequence of str
+        SOP classes of which we take objects over this association (C-GET).
 
     Raises
     ------
@@ -36,8 +42,8 @@ def associate(
         detail = "no address is registered for this; give it with `pacs-bridge pacs change`"
         raise PeerUnavailable(pacs.name, "name", detail)
     if pacs.plain:
-        return request_association(pacs, endpoint, offers)
+        return request_association(pacs, endpoint, offers, roles=roles)
     if secure is None:
         detail = "it is not registered for unencrypted DICOM, and we have no certificate"
         raise PeerUnavailable(pacs.name, "TLS", detail)
-    return request_association(pacs, endpoint, offers, secure)
+    return request_association(pacs, endpoint, offers, secure, roles)

@@ -1,17 +1,29 @@
-"""Our side towards a PACS: implements `domain.ports.PacsPeer`, on our own upper layer."""
+"""Our side towards a PACS: implements `domain.ports.PacsPeer` and `Retriever`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.found import PacsAnswer
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import MoveOriginator, Sendable, StoreAnswer
+from pacs_bridge.domain.retrieving import (
+    LIMITS,
+    Asked,
+    Kind,
+    Limits,
+    Progress,
+    Retrieved,
+    never,
+    tell_nobody,
+)
 from pacs_bridge.scu.association import EXPLICIT, IMPLICIT, associate
 from pacs_bridge.scu.cases import ask_case
 from pacs_bridge.scu.find import Questions, associate_for_questions
+from pacs_bridge.scu.get import OpenSink, get
+from pacs_bridge.scu.move import move
 from pacs_bridge.scu.store import store
 from pacs_bridge.upper_layer.requested import RequestedAssociation
 from pacs_bridge.upper_layer.requestor import SecureCall
@@ -56,6 +68,43 @@ class DimsePeer:
     ) -> Iterator[StoreAnswer]:
         """C-STORE each over one association, yielding each answer as it comes."""
         return store(pacs, objects, self._secure, originator)
+
+    def get(
+        self,
+        pacs: Pacs,
+        asked: Asked,
+        open_sink: OpenSink,
+        *,
+        kinds: Sequence[Kind],
+        limits: Limits = LIMITS,
+        progress: Callable[[Progress], None] = tell_nobody,
+        cancelled: Callable[[], bool] = never,
+    ) -> Retrieved:
+        """Have objects sent over the association that asks, see `scu.get.get`."""
+        return get(
+            pacs,
+            asked,
+            open_sink,
+            kinds=kinds,
+            secure=self._secure,
+            limits=limits,
+            progress=progress,
+            cancelled=cancelled,
+        )
+
+    def move(
+        self,
+        pacs: Pacs,
+        asked: Asked,
+        *,
+        limits: Limits = LIMITS,
+        progress: Callable[[Progress], None] = tell_nobody,
+        cancelled: Callable[[], bool] = never,
+    ) -> Retrieved:
+        """Have objects sent to our node, see `scu.move.move`."""
+        return move(
+            pacs, asked, secure=self._secure, limits=limits, progress=progress, cancelled=cancelled
+        )
 
     def find_case(self, pacs: Pacs, case: Case) -> PacsAnswer:
         """Ask everything about one case; a broken conversation is an answer with an error."""

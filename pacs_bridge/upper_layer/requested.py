@@ -11,7 +11,7 @@ PS3.8 sections 7.2 to 7.5, 9.2 (requestor's states); PS3.7 sections 9.1, 9.3.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import FileIO
@@ -195,7 +195,7 @@ class RequestedAssociation:
         destination: str | None = None,
         open_store: OpenStore | None = None,
         cancelled: Callable[[], bool],
-    ) -> Iterator[tuple[Command, bytes]]:
+    ) -> Generator[tuple[Command, bytes], None, None]:
         """Send a C-GET or a C-MOVE, and take what a C-GET brings.
 
         Parameters
