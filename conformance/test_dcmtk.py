@@ -55,8 +55,15 @@ def test_every_sop_class_of_the_statement_is_taken(node, store, a_file):
     assert {answer for answers in heard.values() for answer in answers} == {"Success"}
 
 
-def test_an_image_is_not_taken(store, a_file):
-    assert store(a_file(sop_class="1.2.840.10008.5.1.4.1.1.1.2")) == []
+def test_an_image_that_was_never_loaded_is_refused_with_its_status(store, a_file):
+    assert store(a_file(sop_class="1.2.840.10008.5.1.4.1.1.1.2")) == ["Unknown Status: 0x124"]
+
+
+@pytest.mark.parametrize("kind", ["7", "104.1"], ids=["secondary capture", "document"])
+def test_evidence_is_taken_where_it_names_a_case(store, a_file, kind):
+    sop_class = f"1.2.840.10008.5.1.4.1.1.{kind}"
+    assert store(a_file(sop_class=sop_class)) == ["Success"]
+    assert store(a_file("RX000417", sop_class=sop_class)) == ["Unknown Status: 0x124"]
 
 
 def test_an_object_of_nobody_is_refused_with_its_status(store, a_file):

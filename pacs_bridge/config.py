@@ -34,6 +34,8 @@ class NodeConfig(_Section):
     processes: int = Field(1, ge=1, le=64)
     max_associations: int = Field(100, ge=1)
     max_object_mb: int = Field(64, ge=1)
+    max_image_mb: int = Field(2048, ge=1)
+    keep_free_mb: int = Field(1024, ge=0)  # of the archive's disk, for marks and the database
     metrics_port: int = Field(0, ge=-1, le=65535)  # on the loopback; 0 any free one, -1 none
 
 

@@ -31,8 +31,11 @@ from pacs_bridge.services import associations
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.services.receive import Rules, note_refusal, receive_object
+from pacs_bridge.services.reception import Desk
 from pacs_bridge.services.user_identities import UserIdentities
+from pacs_bridge.upper_layer.collect import Budget
 from pacs_bridge.upper_layer.contract import Bounds
+from pacs_bridge.wiring.node import streaming
 from tests.builders import a_passport
 from tests.databases import TestDatabase
 from tests.unit.sr_builders import a_report, a_state
@@ -158,14 +161,21 @@ def running_node(
     bounds: Bounds | None = None,
     grace: float = 10.0,
     tls: SecurePort | None = None,
+    streams: dict[str, Any] | None = None,
 ) -> Iterator[RunningNode]:
-    """Start a node over a database and a folder, and stop it afterwards."""
+    """Start a node over a database and a folder, and stop it afterwards.
+
+    `streams` are settings of the `Desk` that takes what goes to the disk while it arrives.
+    """
     archive = archive or LocalArchive(folder / "archive")
     begin, now = database.begin, database.clock
     log = AssociationLog(begin=begin, read=begin, our_ae_title="PACSBRIDGE", now=now)
+    commit = GroupCommit(begin)
+    undecided = Budget((bounds or Bounds()).undecided_bytes)
+    desk = Desk(begin, begin, commit, archive, RULES, now, undecided, **(streams or {}))
     services = NodeServices(
         admit=log.admit,
-        receive=receive or receiving(database, archive),
+        receive=receive or receiving(database, archive, commit),
         note_refusal=partial(note_refusal, begin=begin, rules=RULES, now=now),
         end=log.end,
         note=log.note,
@@ -173,8 +183,11 @@ def running_node(
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
         close=log.close,
+        open_stream=streaming(desk),
     )
-    node = Node(services, host="127.0.0.1", port=0, now=now, bounds=bounds, tls=tls)
+    node = Node(
+        services, host="127.0.0.1", port=0, now=now, bounds=bounds, tls=tls, undecided=undecided
+    )
     try:
         port = node.start()
         yield RunningNode(port, database, archive, folder, log, node.tls_port or 0)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from pacs_bridge.archive.disk import Disk
+from pacs_bridge.archive.incoming import Incoming
 from pacs_bridge.domain.errors import NotFound, StorageFull
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -117,6 +119,57 @@ class LocalArchive:
         with _as_storage_full():
             self._make_folders()
         return Spool(self._root / "tmp", self._disk)
+
+    def incoming(self) -> Incoming:
+        """Open a file to write a large object into while it arrives; `adopt` takes it over.
+
+        Raises
+        ------
+        StorageFull
+            When there is no room for it.
+        """
+        with _as_storage_full():
+            self._make_folders()
+        return Incoming(self._root / "tmp", self._disk)
+
+    def settle(self, arrived: str, content_hash: str) -> None:
+        """Give an object that lies under the name of its arrival that of its content too.
+
+        The old name stays until `forget`. Doing it again changes nothing.
+
+        Raises
+        ------
+        NotFound
+            When it lies under neither.
+        StorageFull
+            When the disk does not take the new name.
+        """
+        source, target = self.path(arrived), self.path(content_hash)
+        with _as_storage_full():
+            if not target.exists():
+                try:
+                    os.link(source, target)
+                except FileNotFoundError as error:
+                    raise NotFound("There is no such object in the archive.") from error
+                except FileExistsError:
+                    pass  # somebody else's, at this moment: the same content
+            self._disk.sync_folder(target.parent)
+
+    def forget(self, name: str) -> None:
+        """Remove an object that nothing refers to; nothing happens where it is gone."""
+        self._disk.remove(self.path(name))
+
+    def free_bytes(self) -> int:
+        """Tell how much more the disk takes.
+
+        Raises
+        ------
+        StorageFull
+            When it cannot be asked.
+        """
+        with _as_storage_full():
+            self._make_folders()
+            return shutil.disk_usage(self._root).free
 
     def put(self, *parts: bytes | memoryview) -> str:
         """Make bytes safe, all parts as one file; gives its hash.

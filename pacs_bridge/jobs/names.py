@@ -40,6 +40,7 @@ JOBS = {
     "load": LOADS,
     "verify": LOADS,
     "extract": OBJECTS,
+    "came_back": OBJECTS,
     "close": OBJECTS,
     "forward": FORWARD,
     "deliver_truth": FORWARD,

@@ -46,6 +46,7 @@ class Services:
     park_load: Callable[[int, str], None]
     extract_object: Callable[[str], str]
     park_object: Callable[[str, str], str]
+    judge_image: Callable[[str], str]
     close_reading: Callable[[str], str]
     forward_reading: Callable[[int], str]
     deliver_truth: Callable[[str, int], None]
@@ -64,6 +65,9 @@ def register(services: Services) -> None:
     DBOS.workflow(name="load")(_load_workflow(services))
     DBOS.workflow(name="verify")(lambda load_id: _verify_once(services, load_id))
     DBOS.workflow(name="extract")(lambda uid: _extract(services, uid))
+    DBOS.workflow(name="came_back")(
+        lambda key: _until_done("came_back", lambda: services.judge_image(key), days=1)
+    )
     DBOS.workflow(name="close")(lambda uid: services.close_reading(uid))
     DBOS.workflow(name="forward")(
         lambda outbox_id: _until_done(

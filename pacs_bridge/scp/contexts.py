@@ -55,20 +55,35 @@ GIVEN = {
     _STORAGE + "1.2.1": "Digital Mammography X-Ray Image - For Processing",
     _STORAGE + "13.1.3": "Breast Tomosynthesis Image",
 }
-"""What a C-GET gives back; accepted from a requestor that is their SCP, and never taken in."""
+"""What a C-GET gives back, and a C-STORE may bring back: of an image whose UID stands in a passport
+of a set that was loaded into the PACS that sends it, and of no other."""
+
+EVIDENCE = {
+    _STORAGE + "7": "Secondary Capture Image",
+    _STORAGE + "7.1": "Multi-frame Single Bit Secondary Capture Image",
+    _STORAGE + "7.2": "Multi-frame Grayscale Byte Secondary Capture Image",
+    _STORAGE + "7.3": "Multi-frame Grayscale Word Secondary Capture Image",
+    _STORAGE + "7.4": "Multi-frame True Color Secondary Capture Image",
+    _STORAGE + "104.1": "Encapsulated PDF",
+}
+"""What is kept for a person to look at where it names a case of ours."""
 
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91))
 _HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
 GIVEN_SYNTAXES = (*TRANSFER_SYNTAXES, *_JPEG, *_HTJ2K)
 """Those that a case set may be archived in; an image goes out in its own and in no other."""
 
+EVIDENCE_SYNTAXES = (*GIVEN_SYNTAXES, "1.2.840.10008.1.2.5")
+"""Pictures of a screen may be run length encoded too."""
+
 STORED = frozenset(NAMES) - {VERIFICATION}
-"""What a C-STORE may bring."""
+"""What a C-STORE may bring of what readers marked; it is handed over whole."""
+
+STREAMED = frozenset(GIVEN) | frozenset(EVIDENCE)
+"""What a C-STORE may bring that goes to the disk while it arrives."""
 
 SUPPORTED = (
     *(Context(uid, TRANSFER_SYNTAXES) for uid in (*NAMES, *QUERIED)),
-    *(
-        Context(uid, GIVEN_SYNTAXES, requestor_may_be_scp=True, only_to_requestor=True)
-        for uid in GIVEN
-    ),
+    *(Context(uid, GIVEN_SYNTAXES, requestor_may_be_scp=True) for uid in GIVEN),
+    *(Context(uid, EVIDENCE_SYNTAXES) for uid in EVIDENCE),
 )

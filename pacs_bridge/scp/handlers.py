@@ -50,3 +50,12 @@ def on_c_store(request: StoreRequest, *, receive: Callable[[StoreRequest], None]
     except PacsBridgeError as error:
         return Answer(store_status(error), str(error))
     return Answer(SUCCESS)
+
+
+def on_streamed_c_store(finish: Callable[[], None]) -> Answer:
+    """Answer a C-STORE whose data set went on while it arrived: Success only when it is safe."""
+    try:
+        finish()
+    except PacsBridgeError as error:
+        return Answer(store_status(error), str(error))
+    return Answer(SUCCESS)

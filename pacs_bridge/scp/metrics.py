@@ -25,7 +25,8 @@ from pacs_bridge.scp.node import NodeServices
 from pacs_bridge.scp.status import CANNOT_UNDERSTAND, store_status
 from pacs_bridge.services.associations import Admission
 from pacs_bridge.services.receive import refusal_kind
-from pacs_bridge.upper_layer.contract import SUCCESS, Question, Reply
+from pacs_bridge.services.reception import OpenReception, Receiving
+from pacs_bridge.upper_layer.contract import SUCCESS, Question, Reply, StoreHead
 
 LOG = structlog.get_logger()
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -107,6 +108,7 @@ def metered(services: NodeServices, meter: Meter) -> NodeServices:
         services,
         admit=_metered_admission(services.admit, meter),
         receive=_metered_store(services.receive, meter),
+        open_stream=_metered_stream(services.open_stream, meter),
         end=_metered_end(services.end, meter),
         ask=_metered_question(services.ask, meter),
     )
@@ -128,20 +130,48 @@ def _metered_store(
     receive: Callable[[StoreRequest], None], meter: Meter
 ) -> Callable[[StoreRequest], None]:
     def receive_and_count(request: StoreRequest) -> None:
-        meter.count(BYTES, request.size)
-        status, kind = CANNOT_UNDERSTAND, "failed"
-        try:
-            receive(request)
-            status, kind = SUCCESS, ""
-        except PacsBridgeError as error:
-            status, kind = store_status(error), refusal_kind(error)
-            raise
-        finally:
-            meter.count(REQUESTS, service="C-STORE", status=f"0x{status:04X}")
-            if kind:
-                meter.count(REFUSALS, kind=kind)
+        _count_store(meter, request.size, lambda: receive(request))
 
     return receive_and_count
+
+
+def _count_store(meter: Meter, size: int, store: Callable[[], None]) -> None:
+    meter.count(BYTES, size)
+    status, kind = CANNOT_UNDERSTAND, "failed"
+    try:
+        store()
+        status, kind = SUCCESS, ""
+    except PacsBridgeError as error:
+        status, kind = store_status(error), refusal_kind(error)
+        raise
+    finally:
+        meter.count(REQUESTS, service="C-STORE", status=f"0x{status:04X}")
+        if kind:
+            meter.count(REFUSALS, kind=kind)
+
+
+def _metered_stream(open_stream: OpenReception, meter: Meter) -> OpenReception:
+    def open_and_count(head: StoreHead) -> Receiving | None:
+        reception = open_stream(head)
+        return None if reception is None else _Counted(reception, meter)
+
+    return open_and_count
+
+
+class _Counted:
+    """A reception whose end is counted."""
+
+    def __init__(self, reception: Receiving, meter: Meter) -> None:
+        self._reception, self._meter = reception, meter
+        self.write = reception.write
+        self.abort, self.refuse = reception.abort, reception.refuse
+
+    @property
+    def request(self) -> StoreRequest:
+        return self._reception.request
+
+    def finish(self) -> None:
+        _count_store(self._meter, self.request.size, self._reception.finish)
 
 
 def _metered_end(end: Callable[[Association], None], meter: Meter) -> Callable[[Association], None]:

@@ -13,10 +13,11 @@ from string import Template
 
 import pacs_bridge
 from pacs_bridge.domain.query import ATTRIBUTES, Level
-from pacs_bridge.scp.contexts import GIVEN, NAMES, QUERIED, VERIFICATION
+from pacs_bridge.scp.contexts import EVIDENCE, GIVEN, NAMES, QUERIED, VERIFICATION
 from pacs_bridge.scp.retrieve import MEANINGS as RETRIEVING
 from pacs_bridge.scp.status import MEANINGS
 from pacs_bridge.services.query import MOST_MATCHES
+from pacs_bridge.services.receive_image import MOST_CONTENTS
 from pacs_bridge.upper_layer.contract import BOUNDS, Bounds
 from pacs_bridge.upper_layer.identity import (
     IMPLEMENTATION_CLASS_UID,
@@ -45,8 +46,8 @@ def write_statement(running: Running) -> str:
         ae_title=running.ae_title,
         port=running.port,
         overview="\n".join(
-            f"| {name} | {uid} | {'Yes' if uid == VERIFICATION else 'No'} | Yes |"
-            for uid, name in NAMES.items()
+            f"| {name} | {uid} | {'Yes' if uid == VERIFICATION or uid in GIVEN else 'No'} | Yes |"
+            for uid, name in (NAMES | GIVEN | EVIDENCE).items()
         ),
         contexts="\n".join(f"| {name} | `{uid}` |" for uid, name in NAMES.items()),
         queried="\n".join(
@@ -56,6 +57,8 @@ def write_statement(running: Running) -> str:
         keys="\n".join(f"| {level.name} | {_keys_of(level)} |" for level in Level),
         most_matches=MOST_MATCHES,
         given="\n".join(f"| {name} | `{uid}` |" for uid, name in GIVEN.items()),
+        evidence="\n".join(f"| {name} | `{uid}` |" for uid, name in EVIDENCE.items()),
+        most_contents=MOST_CONTENTS,
         query_statuses="\n".join(f"| {code:04X} | {text} |" for code, text in RETRIEVING.items()),
         statuses="\n".join(f"| {code:04X} | {text} |" for code, text in MEANINGS.items()),
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
@@ -66,6 +69,7 @@ def write_statement(running: Running) -> str:
         idle_seconds=f"{bounds.idle_seconds:g}",
         associations=bounds.associations,
         object_megabytes=bounds.object_bytes >> 20,
+        streamed_megabytes=bounds.streamed_bytes >> 20,
     )
 
 

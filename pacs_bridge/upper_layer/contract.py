@@ -184,7 +184,11 @@ class Bounds:
     kept_per_pacs : int
         Associations that every known PACS may have although all places are taken.
     object_bytes : int
-        Larger data sets are dropped while they arrive.
+        Of objects that are handed over whole; larger ones are dropped while they arrive.
+    streamed_bytes : int
+        Of objects that go to the disk while they arrive; likewise.
+    undecided_bytes : int
+        In memory, of all objects together that nobody has decided on.
     command_bytes, request_bytes, pdu_bytes : int
         Of a command set, of an A-ASSOCIATE-RQ, and of any later PDU.
     identifier_bytes : int
@@ -208,6 +212,8 @@ class Bounds:
     associations_per_address: int = 40
     kept_per_pacs: int = 2
     object_bytes: int = 64 << 20
+    streamed_bytes: int = 2 << 30
+    undecided_bytes: int = 128 << 20
     command_bytes: int = 64 << 10
     identifier_bytes: int = 1 << 20
     request_bytes: int = 256 << 10

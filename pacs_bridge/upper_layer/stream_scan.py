@@ -36,6 +36,7 @@ from pacs_bridge.upper_layer.elements import (
 
 _UNDEFINED: Final = 0xFFFFFFFF
 _LONGEST = 66  # bytes of a wanted value that are looked at; a UID has 64 and perhaps a pad
+_LONGEST_TEXT = 16 << 20
 _NOWHERE: Final = 1 << 62  # the end of what has no length: a delimiter ends it, or the object
 _ITEM, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE0DD
 _ITEM_END = 0xFFFEE00D
@@ -59,6 +60,8 @@ class Seen:
         Tag of the last element at the top that has begun.
     has_overlay : bool
         Whether there are bits of an overlay (60xx,3000).
+    pixels_at : int
+        Where the first fragment of the image's own pixels stands; 0 where there is none.
     """
 
     elements: int = 0
@@ -73,6 +76,7 @@ class Seen:
     referenced_studies: set[str] = field(default_factory=set)
     compressed: bool = False
     has_overlay: bool = False
+    pixels_at: int = 0
     top: int = 0
 
 
@@ -252,6 +256,8 @@ class StreamScan:
             _refuse("an element is longer than what is left", tag)
         if length & element.mask:
             _refuse_length(tag, element.said)
+        if element.padding and length > _LONGEST_TEXT:  # whoever compares it needs it whole
+            _refuse(f"a text has more than {_LONGEST_TEXT >> 20} MB", tag)
         if is_wanted:
             self._note(tag, bytes(data[start : start + min(length, _LONGEST)]))
         elif not self._outer and tag & 0xFFFF == 0x3000 and tag >> 16 in _OVERLAY_GROUPS:
@@ -301,6 +307,8 @@ class StreamScan:
                 "export it in a simpler form."
             )
         self.seen.depth = max(self.seen.depth, self._depth)
+        if is_open and tag == PIXEL_DATA and not self._outer:
+            self.seen.pixels_at = self._at + start
         self._outer.append(inside)
         self._in = _Container(
             _FRAGMENTS if is_open and tag == PIXEL_DATA else _ITEMS,

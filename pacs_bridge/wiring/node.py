@@ -5,15 +5,19 @@ from __future__ import annotations
 from functools import partial
 
 from pacs_bridge.config import NodeConfig
-from pacs_bridge.scp.contexts import STORED
+from pacs_bridge.scp.contexts import EVIDENCE, GIVEN, STORED
 from pacs_bridge.scp.metrics import Meter, metered
 from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations, receive
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
+from pacs_bridge.services.receive_evidence import EvidenceReception
+from pacs_bridge.services.receive_image import ImageReception
+from pacs_bridge.services.reception import Desk, OpenReception, Reception
 from pacs_bridge.services.user_identities import UserIdentities
-from pacs_bridge.upper_layer.contract import Bounds
+from pacs_bridge.upper_layer.collect import Budget
+from pacs_bridge.upper_layer.contract import Bounds, StoreHead
 from pacs_bridge.upper_layer.credentials import Credentials
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.queries import build_desk
@@ -41,6 +45,8 @@ def build_node(
         alien_key=installation.config.secret("alien_hmac"),
         status_of=store_status,
     )
+    commit, bounds = GroupCommit(begin), bounds_of(config)
+    undecided = Budget(bounds.undecided_bytes)
     log = AssociationLog(begin=begin, read=installation.read, our_ae_title=config.ae_title, now=now)
     services = NodeServices(
         admit=log.admit,
@@ -48,7 +54,7 @@ def build_node(
             receive.receive_object,
             begin=begin,
             read=installation.read,
-            commit=GroupCommit(begin),
+            commit=commit,
             archive=archive,
             rules=rules,
             now=now,
@@ -61,17 +67,44 @@ def build_node(
         sweep=archive.sweep,
         close=log.close,
         ask=build_desk(installation),
+        open_stream=streaming(
+            Desk(
+                begin=begin,
+                read=installation.read,
+                commit=commit,
+                archive=archive,
+                rules=rules,
+                now=now,
+                undecided=undecided,
+                most_bytes=bounds.streamed_bytes,
+                keep_free=config.keep_free_mb << 20,
+            )
+        ),
     )
     return Node(
         services if meter is None else metered(services, meter),
         host=config.host,
         port=config.port if beside is None else beside[0],
         now=now,
-        bounds=bounds_of(config),
+        bounds=bounds,
+        undecided=undecided,
         tls=_secure_port(installation, None if beside is None else beside[1]),
         shared=config.processes > 1,
         is_first=beside is None,
     )
+
+
+def streaming(desk: Desk) -> OpenReception:
+    """Give what begins to take the objects that go to the disk while they arrive."""
+
+    def open_stream(head: StoreHead) -> Reception | None:
+        if head.sop_class_uid in GIVEN:
+            return ImageReception(head, desk)
+        if head.sop_class_uid in EVIDENCE:
+            return EvidenceReception(head, desk)
+        return None
+
+    return open_stream
 
 
 def _secure_port(installation: Installation, beside: int | None) -> SecurePort | None:
@@ -91,4 +124,6 @@ def bounds_of(config: NodeConfig) -> Bounds:
         associations=most,
         associations_per_address=max(Bounds.associations_per_address, most // 2),
         object_bytes=config.max_object_mb << 20,
+        streamed_bytes=config.max_image_mb << 20,
+        undecided_bytes=max(Bounds.undecided_bytes, 2 * config.max_object_mb << 20),
     )

@@ -63,6 +63,7 @@ class Recorder:
             park_load=partial(self.call, "park", None),
             extract_object=partial(self.call, "extract", "read"),
             park_object=partial(self.call, "park-object", "parked"),
+            judge_image=partial(self.call, "came-back", "read"),
             close_reading=partial(self.call, "close", "closed"),
             forward_reading=partial(self.call, "forward", "settled"),
             deliver_truth=partial(self.call, "truth", None),

@@ -329,14 +329,6 @@ def test_an_image_that_left_the_archive_is_a_failed_one(place: Place) -> None:
     assert list(taken) == [image.sop_instance_uid for image in others]
 
 
-def test_images_are_never_taken_in_where_they_may_be_given_back(place: Place) -> None:
-    ae = AE("HOSPITAL")
-    ae.add_requested_context(MG, EXPLICIT)
-    association = ae.associate("127.0.0.1", place.port, ae_title=CALLED)
-    assert not association.accepted_contexts
-    association.abort()
-
-
 def test_what_was_not_loaded_into_the_pacs_is_not_given_back(place: Place) -> None:
     copy = replace(place.passport, copy=3, cases=keep(place.archive, 103).cases)
     with place.database.begin() as uow:

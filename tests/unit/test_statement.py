@@ -19,10 +19,13 @@ from pacs_bridge.domain.errors import (
     UnreadableObject,
 )
 from pacs_bridge.scp.contexts import (
+    EVIDENCE,
+    EVIDENCE_SYNTAXES,
     GIVEN,
     GIVEN_SYNTAXES,
     QUERIED,
     STORED,
+    STREAMED,
     SUPPORTED,
     TRANSFER_SYNTAXES,
     VERIFICATION,
@@ -67,8 +70,9 @@ def test_the_statement_lists_every_sop_class_and_no_other() -> None:
     listed = re.findall(r"`(1\.2\.840\.10008\.[\d.]+)`", STATEMENT.read_text())
     assert len(listed) == len(set(listed))
     assert set(listed) == {context.sop_class_uid for context in SUPPORTED}
-    assert set(listed) == STORED | {VERIFICATION} | set(QUERIED) | set(GIVEN)
-    assert not STORED & set(GIVEN)  # what is given back is never taken in
+    assert set(listed) == STORED | STREAMED | {VERIFICATION} | set(QUERIED)
+    assert set(GIVEN) | set(EVIDENCE) == STREAMED
+    assert not STORED & STREAMED  # whatever is taken in goes one way
 
 
 def test_the_statement_lists_every_status_with_its_meaning() -> None:
@@ -83,10 +87,13 @@ def test_every_offered_syntax_is_in_the_statement_and_none_that_is_not() -> None
         assert f"({syntax})" in text
     assert set(TRANSFER_SYNTAXES) == {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
     for context in SUPPORTED:
-        is_given = context.sop_class_uid in GIVEN
-        assert context.only_to_requestor is context.requestor_may_be_scp is is_given
-        assert context.transfer_syntaxes == (GIVEN_SYNTAXES if is_given else TRANSFER_SYNTAXES)
-    assert not {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"} & set(GIVEN_SYNTAXES)
+        is_given, is_evidence = (context.sop_class_uid in kind for kind in (GIVEN, EVIDENCE))
+        assert context.requestor_may_be_scp is is_given
+        assert not context.only_to_requestor
+        compressed = GIVEN_SYNTAXES if is_given else EVIDENCE_SYNTAXES
+        wanted = compressed if is_given or is_evidence else TRANSFER_SYNTAXES
+        assert context.transfer_syntaxes == wanted
+    assert not {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"} & set(EVIDENCE_SYNTAXES)
 
 
 def test_the_file_is_what_the_command_prints() -> None:

@@ -1,4 +1,4 @@
-"""What is judged piece by piece is judged as if it were whole: the same facts, the same refusals."""
+"""What is judged piece by piece is judged as if it were whole: same facts, same refusals."""
 
 from __future__ import annotations
 

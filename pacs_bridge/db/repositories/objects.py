@@ -7,7 +7,17 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import Base, MarkRow, ObjectRow, ReadObjectRow, RefusalRow
@@ -17,18 +27,54 @@ from pacs_bridge.domain.reading import is_location
 
 _object_table = Base.metadata.tables["pb_object"]
 _given = [column for column in _object_table.c if column.name != "arrival"]
-_ADD = insert(_object_table).from_select(
-    ["arrival", *(column.name for column in _given)],
-    select(
-        select(func.coalesce(func.max(_object_table.c.arrival), 0) + 1).scalar_subquery(),
-        *(bindparam(column.name, type_=column.type) for column in _given),
-    ).where(
-        ~exists().where(
-            _object_table.c.sop_instance_uid
-            == bindparam("sop_instance_uid", type_=_object_table.c.sop_instance_uid.type)
-        )
-    ),
-)
+
+
+def add_object(*conditions: ColumnElement[bool]) -> Insert:
+    """Make the statement that keeps an object where its UID is not here and all conditions hold.
+
+    Its parameters are those of `row_of`.
+    """
+    return insert(_object_table).from_select(
+        ["arrival", *(column.name for column in _given)],
+        select(
+            select(func.coalesce(func.max(_object_table.c.arrival), 0) + 1).scalar_subquery(),
+            *(bindparam(column.name, type_=column.type) for column in _given),
+        ).where(
+            ~exists().where(
+                _object_table.c.sop_instance_uid
+                == bindparam("sop_instance_uid", type_=_object_table.c.sop_instance_uid.type)
+            ),
+            *conditions,
+        ),
+    )
+
+
+def row_of(received: ReceivedObject) -> dict[str, Any]:
+    """Give the values of a new object's row."""
+    caller = received.caller
+    return {
+        "sop_instance_uid": received.sop_instance_uid,
+        "sop_class_uid": received.sop_class_uid,
+        "transfer_syntax_uid": received.transfer_syntax_uid,
+        "content_hash": received.content_hash,
+        "same_content": received.same_content,
+        "size": received.size,
+        "pacs": caller.pacs,
+        "calling_ae": caller.ae_title,
+        "address": caller.address,
+        "accession": received.accession,
+        "received_at": received.received_at,
+        "state": received.state,
+        "reason": received.reason,
+        "kind": received.kind,
+        "reader": received.reader,
+        "observed_at": received.observed_at,
+        "repeats": 0,
+        "image": received.image,
+    }
+
+
+_ADD = add_object()
 _SAME_CONTENT = select(_object_table.c.same_content).where(
     _object_table.c.sop_instance_uid == bindparam("uid")
 )
@@ -47,29 +93,7 @@ class Objects:
 
     def add(self, received: ReceivedObject) -> bool:
         """Keep a new object; false, and nothing is changed, where its UID is here."""
-        caller = received.caller
-        added = self._session.connection().execute(
-            _ADD,
-            {
-                "sop_instance_uid": received.sop_instance_uid,
-                "sop_class_uid": received.sop_class_uid,
-                "transfer_syntax_uid": received.transfer_syntax_uid,
-                "content_hash": received.content_hash,
-                "same_content": received.same_content,
-                "size": received.size,
-                "pacs": caller.pacs,
-                "calling_ae": caller.ae_title,
-                "address": caller.address,
-                "accession": received.accession,
-                "received_at": received.received_at,
-                "state": received.state,
-                "reason": received.reason,
-                "kind": received.kind,
-                "reader": received.reader,
-                "observed_at": received.observed_at,
-                "repeats": 0,
-            },
-        )
+        added = self._session.connection().execute(_ADD, row_of(received))
         return added.rowcount == 1
 
     def same_content(self, sop_instance_uid: str) -> str | None:
@@ -280,6 +304,7 @@ def _object(row: ObjectRow) -> ReceivedObject:
         row.kind,
         row.reader,
         row.observed_at,
+        row.image,
     )
 
 

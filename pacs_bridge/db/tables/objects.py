@@ -33,6 +33,7 @@ class ObjectRow(Base):
     observed_at: Mapped[datetime | None]
     arrival: Mapped[int] = mapped_column(default=0, index=True)
     repeats: Mapped[int] = mapped_column(default=0)
+    image: Mapped[str | None] = mapped_column(String(64), index=True)
 
 
 class MarkRow(Base):
