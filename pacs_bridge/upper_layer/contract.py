@@ -100,6 +100,28 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
+class Notice:
+    """An N-EVENT-REPORT that we owe a peer, sent once it has had nothing to say for a moment.
+
+    Where the association ends before, neither of its parts is called.
+
+    Parameters
+    ----------
+    make : callable
+        Gives the event type and the data set, encoded as the question was, when the moment
+        has come; None where there is nothing to report any more.
+    answered : callable
+        Called once after `make` gave something, with the status that the peer answered, or
+        None where it gave no answer.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    make: Callable[[], tuple[int, bytes] | None]
+    answered: Callable[[int | None], None]
+
+
+@dataclass(frozen=True)
 class Question:
     """A request that is neither C-ECHO nor C-STORE, whole.
 
@@ -114,6 +136,8 @@ class Question:
     send_back : callable
         Sends an object over this association and waits for the answer (C-GET). It does not
         raise: a status says what became of the object.
+    notify : callable
+        Keeps a notice for after the last reply.
     """
 
     caller: Caller
@@ -122,6 +146,7 @@ class Question:
     data_set: memoryview
     cancelled: Callable[[], bool]
     send_back: Callable[[Sendable], StoreAnswer]
+    notify: Callable[[Notice], None]
 
 
 @dataclass(frozen=True)
@@ -192,7 +217,10 @@ class Bounds:
     command_bytes, request_bytes, pdu_bytes : int
         Of a command set, of an A-ASSOCIATE-RQ, and of any later PDU.
     identifier_bytes : int
-        Of the data set of any request but C-STORE; a longer one ends the association.
+        Of the data set of a question; a longer one ends the association.
+    list_bytes : int
+        Of the data set of a request that names many objects (N-ACTION, N-CREATE,
+        N-EVENT-REPORT); likewise.
     pdu_seconds : float
         In which a PDU must be complete once it began, and an answer be taken.
     negotiation_seconds : float
@@ -206,6 +234,8 @@ class Bounds:
         all places are taken.
     artim_seconds : float
         In which a peer must close the connection after a release, rejection or abort.
+    notice_seconds : float
+        Without a word, after which we say what we owe the peer.
     """
 
     associations: int = 100
@@ -216,6 +246,7 @@ class Bounds:
     undecided_bytes: int = 128 << 20
     command_bytes: int = 64 << 10
     identifier_bytes: int = 1 << 20
+    list_bytes: int = 4 << 20
     request_bytes: int = 256 << 10
     pdu_bytes: int = 1 << 20
     pdu_seconds: float = 8.0
@@ -225,6 +256,7 @@ class Bounds:
     half_open_per_address: int = 16
     half_open_kept: int = 2
     artim_seconds: float = 5.0
+    notice_seconds: float = 0.5
 
 
 BOUNDS = Bounds()

@@ -180,6 +180,9 @@ class Conversation:
         inbox, messages = self._inbox, self._messages
         idle = self._caller.idle_seconds or self._bounds.idle_seconds
         while True:
+            if messages.owes_notice and not inbox.has_more(self._bounds.notice_seconds):
+                messages.give_notice()
+                continue
             arrived = inbox.next(idle)
             if self._is_cut:  # whoever goes on talking is not heard out
                 raise ConnectionAbortedError("the node stops")

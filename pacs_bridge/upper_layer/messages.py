@@ -4,12 +4,14 @@ A data set goes on to its sink piece by piece, out of the buffer it was received
 
 References
 ----------
-PS3.7 sections 9.1, 9.3.1 (C-STORE), 9.3.5 (C-ECHO), annex C (statuses), 6.3 (fragments).
+PS3.7 sections 9.1, 9.3.1 (C-STORE), 9.3.5 (C-ECHO), 10.3 (N services), annex C (statuses),
+6.3 (fragments).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from pacs_bridge.domain.objects import Caller
 from pacs_bridge.upper_layer.command import Command, Field, decode_command
@@ -23,12 +25,14 @@ from pacs_bridge.upper_layer.contract import (
 )
 from pacs_bridge.upper_layer.inbox import Inbox, Piece
 from pacs_bridge.upper_layer.negotiate import AcceptedContext
+from pacs_bridge.upper_layer.notices import Notices
 from pacs_bridge.upper_layer.outbox import Outbox, fit_comment
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
 from pacs_bridge.upper_layer.replies import Replies
 
 UNRECOGNISED_OPERATION = Answer(0x0211)
 _KNOWN = frozenset(Field)
+_LISTS = frozenset((Field.N_ACTION, Field.N_CREATE, Field.N_EVENT_REPORT))
 
 
 class Messages:
@@ -60,6 +64,7 @@ class Messages:
         self._service, self._caller, self._accepted = service, caller, accepted
         self._bounds, self._inbox = bounds, inbox
         self._outbox = Outbox(send, fragment)
+        self._notices = Notices(self._outbox)
         self._encoded, self._identifier = bytearray(), bytearray()
         self._command: Command | None = None
         self._context_id = 0
@@ -86,8 +91,24 @@ class Messages:
         else:
             self._take_data(piece)
 
+    @property
+    def owes_notice(self) -> bool:
+        """Whether there is one to give, and neither side is in the middle of a message."""
+        return self._notices.is_due and self._command is None and not self._encoded
+
+    def give_notice(self) -> None:
+        """Send one notice; its answer comes like any other message.
+
+        Raises
+        ------
+        OSError
+            When it does not reach the peer.
+        """
+        self._notices.give()
+
     def forget(self) -> None:
-        """Tell the sink of a message that was not finished."""
+        """Tell the sink of a message that was not finished, and the notice without an answer."""
+        self._notices.forget()
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.abort()
@@ -101,6 +122,8 @@ class Messages:
         if not piece.is_last:
             return
         command, self._encoded = decode_command(self._encoded), bytearray()
+        if self._notices.hear(command):
+            return
         if command.field not in _KNOWN:
             raise Malformed("a command is no request", AbortReason.UNEXPECTED_PARAMETER)
         if command.field == Field.C_CANCEL:
@@ -128,13 +151,17 @@ class Messages:
             raise Malformed("a data set came without a command", AbortReason.UNEXPECTED_PARAMETER)
         if self._sink is not None:
             self._sink.write(piece.data)
-        elif len(self._identifier) + len(piece.data) > self._bounds.identifier_bytes:
+        elif len(self._identifier) + len(piece.data) > self._most_bytes(command):
             raise Malformed("an identifier is longer than allowed")
         else:
             self._identifier += piece.data
         if piece.is_last:
             self._command = None
             self._serve(command)
+
+    def _most_bytes(self, command: Command) -> int:
+        bounds = self._bounds
+        return bounds.list_bytes if command.field in _LISTS else bounds.identifier_bytes
 
     def _serve(self, command: Command) -> None:
         sink, self._sink = self._sink, None
@@ -157,6 +184,7 @@ class Messages:
             identifier,
             replies_to.cancelled,
             replies_to.send_back,
+            partial(self._notices.add, self._context_id),
         )
         replies = self._service.ask(question)
         if replies is None:

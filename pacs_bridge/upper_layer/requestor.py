@@ -17,6 +17,7 @@ from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.upper_layer import pdu
 from pacs_bridge.upper_layer.connect import connect, words_of
 from pacs_bridge.upper_layer.contract import BOUNDS
+from pacs_bridge.upper_layer.eventful import EventfulAssociation
 from pacs_bridge.upper_layer.identity import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -31,7 +32,6 @@ from pacs_bridge.upper_layer.pdu_items import (
     RoleSelection,
     UserInformation,
 )
-from pacs_bridge.upper_layer.requested import RequestedAssociation
 from pacs_bridge.upper_layer.wire import Deadline, send
 
 _SLACK = 4_096  # bytes over the announced PDU that we forgive
@@ -54,7 +54,7 @@ def request_association(
     offers: Sequence[Offer],
     secure: SecureCall | None = None,
     roles: Sequence[str] = (),
-) -> RequestedAssociation:
+) -> EventfulAssociation:
     """Have an association with one endpoint of a PACS.
 
     Parameters
@@ -89,7 +89,7 @@ def _negotiate(
     endpoint: Endpoint,
     offers: Sequence[Offer],
     roles: Sequence[str],
-) -> RequestedAssociation:
+) -> EventfulAssociation:
     request = _request(pacs, endpoint, offers, roles)
     seconds, patience = pacs.timeouts["network"], pacs.timeouts["acse"]
     bounds = replace(BOUNDS, pdu_bytes=MAXIMUM_PDU + _SLACK, pdu_seconds=seconds)
@@ -103,7 +103,7 @@ def _negotiate(
             inbox.established()
             fragment = fragment_bytes(answer.user)
             accepted = _accepted(request, answer)
-            association = RequestedAssociation(
+            association = EventfulAssociation(
                 connection, pacs, accepted, inbox=inbox, bounds=bounds, fragment=fragment
             )
             if accepted:
