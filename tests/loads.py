@@ -159,7 +159,7 @@ def a_house(folder: Path, archive: LocalArchive | None = None) -> Iterator[House
 
 def a_pacs(port: int, ae_title: str = "HOSPITAL", **changes: Any) -> Pacs:
     """A PACS on this machine that we may speak to without TLS."""
-    timeouts = {"connect": 2.0, "acse": 5.0, "dimse": 10.0, "network": 10.0}
+    timeouts = {"connect": 15.0, "acse": 30.0, "dimse": 60.0, "network": 60.0}
     roles = ("store", "query", "retrieve", "commit", "calls-from")
     settings: dict[str, Any] = {
         "name": "hospital",

@@ -24,13 +24,14 @@ class Line:
     heard: list[pdu.Pdu] = field(default_factory=list)
 
     def read(self) -> pdu.Pdu:
-        kind, length = pdu.HEADER.unpack(self._exactly(pdu.HEADER.size))
-        self.heard.append(pdu.decode(kind, self._exactly(length)))
+        kind, length = pdu.HEADER.unpack(self.take(pdu.HEADER.size))
+        self.heard.append(pdu.decode(kind, self.take(length)))
         return self.heard[-1]
 
-    def _exactly(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes:
+        """Hear so many bytes."""
         data = bytearray(count)
-        receive_exactly(self.connection, memoryview(data), Deadline(10))
+        receive_exactly(self.connection, memoryview(data), Deadline(60))
         return bytes(data)
 
     def say(self, said: pdu.Pdu) -> None:

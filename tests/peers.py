@@ -6,10 +6,13 @@ it; under CI (``CI=true``) it fails, so that no check is lost in silence.
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import shutil
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +22,9 @@ ROOT = Path(__file__).parents[1]
 NPM_PEERS = ROOT / ".peers" / "node_modules"
 DATA = ROOT.parent / "shared" / "data"
 PIXELMED_JAR = "/usr/share/java/pixelmed.jar"
+
+# Systems give ports above these to whoever asks for port 0 or calls somebody.
+_PORTS, _PORTS_OF_A_WORKER = 10_000, 2_000
 
 # Servers live in sbin, which is not on the path of every user.
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -76,13 +82,31 @@ def need_data(relative: str) -> Path:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that was free a moment ago.
+    """A TCP port that nobody listens on, and that the system gives to nobody meanwhile.
 
-    Only for programs that cannot take port 0 and tell which one they got.
+    Only for programs that cannot take port 0 and tell which one they got. Each call gives
+    another port, and each worker of a parallel run has its own.
     """
+    return next(port for port in _ports if _is_free(port))
+
+
+def _ports_of_this_worker() -> Iterator[int]:
+    digits = "".join(filter(str.isdigit, os.environ.get("PYTEST_XDIST_WORKER", "")))
+    first = _PORTS + _PORTS_OF_A_WORKER * (int(digits or 0) % 10)
+    start = random.randrange(_PORTS_OF_A_WORKER)  # another run may go on beside this one
+    return (first + (start + n) % _PORTS_OF_A_WORKER for n in itertools.count())
+
+
+_ports = _ports_of_this_worker()
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
 
 
 def _on_path(program: str) -> str | None:

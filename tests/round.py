@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.peers import free_port
 from tests.waiting import wait_until
 
 CONFIG = """\
@@ -85,7 +85,7 @@ class OutsideInstallation:
     def __init__(self, folder: Path, *, first_verify: float = 0.5) -> None:
         self.folder, self.home = folder, folder / "home"
         self.home.mkdir(parents=True)
-        self.node_port, self.web_port = free_ports(2)
+        self.node_port, self.web_port = free_port(), free_port()
         text = CONFIG.format(node=self.node_port, web=self.web_port, first_verify=first_verify)
         (self.home / "config.toml").write_text(text)
         self.command("init")
@@ -117,15 +117,3 @@ class OutsideInstallation:
             found = connection.execute(sql, values).fetchone()
         connection.close()
         return found[0] if found else None
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that are free now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

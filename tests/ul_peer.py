@@ -80,7 +80,7 @@ class Scripted:
         )  # fmt: skip
 
     def echo(self, caller: Caller) -> Answer:
-        assert self.echoing.wait(10)
+        assert self.echoing.wait(60)
         return Answer(0x0000)
 
     def open_store(self, head: StoreHead) -> Stored:
@@ -120,7 +120,7 @@ class Peer:
 
     def __init__(self, port: int, address: str = "127.0.0.1", secure: Any = None) -> None:
         self.socket: socket.socket = socket.create_connection(
-            ("127.0.0.1", port), timeout=10, source_address=(address, 0)
+            ("127.0.0.1", port), timeout=30, source_address=(address, 0)
         )
         if secure is not None:
             self.socket = secure(self.socket)

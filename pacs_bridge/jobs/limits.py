@@ -6,6 +6,7 @@ reader's death or delay then parks that one object and costs nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from pacs_bridge.domain.errors import GiveUp, UnreadableObject
 from pacs_bridge.domain.marks import ReadObject
 
 WALL_SECONDS = 15.0
+START_SECONDS = 120.0  # a machine that is busy may be slow to start a process: no object's fault
 CPU_SECONDS = 10
 MEMORY_BYTES = 1 << 30
 OBJECTS_PER_PROCESS = 500
@@ -86,6 +88,9 @@ class LimitedReader:
         self._process.start()
         theirs.close()
         self._pipe, self._served = ours, 0
+        with contextlib.suppress(EOFError, OSError):  # whoever asks it will notice
+            if ours.poll(START_SECONDS):
+                ours.recv()
         return ours
 
     def _stop(self) -> None:
@@ -102,6 +107,7 @@ class LimitedReader:
 def _serve(pipe: Connection, read: Callable[[Path], ReadObject]) -> None:
     """Serve reads in the child until the parent hangs up."""
     _limit_memory()
+    pipe.send(None)  # from here on an object's own time runs
     while True:
         try:
             path = pipe.recv()

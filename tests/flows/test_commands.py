@@ -128,7 +128,7 @@ def test_a_role_that_dies_is_started_again(ours: OutsideInstallation, roles: Run
     os.kill(before["node"], signal.SIGKILL)
     again = wait_until(
         lambda: children(roles.process.pid).get("node", before["node"]) != before["node"],
-        "the node to start again", seconds=30,
+        "the node to start again", seconds=60,
     )  # fmt: skip
     assert again
     roles.ready.pop("node", None)

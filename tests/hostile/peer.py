@@ -84,14 +84,13 @@ class Talk:
         """C-STORE under these UIDs, whatever the data set says; its status, None where cut."""
         sop_class = sop_class or next(each for each in self.sop_classes if each != ECHO)
         context = 2 * self.sop_classes.index(sop_class) + 1
-        stream = p_data(
-            store_rq(sop_class, sop_instance), is_command=True, last=True, context=context
-        )
+        request = store_rq(sop_class, sop_instance)
+        stream = [p_data(request, is_command=True, last=True, context=context)]
         for start in range(0, max(1, len(data_set)), piece):
             part = data_set[start : start + piece]
             last = start + piece >= len(data_set)
-            stream += p_data(part, is_command=False, last=last, context=context)
-        return self.ask(stream)
+            stream.append(p_data(part, is_command=False, last=last, context=context))
+        return self.ask(b"".join(stream))
 
     def ask(self, stream: bytes) -> int | None:
         """Send PDUs, and give the status of the answer; None where there was none."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pacs_bridge.services.certificates import read_certificate
-from tests.peers import need
-from tests.round import OutsideInstallation, free_ports
+from tests.peers import free_port, need
+from tests.round import OutsideInstallation
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_with_certificates_made_here_a_hospital_calls_over_tls(
     listed = {each["name"]: each for each in ours.json("certs", "list")}
     assert set(listed) == {"authorities", "node", "pacs/hospital"}
     assert listed["pacs/hospital"]["sha256"] == fingerprint
-    (port,) = free_ports(1)
+    port = free_port()
     monkeypatch.setenv("PACS_BRIDGE_NODE__TLS_PORT", str(port))
     node = ours.start("node")
     try:

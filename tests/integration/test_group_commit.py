@@ -28,7 +28,7 @@ class Begins:
         self.count += 1
         if self.count == 1:
             self.entered.set()
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(60)
         return self._begin()
 
 
@@ -56,13 +56,13 @@ def together(
     calls = [first, *rest]
     threads = [threading.Thread(target=call, args=each) for each in enumerate(calls)]
     threads[0].start()
-    assert begins.entered.wait(30)
+    assert begins.entered.wait(60)
     for thread in threads[1:]:
         thread.start()
     wait_until(lambda: len(commit._waiting) == len(rest), "all to queue")
     begins.go_on.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
     return outcomes
 

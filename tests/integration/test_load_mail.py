@@ -53,7 +53,7 @@ def mailer(box: Box) -> Iterator[SmtpMailer]:
     controller = Controller(box, hostname="127.0.0.1", port=free_port())
     controller.start()
     try:
-        yield SmtpMailer("127.0.0.1", controller.port, "performs@scheme.example", seconds=5)
+        yield SmtpMailer("127.0.0.1", controller.port, "performs@scheme.example", seconds=30)
     finally:
         controller.stop()
 
@@ -99,7 +99,7 @@ def test_nobody_listening_is_asked_again():
 
 
 def test_encryption_that_is_asked_for_is_never_gone_without(mailer, box):
-    plain = SmtpMailer("127.0.0.1", mailer._port, "a@b.example", starttls=True, seconds=5)
+    plain = SmtpMailer("127.0.0.1", mailer._port, "a@b.example", starttls=True, seconds=30)
     with pytest.raises(MailUnavailable, match="STARTTLS"):
         plain.send(MAIL)
     assert box.mails == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,14 +105,12 @@ def test_a_pacs_with_neither_images_nor_counts_is_present_and_never_missing(tmp_
 
 
 def test_a_slow_index_is_waited_for(tmp_path):
-    with a_bench(tmp_path, "slow-index=2") as bench:
+    with a_bench(tmp_path, "slow-index=5") as bench:
         bench.send_all()
         sweep = bench.verify()
         assert (sweep.readiness, sweep.waiting) == (Readiness.SENT, True)
         assert bench.said(lambda case: case.complete) == {"waiting"}
-        started = time.monotonic()
         wait_until(lambda: bench.verify().readiness is Readiness.READY, "the index")
-        assert time.monotonic() - started < 10
 
 
 def test_images_that_a_pacs_lost_are_found_out_and_sent_again(tmp_path):

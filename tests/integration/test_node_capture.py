@@ -156,7 +156,7 @@ def test_other_content_under_a_known_uid_is_refused_kept_and_alarmed(node: Runni
 class MeetingArchive(LocalArchive):
     """Lets nobody past its put until two are there."""
 
-    meeting = threading.Barrier(2, timeout=30)
+    meeting = threading.Barrier(2, timeout=60)
 
     def put(self, *parts: bytes | memoryview) -> str:
         content_hash = super().put(*parts)

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,17 +31,25 @@ from tests.waiting import wait_until
 
 STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 ASSOCIATE_AC, ABORT, CLOSED = 2, 7, 0
-QUICK = Bounds(
-    associations=10, pdu_seconds=0.5, negotiation_seconds=1.0, object_bytes=1 << 20,
-    half_open=100, half_open_per_address=100,
-)  # fmt: skip
+BOUNDS = Bounds(associations=10, object_bytes=1 << 20, half_open=100, half_open_per_address=100)
+HASTY = replace(BOUNDS, pdu_seconds=1.0, negotiation_seconds=1.5, artim_seconds=0.5)
+PATIENT = replace(BOUNDS, pdu_seconds=120.0, negotiation_seconds=120.0)
 
 
 @pytest.fixture
 def node(database: TestDatabase, tmp_path: Path) -> Iterator[RunningNode]:
+    """A node that cuts nobody for slowness, so that what it cuts it cuts for what was said."""
+    register(database)
+    with running_node(database, tmp_path, bounds=PATIENT) as running:
+        yield running
+        wait_until(lambda: not conversations(), "every conversation to end")
+
+
+@pytest.fixture
+def hasty_node(database: TestDatabase, tmp_path: Path) -> Iterator[RunningNode]:
     """A node with short deadlines."""
     register(database)
-    with running_node(database, tmp_path, bounds=QUICK) as running:
+    with running_node(database, tmp_path, bounds=HASTY) as running:
         yield running
         wait_until(lambda: not conversations(), "every conversation to end")
 
@@ -52,7 +60,7 @@ def conversations() -> list[threading.Thread]:
 
 def is_answered(port: int) -> bool:
     with associated(port) as association:
-        return association.is_established and association.send_c_echo().Status == 0x0000
+        return association.is_established and association.send_c_echo().get("Status") == 0x0000
 
 
 @contextmanager
@@ -71,24 +79,24 @@ def is_cut(connection: socket.socket) -> bool:
 
 
 def test_ten_peers_that_send_three_bytes_shut_the_node_for_a_moment_only(
-    node: RunningNode,
+    hasty_node: RunningNode,
 ) -> None:
     with ExitStack() as stack:
-        stalled = [stack.enter_context(connect(node.port)) for _ in range(10)]
+        stalled = [stack.enter_context(connect(hasty_node.port)) for _ in range(10)]
         for connection in stalled:
             connection.sendall(b"\x01\0\0")
-        wait_until(lambda: is_answered(node.port), "an honest peer to be answered", seconds=10)
+        wait_until(lambda: is_answered(hasty_node.port), "an honest peer to be answered")
         assert all(is_cut(connection) for connection in stalled)
 
 
-def test_a_silent_connection_is_cut(node: RunningNode) -> None:
-    with connect(node.port) as connection:
+def test_a_silent_connection_is_cut(hasty_node: RunningNode) -> None:
+    with connect(hasty_node.port) as connection:
         assert is_cut(connection)
 
 
-def test_a_request_that_drips_is_cut(node: RunningNode) -> None:
+def test_a_request_that_drips_is_cut(hasty_node: RunningNode) -> None:
     request, pause = associate_rq(), threading.Event()
-    with connect(node.port) as connection:
+    with connect(hasty_node.port) as connection:
         sent = 0
         try:
             for byte in request:
@@ -101,26 +109,15 @@ def test_a_request_that_drips_is_cut(node: RunningNode) -> None:
         assert is_cut(connection)
 
 
-@pytest.fixture
-def patient_node(database: TestDatabase, tmp_path: Path) -> Iterator[RunningNode]:
-    """A node that waits long, so that what it cuts at once it does not cut for slowness."""
-    register(database)
-    bounds = replace(QUICK, pdu_seconds=120.0, negotiation_seconds=120.0)
-    with running_node(database, tmp_path, bounds=bounds) as running:
-        yield running
-
-
 @pytest.mark.parametrize("length", [0xFFFFFFFF, 300 << 10])
-def test_a_request_that_promises_too_much_is_cut_at_once(
-    patient_node: RunningNode, length: int
-) -> None:
-    with connect(patient_node.port) as connection:
+def test_a_request_that_promises_too_much_is_cut_at_once(node: RunningNode, length: int) -> None:
+    with connect(node.port) as connection:
         connection.sendall(pdu(0x01, b"x" * 100, length=length))
         assert is_cut(connection)
 
 
-def test_a_pdu_far_over_what_was_agreed_ends_the_association(patient_node: RunningNode) -> None:
-    with established(patient_node.port) as connection:
+def test_a_pdu_far_over_what_was_agreed_ends_the_association(node: RunningNode) -> None:
+    with established(node.port) as connection:
         connection.sendall(pdu(0x04, b"x" * 100, length=2 << 20))
         assert is_cut(connection)
 
@@ -167,7 +164,7 @@ def test_a_message_that_makes_no_sense_is_aborted_not_left_waiting(
         connection.sendall(p_data(message, is_command=True, last=True))
         connection.sendall(p_data(b"\0\0", is_command=False, last=True))
         assert is_cut(connection)
-    assert is_answered(node.port)
+    wait_until(lambda: is_answered(node.port), "an honest peer to be answered")
 
 
 @pytest.mark.parametrize(
@@ -177,15 +174,15 @@ def test_other_protocols_are_cut(node: RunningNode, greeting: bytes) -> None:
     with connect(node.port) as connection:
         connection.sendall(greeting)
         assert is_cut(connection)
-    assert is_answered(node.port)
+    wait_until(lambda: is_answered(node.port), "an honest peer to be answered")
 
 
 def test_connections_that_come_and_go_leave_no_thread_and_no_row(node: RunningNode) -> None:
     for _ in range(50):
         connect(node.port).close()
-    wait_until(lambda: not conversations(), "the threads to end", seconds=5)
+    wait_until(lambda: not conversations(), "the threads to end")
     assert node.rows() == []
-    assert is_answered(node.port)
+    wait_until(lambda: is_answered(node.port), "an honest peer to be answered")
 
 
 def test_peers_that_leave_in_the_middle_of_an_object_leave_nothing(node: RunningNode) -> None:
@@ -193,7 +190,7 @@ def test_peers_that_leave_in_the_middle_of_an_object_leave_nothing(node: Running
         with established(node.port) as connection:
             connection.sendall(p_data(store_rq(STATE, "1.2.3"), is_command=True, last=True))
             connection.sendall(p_data(bytes(5000), is_command=False, last=False)[:-500])
-    wait_until(lambda: not conversations(), "the threads to end", seconds=5)
+    wait_until(lambda: not conversations(), "the threads to end")
     assert node.files() == []
     assert {row.outcome for row in node.rows()} == {"aborted"}
     assert send(node.port, our_state()).Status == 0x0000
@@ -220,7 +217,7 @@ def test_one_address_cannot_take_all_places_of_those_who_have_not_spoken(
         fourth = stack.enter_context(connect(node.port))
         assert is_cut(fourth)
         elsewhere = socket.create_connection(
-            ("127.0.0.1", node.port), timeout=10, source_address=("127.0.0.2", 0)
+            ("127.0.0.1", node.port), timeout=30, source_address=("127.0.0.2", 0)
         )
         stack.enter_context(elsewhere).sendall(associate_rq())
         assert read_pdu(elsewhere)[0] == 3  # A-ASSOCIATE-RJ: asked, judged, answered
@@ -242,11 +239,11 @@ def test_a_stop_does_not_wait_at_all_for_who_has_not_spoken(
 ) -> None:
     register(database)
     with ExitStack() as stack:
-        with running_node(database, tmp_path, grace=60) as node:
+        with running_node(database, tmp_path, grace=200, bounds=PATIENT) as node:
             stack.enter_context(connect(node.port))
             wait_until(conversations, "the silent peer to be seen")
             began = time.monotonic()
-        assert time.monotonic() - began < 5  # the node would cut it after ten
+        assert time.monotonic() - began < 60  # the node would cut it after 120
 
 
 def test_mutated_conversations_leave_the_node_answering(node: RunningNode) -> None:
@@ -261,7 +258,7 @@ def test_mutated_conversations_leave_the_node_answering(node: RunningNode) -> No
         changed = bytearray(whole)
         for _ in range(chance.choice((1, 2, 8))):
             changed[chance.randrange(len(changed))] = chance.randrange(256)
-        with connect(node.port) as connection:
+        with connect(node.port) as connection, suppress(ConnectionError):
             connection.sendall(changed[: chance.randrange(len(changed))])
-    wait_until(lambda: not conversations(), "every conversation to end", seconds=20)
-    assert is_answered(node.port)
+    wait_until(lambda: not conversations(), "every conversation to end")
+    wait_until(lambda: is_answered(node.port), "an honest peer to be answered")

@@ -55,7 +55,7 @@ def test_processes_share_a_port_and_one_that_dies_comes_again(
     with running_node(tmp_path / "home", a_passport(2)) as node:
         two = wait_until(
             lambda: pids if len(pids := listeners(node.port)) == 2 else None,
-            "two processes to listen", seconds=30,
+            "two processes to listen", seconds=60,
         )  # fmt: skip
         for each in reports.take(20):
             with Call(node.port, AE_TITLE, [REPORT, VERIFICATION]) as call:
@@ -66,7 +66,7 @@ def test_processes_share_a_port_and_one_that_dies_comes_again(
         assert sum(row.stored for row in ended(node.installation)) == 20
         child = next(pid for pid in two if psutil.Process(pid).ppid() in two)
         psutil.Process(child).kill()
-        wait_until(lambda: len(listeners(node.port) - {child}) == 2, "it to come again", seconds=30)
+        wait_until(lambda: len(listeners(node.port) - {child}) == 2, "it to come again", seconds=60)
         with Call(node.port, AE_TITLE, [VERIFICATION]) as call:
             call.echo()
     assert listeners(node.port) == set()

@@ -82,7 +82,7 @@ def test_a_pacs_that_never_answers_a_store_is_left_in_time(images):
     release = threading.Event()
 
     def store(_uid: str) -> int:
-        release.wait(20)
+        release.wait(120)
         return 0
 
     with scripted_pacs(Script(store=store)) as script:
@@ -90,7 +90,7 @@ def test_a_pacs_that_never_answers_a_store_is_left_in_time(images):
             pacs = with_timeouts(a_pacs(script.port), dimse=0.5)
             started = time.monotonic()
             phase, detail = phase_of(lambda: list(PEER.store(pacs, images[:1])))
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 60
         finally:
             release.set()
     assert phase == "answer"
@@ -103,13 +103,13 @@ def test_a_pacs_that_stops_taking_data_is_left_in_time(archive):
     def stall(connection: socket.socket, stop: threading.Event) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         connection.sendall(accept_of(connection.recv(65536)))
-        stop.wait(30)
+        stop.wait(120)
 
     with raw_server(stall) as port:
         pacs = with_timeouts(a_pacs(port), network=0.7)
         started = time.monotonic()
         phase, _ = phase_of(lambda: list(PEER.store(pacs, big)))
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 60
     assert phase == "data"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import threading
@@ -280,7 +281,7 @@ def test_whoever_answers_is_closed_when_the_peer_goes_away(port: int, service: S
     with talking(port, FIND) as peer:
         peer.say(Command(Field.C_FIND, 1, affected_sop_class_uid=FIND, message_id=3), b"1234")
         peer.hear()
-    assert closed.wait(10)
+    assert closed.wait(60)
     wait_until(lambda: service.ended, "the end to be told")
 
 
@@ -403,6 +404,7 @@ def test_every_thread_and_descriptor_is_given_back(service: Scripted) -> None:
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
+    gc.collect()  # what earlier tests left
     before = descriptors()
     with accepting(service) as port:
         for _ in range(50):
@@ -413,4 +415,4 @@ def test_every_thread_and_descriptor_is_given_back(service: Scripted) -> None:
             with Peer(port) as peer:
                 peer.send(b"\x01")
         wait_until(lambda: not conversations(), "every conversation to end")
-    assert descriptors() == before
+    assert descriptors() <= before

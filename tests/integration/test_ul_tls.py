@@ -18,10 +18,10 @@ from cryptography.x509.oid import NameOID
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.upper_layer import tls
 from pacs_bridge.upper_layer.contract import Bounds
+from pacs_bridge.upper_layer.conversation import Secure
 from tests.nodes import as_file, our_state
 from tests.peers import need
 from tests.ul_peer import Peer, Scripted, a_request, accepting, echo_request, results
-from tests.waiting import wait_until
 
 
 def make_certificate(
@@ -68,8 +68,7 @@ def service() -> Scripted:
 
 @pytest.fixture
 def port(service: Scripted, folder: Path) -> Iterator[int]:
-    context = tls.server_context(*files(folder, "node"))
-    with accepting(service, secure=tls.server_side(context), bounds=Bounds(pdu_seconds=2)) as port:
+    with accepting(service, secure=secure(folder)) as port:
         yield port
 
 
@@ -78,7 +77,7 @@ def files(folder: Path, name: str) -> tuple[Path, Path, Path]:
 
 
 def secured(port: int, context: ssl.SSLContext) -> Peer:
-    return Peer(port, secure=lambda s: tls.client_side(context, s, "localhost", 5))
+    return Peer(port, secure=lambda s: tls.client_side(context, s, "localhost", 30))
 
 
 def client(folder: Path, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
@@ -93,7 +92,7 @@ def test_both_versions_carry_an_object(
 ) -> None:
     sent = bytes(range(256)) * 4000
     with secured(port, client(folder, version)) as peer:
-        peer.socket.settimeout(10)
+        peer.socket.settimeout(30)
         assert results(peer.ask(a_request("1.2.840.10008.5.1.4.1.1.11.1"))) == [0]
         assert peer.store(sent) == 0
         peer.say(echo_request())
@@ -133,14 +132,25 @@ def test_a_version_below_is_not_spoken(port: int, folder: Path) -> None:
         pass
 
 
-def test_silent_peers_hold_nobody_up_and_are_cut(port: int, folder: Path) -> None:
-    with ExitStack() as stack:
-        silent = [stack.enter_context(Peer(port)) for _ in range(5)]
+def secure(folder: Path) -> Secure:
+    return tls.server_side(tls.server_context(*files(folder, "node")))
+
+
+def test_silent_peers_hold_nobody_up(service: Scripted, folder: Path) -> None:
+    bounds = Bounds(pdu_seconds=300, negotiation_seconds=300)  # none is cut meanwhile
+    with ExitStack() as stack, accepting(service, secure=secure(folder), bounds=bounds) as port:
+        for _ in range(5):
+            stack.enter_context(Peer(port))
         with secured(port, client(folder)) as peer:
-            peer.socket.settimeout(2)
+            peer.socket.settimeout(30)
             assert results(peer.ask(a_request())) == [0]
-        for each in silent:
-            wait_until(lambda each=each: each.read() is None, "the silent peer to be cut")
+
+
+def test_silent_peers_are_cut(service: Scripted, folder: Path) -> None:
+    bounds = Bounds(pdu_seconds=1)
+    with ExitStack() as stack, accepting(service, secure=secure(folder), bounds=bounds) as port:
+        silent = [stack.enter_context(Peer(port)) for _ in range(5)]
+        assert [each.read() for each in silent] == [None] * 5
 
 
 def test_plain_dicom_on_a_secure_port_is_not_answered(port: int, service: Scripted) -> None:

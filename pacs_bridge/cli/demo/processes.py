@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -115,12 +116,17 @@ class _Keeper:
 
 
 def free_ports(count: int) -> list[int]:
-    """Find ports that are free now; whoever is told takes them in a moment."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Find ports that are free now; whoever is told takes them in a moment.
+
+    None that the system may meanwhile give to somebody who calls somebody: those are higher.
+    """
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = 10_000 + secrets.randbelow(20_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            ports.add(port)
+    return list(ports)
 
 
 @dataclass
