@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from pacs_bridge.cli.pacs_callers import adopt, forget
+from pacs_bridge.cli.pacs_change import change
+from pacs_bridge.cli.pacs_told import certificate_of, plain_of, timeouts_of, title_towards
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say, warn
 
-if TYPE_CHECKING:
-    from pacs_bridge.domain.pacs import Pacs
-    from pacs_bridge.services.certificates import Certificate
-    from pacs_bridge.wiring.installation import Installation
-
 app = typer.Typer()
+app.command()(change)
+app.command()(adopt)
+app.command()(forget)
 
 _ADVICE = {
     "name": "Check the host name, or register the PACS by its address.",
@@ -71,15 +72,19 @@ def add(
             "private, copies, sequential or sheet.",
         ),
     ] = "sheet",
+    our_aet: Annotated[
+        str | None,
+        typer.Option("--our-aet", help="Our own AE title towards it.", show_default=False),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Register a PACS, or change one that is registered."""
+    """Register a PACS, or register one anew; `change` changes one thing of it."""
     from pacs_bridge.services.certificates import keep_certificate
     from pacs_bridge.services.pacs import add_pacs
 
     installation = open_home(home)
-    shown = _certificate(certificate, installation)
+    shown = certificate_of(certificate, installation)
     pacs = add_pacs(
         name,
         ae_title=aet,
@@ -90,7 +95,7 @@ def add(
         query=query_aet,
         calls_from=calls_from or (),
         isolation=isolation,
-        our_ae_title=installation.config.node.ae_title,
+        our_ae_title=our_aet or title_towards(name, installation),
         begin=installation.begin,
         now=installation.now,
     )
@@ -101,7 +106,7 @@ def add(
     if not any("calls-from" in endpoint.roles for endpoint in pacs.endpoints):
         warn("Its host name is not known here, so it may not call us: add it again once it is.")
     if json:
-        print_json(_plain(pacs))
+        print_json(plain_of(pacs))
     else:
         say(f"{pacs.name} is registered; try it with `pacs-bridge pacs echo {pacs.name}`.")
 
@@ -113,7 +118,7 @@ def list_(home: Home = None, json: Json = False) -> None:
 
     known = list_pacs(begin=open_home(home).read)
     if json:
-        print_json([_plain(pacs) for pacs in known])
+        print_json([plain_of(pacs) for pacs in known])
         return
     if not known:
         say("No PACS is registered; begin with `pacs-bridge pacs add`.")
@@ -133,6 +138,32 @@ def list_(home: Home = None, json: Json = False) -> None:
                 (pacs.isolation.value + ", paused" * pacs.paused) if nth == 0 else "",
             )
     console().print(table)
+
+
+@app.command()
+def show(name: Name, home: Home = None, json: Json = False) -> None:
+    """Show all that is registered of a PACS: endpoints, TLS, time-outs, users."""
+    from pacs_bridge.services.pacs import get_pacs
+
+    pacs = get_pacs(name, begin=open_home(home).read)
+    if json:
+        print_json(plain_of(pacs))
+        return
+    say(f"{pacs.name}, isolation {pacs.isolation.value}{', paused' * pacs.paused}")
+    users = ", ".join(u.name + " with passcode" * bool(u.passcode_hash) for u in pacs.users)
+    say(f"User identities: {users or 'none, and none is taken'}")
+    for endpoint in pacs.endpoints:
+        at = pacs.towards(endpoint)
+        place = f" at {endpoint.host}:{endpoint.port}" if endpoint.port else ""
+        roles = [
+            f"calls from {endpoint.net or endpoint.host}" if role == "calls-from" else role
+            for role in endpoint.roles
+        ]
+        seconds = (f"{key} {value:g} s" for key, value in timeouts_of(at.timeouts).items())
+        say(f"{endpoint.ae_title}{place}: {', '.join(roles) or 'nothing'}")
+        say(f"  we are {at.our_ae_title}")
+        say(f"  {'unencrypted' if at.plain else f'TLS, certificate {at.certificate}'}")
+        say(f"  time-outs: {', '.join(seconds)}")
 
 
 @app.command()
@@ -174,46 +205,8 @@ def resume(name: Name, home: Home = None) -> None:
     say(f"Objects are taken from {name} again.")
 
 
-def _certificate(path: Path | None, installation: Installation) -> Certificate | None:
-    """Read the certificate of a PACS; one that has expired is refused."""
-    if path is None:
-        return None
-    from pacs_bridge.domain.errors import RefusedInput
-    from pacs_bridge.services.certificates import read_certificate
-
-    found = read_certificate(path)
-    if found.expires <= installation.now():
-        raise RefusedInput(f"{path.name} expired on {found.expires:%d %B %Y}; get a new one.")
-    return found
-
-
 def _set_paused(name: str, home: Path | None, *, paused: bool) -> None:
     from pacs_bridge.services.pacs import set_paused
 
     installation = open_home(home)
     set_paused(name, paused=paused, begin=installation.begin, now=installation.now)
-
-
-def _plain(pacs: Pacs) -> dict[str, Any]:
-    main = pacs.endpoint("store")
-    return {
-        "name": pacs.name,
-        "ae_title": main.ae_title,
-        "host": main.host,
-        "port": main.port,
-        "our_ae_title": pacs.our_ae_title,
-        "plain": pacs.plain,
-        "certificate": pacs.certificate,
-        "isolation": pacs.isolation.value,
-        "paused": pacs.paused,
-        "endpoints": [
-            {
-                "ae_title": endpoint.ae_title,
-                "host": endpoint.host,
-                "port": endpoint.port,
-                "roles": list(endpoint.roles),
-                "net": endpoint.net,
-            }
-            for endpoint in pacs.endpoints
-        ],
-    }

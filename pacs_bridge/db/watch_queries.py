@@ -13,20 +13,51 @@ from sqlalchemy.orm import Session
 from pacs_bridge.db.repositories.objects import Objects, Refusals
 from pacs_bridge.db.repositories.pacs import PacsList
 from pacs_bridge.db.repositories.readings import Outbox, Readings
-from pacs_bridge.db.repositories.watch import Associations, MailLine, Mails
+from pacs_bridge.db.repositories.watch import Associations, Event, Events, MailLine, Mails
 from pacs_bridge.db.tables import AssociationRow, MailRow, OutboxRow, ReadingRow, RefusalRow
 from pacs_bridge.domain.objects import Association, AssociationOutcome, ReceivedObject, Refusal
+from pacs_bridge.domain.pacs import likely_pacs
+
+_MOST_UNKNOWN = 50
 
 
 @dataclass(frozen=True)
 class UnknownCaller:
-    """Somebody who called and is no PACS of ours."""
+    """Somebody who called and is no PACS of ours.
+
+    Parameters
+    ----------
+    association_id : str
+        Its last association; whoever adopts it adopts what called there.
+    likely : str
+        The PACS that it is probably part of, by its address; empty for none.
+    """
 
     ae_title: str
     address: str
     called: str
+    tls: bool
     times: int
+    first_at: datetime
     last_at: datetime
+    association_id: str
+    likely: str = ""
+
+    @property
+    def fit(self) -> bool:
+        """Whether its AE title can be used."""
+        return not self.ae_title.startswith("(")
+
+
+@dataclass(frozen=True)
+class AdoptedCaller:
+    """A caller that an administrator made known."""
+
+    ae_title: str
+    address: str
+    pacs: str
+    tls: bool
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -100,9 +131,36 @@ class WatchQueries:
             return Associations(session).newest(limit)
 
     def unknown_callers(self) -> list[UnknownCaller]:
-        """List callers that are no PACS of ours, the latest first."""
+        """List the latest callers that are no PACS of ours, in the order they first came."""
         with self._make_session() as session:
             return _unknown(session)
+
+    def adopted_callers(self, limit: int = 20) -> list[AdoptedCaller]:
+        """List callers that were adopted and may still call, the latest first."""
+        with self._make_session() as session:
+            pacs_list = PacsList(session)
+            found: dict[tuple[str, str], AdoptedCaller] = {}
+            for event in Events(session).newest(limit, kind="pacs-caller-adopted"):
+                caller = str(event.detail["ae_title"]), str(event.detail["address"])
+                pacs = pacs_list.of_caller(*caller)
+                if pacs is not None and pacs.name == event.subject and caller not in found:
+                    found[caller] = AdoptedCaller(*caller, pacs.name, not pacs.plain, event.at)
+            return list(found.values())
+
+    def pacs_names(self) -> list[str]:
+        """List the names of all registered PACS."""
+        with self._make_session() as session:
+            return [pacs.name for pacs in PacsList(session).all()]
+
+    def events_after(self, event_id: int, limit: int = 100) -> list[Event]:
+        """List the events after one, in their order."""
+        with self._make_session() as session:
+            return Events(session).after(event_id, limit)
+
+    def newest_events(self, limit: int = 20) -> list[Event]:
+        """List the newest events, the newest first."""
+        with self._make_session() as session:
+            return Events(session).newest(limit)
 
     def parked_objects(self, limit: int = 100) -> list[ReceivedObject]:
         """List received objects that are set aside, the oldest first."""
@@ -149,19 +207,45 @@ def _counts(session: Session, column: object) -> dict[str, int]:
 
 
 def _unknown(session: Session) -> list[UnknownCaller]:
-    rows = session.execute(
+    """List unknown callers, the longest known first: a new one moves none from its place."""
+    same = (AssociationRow.calling_ae, AssociationRow.address)
+    row, at = AssociationRow, AssociationRow.opened_at
+    newest = func.row_number().over(partition_by=same, order_by=at.desc()).label("nth")
+    each = (
         select(
-            AssociationRow.calling_ae,
-            AssociationRow.address,
-            func.max(AssociationRow.called_ae),
-            func.count(),
-            func.max(AssociationRow.opened_at),
+            row.calling_ae,
+            row.address,
+            row.called_ae,
+            row.certificate,
+            func.count().over(partition_by=same).label("times"),
+            func.min(at).over(partition_by=same).label("first_at"),
+            at,
+            row.association_id,
+            newest,
         )
-        .where(AssociationRow.pacs.is_(None))
-        .group_by(AssociationRow.calling_ae, AssociationRow.address)
-        .order_by(func.max(AssociationRow.opened_at).desc())
-        .limit(50)
+        .where(row.pacs.is_(None))
+        .subquery()
+    )
+    found = session.execute(
+        select(each).where(each.c.nth == 1).order_by(each.c.opened_at.desc()).limit(_MOST_UNKNOWN)
     )
     known = PacsList(session)
-    callers = [UnknownCaller(*row) for row in rows]
-    return [each for each in callers if known.of_caller(each.ae_title, each.address) is None]
+    registered = known.all()
+    return sorted(
+        (
+            UnknownCaller(
+                r.calling_ae,
+                r.address,
+                r.called_ae,
+                r.certificate is not None,
+                r.times,
+                r.first_at,
+                r.opened_at,
+                r.association_id,
+                likely_pacs(registered, r.address),
+            )
+            for r in found
+            if known.of_caller(r.calling_ae, r.address) is None
+        ),
+        key=lambda caller: caller.first_at,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -10,6 +12,8 @@ OUTWARD = ("store", "query", "retrieve", "commit")
 
 CALLS_FROM = "calls-from"
 """Role of what calls us."""
+
+_NEAREST_BITS = {4: 16, 6: 48}  # a hospital's network, at the widest
 
 TIMEOUTS = ("connect", "acse", "dimse", "network", "idle")
 """What a time-out may be set for, in seconds.
@@ -124,3 +128,28 @@ class Pacs:
             certificate=endpoint.certificate or self.certificate,
             timeouts=timeouts,
         )
+
+
+def likely_pacs(known: Sequence[Pacs], address: str) -> str:
+    """Guess which PACS a caller belongs to by its address; empty where nothing is near."""
+    caller = _address(address)
+    if caller is None:
+        return ""
+    best, name = _NEAREST_BITS[caller.version] - 1, ""
+    for pacs in known:
+        for endpoint in pacs.endpoints:
+            for place in (endpoint.host, endpoint.net):
+                near = _address(place)
+                if near is None or near.version != caller.version:
+                    continue
+                same = caller.max_prefixlen - (int(near) ^ int(caller)).bit_length()
+                if same > best:
+                    best, name = same, pacs.name
+    return name
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_network(text, strict=False).network_address
+    except ValueError:
+        return None

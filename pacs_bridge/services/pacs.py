@@ -12,12 +12,10 @@ from dataclasses import replace
 from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import parse_ae_title, parse_name
-from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
+from pacs_bridge.domain.pacs import CALLS_FROM, OUTWARD, Endpoint, Isolation, Pacs
 from pacs_bridge.domain.ports import Clock, PacsPeer
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
-_OUTWARD = ("store", "query", "retrieve", "commit")
-_INWARD = "calls-from"
 
 Resolve = Callable[[str], list[str]]
 
@@ -47,7 +45,7 @@ def add_pacs(
     our_ae_title: str = "PACSBRIDGE",
     resolve: Resolve = addresses_of,
 ) -> Pacs:
-    """Register a PACS, or change one; it keeps its time-outs and whether it is paused.
+    """Register a PACS, or change one; it keeps time-outs, users and whether it is paused.
 
     Parameters
     ----------
@@ -74,19 +72,19 @@ def add_pacs(
     """
     known, main = parse_name(name), parse_ae_title(ae_title)
     address, number = parse_host(host), parse_port(port)
-    outward: tuple[str, ...] = _OUTWARD
+    outward: tuple[str, ...] = OUTWARD
     endpoints: list[Endpoint] = []
     if query is not None:
-        outward = tuple(role for role in _OUTWARD if role != "query")
+        outward = tuple(role for role in OUTWARD if role != "query")
         endpoints.append(_query_endpoint(query, address, number))
     callers = [
         replace(caller, port=number)
         for text in calls_from or [main]
-        for caller in _callers(text, address, resolve, needed=bool(calls_from))
+        for caller in parse_callers(text, address, resolve, needed=bool(calls_from))
     ]
     mine = [c for c in callers if (c.ae_title, c.host) == (main, address)]
     if len(callers) == len(mine) == 1:  # the usual case: one endpoint in every role
-        endpoints.insert(0, replace(mine[0], roles=(*outward, _INWARD)))
+        endpoints.insert(0, replace(mine[0], roles=(*outward, CALLS_FROM)))
     else:
         endpoints = [Endpoint(main, address, number, outward), *endpoints, *callers]
     with begin() as uow:
@@ -100,7 +98,7 @@ def add_pacs(
             certificate=_certificate(certificate, before, plain=plain),
         )
         if before is not None:
-            pacs = replace(pacs, paused=before.paused, timeouts=before.timeouts)
+            pacs = replace(pacs, paused=before.paused, timeouts=before.timeouts, users=before.users)
         uow.pacs.put(pacs, now())
         uow.events.add(
             now(),
@@ -117,6 +115,12 @@ def list_pacs(*, begin: Begin) -> list[Pacs]:
     """List all registered PACS, by name."""
     with begin() as uow:
         return uow.pacs.all()
+
+
+def get_pacs(name: str, *, begin: Begin) -> Pacs:
+    """Give a registered PACS; raises `NotFound`."""
+    with begin() as uow:
+        return uow.pacs.get(parse_name(name))
 
 
 def echo_pacs(name: str, *, begin: Begin, peer: PacsPeer) -> float:
@@ -195,7 +199,7 @@ def _query_endpoint(text: str, host: str, port: int) -> Endpoint:
     return Endpoint(parse_ae_title(title), host, port, ("query",))
 
 
-def _callers(text: str, host: str, resolve: Resolve, *, needed: bool) -> list[Endpoint]:
+def parse_callers(text: str, host: str, resolve: Resolve, *, needed: bool) -> list[Endpoint]:
     """Read one ``AET`` or ``AET@NET``; a host name becomes one endpoint an address."""
     title, at, net = text.partition("@")
     ae_title, place = parse_ae_title(title), net if at else host
@@ -208,7 +212,7 @@ def _callers(text: str, host: str, resolve: Resolve, *, needed: bool) -> list[En
                 f"The host name {place} is not known here; say who may call by address: "
                 f"{ae_title}@ADDRESS."
             ) from None
-        return [Endpoint(ae_title, host, 0, (_INWARD,), address) for address in found]
+        return [Endpoint(ae_title, host, 0, (CALLS_FROM,), address) for address in found]
     single = network.num_addresses == 1
     where = str(network.network_address) if single else str(network)
-    return [Endpoint(ae_title, host, 0, (_INWARD,), where)]
+    return [Endpoint(ae_title, host, 0, (CALLS_FROM,), where)]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pacs_bridge.archive.local import LocalArchive
     from pacs_bridge.db.unit_of_work import UnitOfWork
+    from pacs_bridge.db.watch_queries import WatchQueries
 
 HOME_VARIABLE = "PACS_BRIDGE_HOME"
 
@@ -90,6 +91,15 @@ class Installation:
         from pacs_bridge.db.unit_of_work import UnitOfWork
 
         return partial(UnitOfWork, sessionmaker(self.reading_engine, expire_on_commit=False))
+
+    @cached_property
+    def watch(self) -> WatchQueries:
+        """What administrators look at."""
+        from sqlalchemy.orm import sessionmaker
+
+        from pacs_bridge.db.watch_queries import WatchQueries
+
+        return WatchQueries(sessionmaker(self.reading_engine, expire_on_commit=False))
 
     @cached_property
     def archive(self) -> LocalArchive:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import EndpointRow, LoadRow, PacsRow, SiteRow
+from pacs_bridge.db.tables import EndpointRow, LoadRow, PacsRow, ReaderAliasRow, SiteRow
 from pacs_bridge.domain.errors import NotFound
 from pacs_bridge.domain.pacs import CALLS_FROM, Endpoint, Isolation, KnownUser, Pacs
 
@@ -91,10 +91,10 @@ class PacsList:
         self._session.execute(delete(PacsRow).where(PacsRow.name == name))
 
     def is_used(self, name: str) -> bool:
-        """Whether a load goes into it, or a site reads on it."""
+        """Whether a load goes into it, a site reads on it, or a reader is known in it."""
         return any(
             self._session.scalar(select(column).where(column == name).limit(1)) is not None
-            for column in (LoadRow.pacs, SiteRow.pacs)
+            for column in (LoadRow.pacs, SiteRow.pacs, ReaderAliasRow.pacs)
         )
 
     def set_paused(self, name: str, *, paused: bool) -> None:

@@ -92,6 +92,11 @@ class Associations:
         )
         return [_association(row) for row in rows]
 
+    def find(self, association_id: str) -> Association | None:
+        """Look an association up; None where there is none."""
+        row = self._session.get(AssociationRow, association_id)
+        return None if row is None else _association(row)
+
     def last_of(self, ae_title: str, address: str) -> Association | None:
         """Give the last association of a caller that was no PACS of ours; None for none."""
         row = self._session.scalar(

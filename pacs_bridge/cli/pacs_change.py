@@ -1,0 +1,159 @@
+"""`pacs-bridge pacs change`: one thing of a PACS that is registered, the rest as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pacs_bridge.cli.pacs_told import TIMEOUT_NAMES, certificate_of, plain_of
+from pacs_bridge.cli.terminal import Home, Json, open_home, print_json, say
+
+if TYPE_CHECKING:
+    from pacs_bridge.domain.pacs import KnownUser
+
+
+def change(
+    name: Annotated[str, typer.Argument(help="The PACS's name here.", show_default=False)],
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role",
+            help="The endpoint that is meant: store, query, retrieve, commit or calls-from; "
+            "without it the PACS as a whole.",
+            show_default=False,
+        ),
+    ] = "",
+    aet: Annotated[
+        str | None, typer.Option("--aet", help="Its AE title.", show_default=False)
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Its host.", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Its DICOM port.", show_default=False)
+    ] = None,
+    our_aet: Annotated[
+        str | None,
+        typer.Option("--our-aet", help="Our own AE title towards it.", show_default=False),
+    ] = None,
+    tls: Annotated[
+        bool | None,
+        typer.Option("--tls/--plain", help="Encrypted, or allowed without.", show_default=False),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--certificate", help="For TLS: the certificate that it shows.", show_default=False
+        ),
+    ] = None,
+    connect_timeout: Annotated[
+        float | None,
+        typer.Option(help="Seconds until the connection stands.", show_default=False),
+    ] = None,
+    association_timeout: Annotated[
+        float | None,
+        typer.Option(help="Seconds until an association is agreed on.", show_default=False),
+    ] = None,
+    answer_timeout: Annotated[
+        float | None,
+        typer.Option(help="Seconds until an answer comes.", show_default=False),
+    ] = None,
+    idle_timeout: Annotated[
+        float | None,
+        typer.Option(help="Seconds without a word, either way.", show_default=False),
+    ] = None,
+    isolation: Annotated[
+        str | None,
+        typer.Option(
+            "--isolation", help="private, copies, sequential or sheet.", show_default=False
+        ),
+    ] = None,
+    caller: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--caller", help="Who may call us too: AET@ADDRESS or AET@NETWORK.", show_default=False
+        ),
+    ] = None,
+    no_caller: Annotated[
+        list[str] | None,
+        typer.Option("--no-caller", help="Who may call us no longer.", show_default=False),
+    ] = None,
+    user_identity: Annotated[
+        str | None,
+        typer.Option(
+            "--user-identity",
+            help="A user identity; once there is one, whoever calls must name one.",
+            show_default=False,
+        ),
+    ] = None,
+    passcode_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--passcode-file",
+            help="The passcode of that user is its first line; only its hash is kept.",
+            show_default=False,
+        ),
+    ] = None,
+    no_user_identity: Annotated[
+        list[str] | None,
+        typer.Option("--no-user-identity", help="To take no longer.", show_default=False),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Change a PACS that is registered; what is not named stays as it is."""
+    from pacs_bridge.domain.errors import RefusedInput
+    from pacs_bridge.services.certificates import keep_certificate
+    from pacs_bridge.services.pacs_change import Changes, change_pacs
+
+    installation = open_home(home)
+    shown = certificate_of(certificate, installation)
+    if passcode_file is not None and user_identity is None:
+        raise RefusedInput("A passcode is somebody's: say whose with --user-identity NAME.")
+    given = {
+        "connect": connect_timeout,
+        "association": association_timeout,
+        "answer": answer_timeout,
+        "idle": idle_timeout,
+    }
+    changes = Changes(
+        role=role,
+        ae_title=aet,
+        host=host,
+        port=port,
+        our_ae_title=our_aet,
+        plain=None if tls is None else not tls,
+        certificate=shown.fingerprint if shown else None,
+        timeouts={TIMEOUT_NAMES[key]: value for key, value in given.items() if value is not None},
+        isolation=isolation,
+        callers=caller or (),
+        no_callers=no_caller or (),
+        users=[_user(user_identity, passcode_file)] if user_identity is not None else (),
+        no_users=no_user_identity or (),
+    )
+    if changes == Changes(role=role):
+        raise RefusedInput("Say what to change; `pacs-bridge pacs change --help` lists it.")
+    pacs = change_pacs(name, changes, begin=installation.begin, now=installation.now)
+    if shown is not None:
+        place = f"{pacs.name}-{role}" if role else pacs.name
+        keep_certificate(installation.config.tls_dir / "pacs", place, shown)
+    if json:
+        print_json(plain_of(pacs))
+    else:
+        say(f"{pacs.name} is changed; `pacs-bridge pacs show {pacs.name}` shows it.")
+
+
+def _user(name: str, passcode_file: Path | None) -> KnownUser:
+    from pacs_bridge.domain.errors import RefusedInput
+    from pacs_bridge.services.pacs_change import parse_passcode, parse_user
+    from pacs_bridge.services.passwords import hash_password
+
+    if passcode_file is None:
+        return parse_user(name, None)
+    try:
+        lines = passcode_file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RefusedInput(f"{passcode_file.name} cannot be read; check the file.") from error
+    return parse_user(name, hash_password(parse_passcode(lines[0] if lines else "")))
