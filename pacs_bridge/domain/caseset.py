@@ -14,6 +14,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 CaseKind = Literal["practice", "test"]
+_NO_PATIENT = "TEST SET - NOT A PATIENT"
+
+
+def describe_study(scheme: str, title: str) -> str:
+    """Give the Study Description of every study of a set."""
+    return f"{scheme} {title} {_NO_PATIENT}"
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 
 from pacs_bridge.deid.identity import Identity, birth_date_of
+from pacs_bridge.domain.caseset import describe_study
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import CaseName, Naming, SetName
 
 NAME_TEMPLATE = "{set}^{number:03d}"
-_NO_PATIENT = "TEST SET - NOT A PATIENT"
 _LONGEST = 64  # characters of LO, and of a component of PN (PS3.5 section 6.2)
 
 
@@ -86,11 +86,6 @@ class SetIdentity:
             study_id=study_id,
             study_description=self.study_description,
         )
-
-
-def describe_study(scheme: str, title: str) -> str:
-    """Give the Study Description of every study of a set."""
-    return f"{scheme} {title} {_NO_PATIENT}"
 
 
 def title_of(set_name: SetName) -> str:

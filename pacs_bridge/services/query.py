@@ -34,7 +34,8 @@ from pacs_bridge.domain.query import (
 )
 from pacs_bridge.services.event_log import EventLog, Kept
 from pacs_bridge.services.query_identifier import read_question
-from pacs_bridge.services.query_index import QueryIndex, SetIndex, Table, encode_element
+from pacs_bridge.services.query_index import QueryIndex, SetIndex
+from pacs_bridge.services.query_tables import Table, encode_element
 from pacs_bridge.upper_layer.prescan import is_explicit
 
 MOST_MATCHES = 20_000

@@ -16,7 +16,7 @@ from functools import lru_cache
 from mmap import mmap
 from typing import Final, NamedTuple
 
-from pydicom.datadict import dictionary_keyword, dictionary_VR
+from pacs_bridge.upper_layer.dictionary import look_up
 
 Buffer = bytes | bytearray | memoryview | mmap
 
@@ -119,7 +119,7 @@ def vr_of(tag: int) -> str:
     if tag & 0xFFFF == 0:
         return "UL"
     try:
-        return dictionary_VR(tag)
+        return look_up(tag)[0]
     except KeyError:
         return "UN"
 
@@ -128,7 +128,7 @@ def vr_of(tag: int) -> str:
 def is_coded(tag: int) -> bool:
     """Tell whether the standard has a sequence of codes under this tag (PS3.3 section 8)."""
     try:
-        return dictionary_keyword(tag).endswith("CodeSequence")
+        return look_up(tag)[1].endswith("CodeSequence")
     except KeyError:
         return False
 

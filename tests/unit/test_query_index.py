@@ -11,13 +11,8 @@ from pacs_bridge.db.repositories.query import VisibleSet
 from pacs_bridge.domain import query
 from pacs_bridge.domain.matching import condition_of
 from pacs_bridge.domain.query import ATTRIBUTES, Level
-from pacs_bridge.services.query_index import (
-    QueryIndex,
-    SetIndex,
-    Table,
-    encode_element,
-    index_of,
-)
+from pacs_bridge.services.query_index import QueryIndex, SetIndex, index_of
+from pacs_bridge.services.query_tables import Table, encode_element
 from tests.builders import a_case, a_passport
 from tests.queries import data_set
 

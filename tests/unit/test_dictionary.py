@@ -1,0 +1,42 @@
+"""The dictionary that the upper layer reads says what pydicom's own functions say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+from pydicom.datadict import dictionary_keyword, dictionary_VR
+
+from pacs_bridge.upper_layer.dictionary import look_up
+
+
+def test_every_element_of_the_standard_has_its_vr_and_keyword() -> None:
+    assert len(DicomDictionary) > 5000
+    for tag in DicomDictionary:
+        assert look_up(tag) == (dictionary_VR(tag), dictionary_keyword(tag)), hex(tag)
+
+
+def test_repeating_groups_are_known() -> None:
+    assert len(RepeatersDictionary) > 50
+    for mask in RepeatersDictionary:
+        tag = int(mask.replace("x", "2"), 16)
+        assert look_up(tag) == (dictionary_VR(tag), dictionary_keyword(tag)), mask
+
+
+@pytest.mark.parametrize("tag", [0x00091001, 0x00090010, 0x60013000, 0x00189999, 0xFFFFFFFF])
+def test_what_the_standard_lacks_is_not_found(tag: int) -> None:
+    with pytest.raises(KeyError):
+        look_up(tag)
+    with pytest.raises(KeyError):
+        dictionary_VR(tag)
+
+
+def test_a_node_starts_without_the_codecs_of_pixels() -> None:
+    program = (
+        "import sys\nimport pacs_bridge.wiring.node\n"
+        "print(sorted({'pydicom', 'numpy', 'gdcm', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
