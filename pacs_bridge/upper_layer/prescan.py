@@ -68,7 +68,7 @@ _COUNTS = tuple(_AS_COUNT(count) for count in range(_COUNTED))
 
 _SHORT_SEQUENCE = 256  # bytes; a coded word has some 60 to 120
 _REMEMBERED = 8192
-_SOUND: dict[bytes, tuple[int, int]] = {}
+_SOUND: dict[bytes | memoryview, tuple[int, int]] = {}
 """Coded words in explicit VR that were walked and hold nothing that is looked for, by the bytes of
 their sequence: how many elements and items. An object says the same words again and again, and
 what was sound once is sound wherever it stands, within the limits of depth and number. Only
@@ -318,7 +318,7 @@ def _walk(
     )
 
 
-def _remember(sequence: bytes, elements: int, items: int) -> None:
+def _remember(sequence: bytes | memoryview, elements: int, items: int) -> None:
     if len(_SOUND) >= _REMEMBERED:  # of a hostile mind: what is used comes back at once
         _SOUND.clear()
     _SOUND[sequence] = elements, items

@@ -1,5 +1,6 @@
 """All tables; their names begin with ``pb_`` because the jobs' tables share the database."""
 
+from pacs_bridge.db.tables.arrivals import ArrivalRow
 from pacs_bridge.db.tables.audit import AuditCursorRow, AuditDropRow, AuditRow
 from pacs_bridge.db.tables.base import Base
 from pacs_bridge.db.tables.case_sets import CaseRow, CaseSetRow, InstanceRow, TruthRow
@@ -36,6 +37,7 @@ __all__ = [
     "AccountRoleRow",
     "AccountRow",
     "AccountSiteRow",
+    "ArrivalRow",
     "AssociationRow",
     "AuditCursorRow",
     "AuditDropRow",

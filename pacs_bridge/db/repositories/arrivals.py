@@ -1,0 +1,86 @@
+"""Objects that are safe in the database and wait for the archive and for their job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, exists, false, insert, select
+from sqlalchemy.orm import Session
+
+from pacs_bridge.db.prepared import Prepared
+from pacs_bridge.db.repositories.objects import add_object, row_of
+from pacs_bridge.db.tables import ArrivalRow, Base
+from pacs_bridge.domain.objects import ReceivedObject
+
+_arrival, _object, _pacs = (
+    Base.metadata.tables[name] for name in ("pb_arrival", "pb_object", "pb_pacs")
+)
+_ADD_OBJECT = Prepared(
+    add_object(exists().where(_pacs.c.name == bindparam("pacs"), _pacs.c.paused == false())),
+)
+_ADD = Prepared(insert(_arrival))
+_ANY = Prepared(select(_arrival.c.sop_instance_uid).limit(1))
+_DATA = Prepared(select(_arrival.c.data).where(_arrival.c.sop_instance_uid == bindparam("uid")))
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One object that waits.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file, as it will lie in the archive.
+    """
+
+    sop_instance_uid: str
+    content_hash: str
+    data: bytes
+
+
+class Arrivals:
+    """The bytes of objects on their way into the archive, each the job of handing it over."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, received: ReceivedObject, data: bytes) -> bool:
+        """Keep a new object's row and its bytes, which are its job too.
+
+        Returns
+        -------
+        bool
+            False, and nothing is changed, where its UID is here already, or its PACS is paused
+            or gone.
+        """
+        connection = self._session.connection()
+        if _ADD_OBJECT.run(connection, row_of(received)).rowcount != 1:
+            return False
+        _ADD.run(connection, {"sop_instance_uid": received.sop_instance_uid, "data": data})
+        return True
+
+    def any(self) -> bool:
+        """Whether something waits."""
+        return _ANY.run(self._session.connection(), {}).first() is not None
+
+    def oldest(self, most: int) -> list[Arrival]:
+        """List so many of those that wait, in the order in which they came."""
+        rows = self._session.execute(
+            select(ArrivalRow.sop_instance_uid, _object.c.content_hash, ArrivalRow.data)
+            .join(_object, _object.c.sop_instance_uid == ArrivalRow.sop_instance_uid)
+            .order_by(_object.c.arrival)
+            .limit(most)
+        )
+        return [Arrival(uid, content_hash, data) for uid, content_hash, data in rows]
+
+    def data(self, sop_instance_uid: str) -> bytes | None:
+        """Give the file of one object; None where it does not wait here (any more)."""
+        row = _DATA.run(self._session.connection(), {"uid": sop_instance_uid}).first()
+        return None if row is None else bytes(row[0])
+
+    def remove(self, sop_instance_uids: Sequence[str]) -> None:
+        """Forget the bytes of objects that lie in the archive."""
+        self._session.execute(
+            delete(ArrivalRow).where(ArrivalRow.sop_instance_uid.in_(sop_instance_uids))
+        )
