@@ -36,7 +36,7 @@ from pacs_bridge.scp.query import (
     UNKNOWN_DESTINATION,
     status_of,
 )
-from pacs_bridge.services.query_index import encode_element
+from pacs_bridge.services.query_tables import encode_element
 from pacs_bridge.services.retrieve import Summary, Tally, Wanted
 from pacs_bridge.upper_layer.prescan import is_explicit
 
