@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.repositories.case_sets import CaseSets, Truths
+from pacs_bridge.db.repositories.commitment import Availabilities, Commitments, Custodies
 from pacs_bridge.db.repositories.images import Images
 from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.objects import Marks, Objects, Refusals
@@ -61,6 +62,8 @@ class UnitOfWork:
         self.mails, self.audit = Mails(session), AuditTrail(session)
         self.visible, self.standings = Visible(session), Standings(session)
         self.images = Images(session)
+        self.commitments, self.custodies = Commitments(session), Custodies(session)
+        self.availabilities = Availabilities(session)
         return self
 
     def __exit__(

@@ -4,6 +4,12 @@ from pacs_bridge.db.tables.arrivals import ArrivalRow
 from pacs_bridge.db.tables.audit import AuditCursorRow, AuditDropRow, AuditRow
 from pacs_bridge.db.tables.base import Base
 from pacs_bridge.db.tables.case_sets import CaseRow, CaseSetRow, InstanceRow, TruthRow
+from pacs_bridge.db.tables.commitment import (
+    AvailabilityRow,
+    CommitmentInstanceRow,
+    CommitmentRow,
+    CustodyRow,
+)
 from pacs_bridge.db.tables.loads import (
     EndpointRow,
     LoadCaseRow,
@@ -42,9 +48,13 @@ __all__ = [
     "AuditCursorRow",
     "AuditDropRow",
     "AuditRow",
+    "AvailabilityRow",
     "Base",
     "CaseRow",
     "CaseSetRow",
+    "CommitmentInstanceRow",
+    "CommitmentRow",
+    "CustodyRow",
     "EndpointRow",
     "EnrolmentRow",
     "EventRow",
