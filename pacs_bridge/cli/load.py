@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pacs_bridge.cli.load_fetch import fetch
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pacs_bridge.wiring.installation import Installation
 
 app = typer.Typer()
+app.command()(fetch)
 
 SetPrefix = Annotated[
     str, typer.Argument(metavar="SET", help="The set's prefix.", show_default=False)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.ports import Mailer, PacsPeer
+    from pacs_bridge.domain.retrieving import Retriever
+    from pacs_bridge.scu.peer import DimsePeer
     from pacs_bridge.wiring.installation import Installation
 
 
@@ -17,6 +19,15 @@ def build_peer(installation: Installation) -> PacsPeer:
     RefusedInput
         When there is one that cannot be used.
     """
+    return _dimse_peer(installation)
+
+
+def build_retriever(installation: Installation) -> Retriever:
+    """Join our side towards PACS, for having objects back; see `build_peer`."""
+    return _dimse_peer(installation)
+
+
+def _dimse_peer(installation: Installation) -> DimsePeer:
     from pacs_bridge.scu.peer import DimsePeer
     from pacs_bridge.upper_layer.credentials import NODE, Credentials
 
