@@ -139,8 +139,9 @@ class HostileNode:
 
     def _warm_up(self) -> None:
         """Let every pool and cache fill that an honest day fills."""
+        self.warming = 26  # associations
         with ThreadPoolExecutor(8) as pool:
-            for done in [pool.submit(self.probe) for _ in range(24)]:
+            for done in [pool.submit(self.probe) for _ in range(self.warming - 2)]:
                 done.result()
         self.probe(self.honest_over_tls)
         uid = self.new_uid()

@@ -36,8 +36,20 @@ def values(node: HostileNode) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
+def ends(found: dict[str, float]) -> list[float]:
+    """How many associations were aborted, rejected and released."""
+    kinds = ("aborted", "rejected", "released")
+    return [found.get(f'pacs_bridge_associations_total{{outcome="{kind}"}}', 0) for kind in kinds]
+
+
+def settled(node: HostileNode) -> dict[str, float] | None:
+    """What is counted once every association so far has come to its end."""
+    found = values(node)
+    return found if sum(ends(found)) == node.warming else None
+
+
 def test_what_the_node_did_is_counted(node: HostileNode) -> None:
-    before = values(node)
+    before = wait_until(lambda: settled(node), "the ends of all that was to be counted")
     node.probe()
     alien = encode(an_alien(node.new_uid()))
     assert node.hostile.store(STATE, "1.9.9.1", alien) == 0xA900  # under another UID
@@ -51,13 +63,9 @@ def test_what_the_node_did_is_counted(node: HostileNode) -> None:
         now = values(node)
         return {name: now[name] - before.get(name, 0) for name in now}
 
-    wait_until(
-        lambda: grown().get('pacs_bridge_associations_total{outcome="aborted"}') == 1,
-        "the end of what was left without a release",
-    )
+    wait_until(lambda: sum(ends(grown())) == 4, "the end of each")
     found = grown()
-    assert found['pacs_bridge_associations_total{outcome="released"}'] == 2
-    assert found['pacs_bridge_associations_total{outcome="rejected"}'] == 1
+    assert ends(found) == [1, 1, 2]
     assert found['pacs_bridge_requests_total{service="C-ECHO",status="0x0000"}'] == 2
     assert found['pacs_bridge_requests_total{service="C-STORE",status="0x0000"}'] == 1
     assert found['pacs_bridge_requests_total{service="C-STORE",status="0xA900"}'] == 1

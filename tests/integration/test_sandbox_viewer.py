@@ -6,21 +6,27 @@ import json
 import subprocess
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pydicom
 import pytest
 import typer
 from pydicom.uid import ExplicitVRLittleEndian
-from pynetdicom import AE, build_context
 from typer.testing import CliRunner
 
 from pacs_bridge.cli import sandbox_read
 from pacs_bridge.domain.errors import NotFound, PeerUnavailable, RefusedInput
+from pacs_bridge.domain.ports import Sendable
 from pacs_bridge.sandbox.orthanc import Modality
 from pacs_bridge.sandbox.reader_set import read_set
-from pacs_bridge.sandbox.viewer import STUDY_ROOT_FIND, Viewer
+from pacs_bridge.sandbox.viewer import Viewer
+from pacs_bridge.scu.peer import DimsePeer
+from pacs_bridge.scu.store import store
 from pacs_bridge.sr.read import read_object
+from tests.loads import a_pacs
+from tests.mammograms import write
 from tests.orthanc import running_orthanc
 from tests.peers import free_port, need
 from tests.unit.sr_builders import MG, four_views
@@ -47,14 +53,17 @@ def a_case(number: int) -> list[pydicom.Dataset]:
 
 
 def load(port: int, pacs: str = "HOSPITAL") -> None:
-    association = AE("SENDER").associate(
-        "127.0.0.1", port, contexts=[build_context(MG, ExplicitVRLittleEndian)], ae_title=pacs
-    )
-    assert association.is_established
-    for number in NUMBERS:
-        for image in a_case(number):
-            assert association.send_c_store(image).Status == 0x0000
-    association.release()
+    images = [image for number in NUMBERS for image in a_case(number)]
+    with TemporaryDirectory() as folder:
+        sendables = [
+            Sendable(
+                write(image, Path(folder) / str(place)), MG,
+                str(image.SOPInstanceUID), str(ExplicitVRLittleEndian),
+            )
+            for place, image in enumerate(images)
+        ]  # fmt: skip
+        answers = list(store(a_pacs(port, pacs), sendables))
+    assert [answer.status for answer in answers] == [0x0000] * len(images)
 
 
 @pytest.fixture(scope="module")
@@ -200,17 +209,15 @@ def running_dcmqrscp(folder):
             yield port, viewer_port
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 def answers(port: int) -> bool:
-    association = AE("PROBE").associate(
-        "127.0.0.1", port, contexts=[build_context(STUDY_ROOT_FIND)], ae_title="HOSPITAL"
-    )
-    established = bool(association.is_established)
-    if established:
-        association.release()
-    return established
+    try:
+        DimsePeer().echo(a_pacs(port))
+    except PeerUnavailable:
+        return False
+    return True
 
 
 # The command ------------------------------------------------------------------------------

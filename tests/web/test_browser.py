@@ -25,6 +25,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
+expect.set_options(timeout=30_000)
 WIDE, PHONE = (1280, 900), (360, 740)
 VISITS = {
     "-": ["/sign-in", "/sign-in?why=idle"],
@@ -50,7 +51,7 @@ class Site:
         """Open a window of its own, signed in as somebody of the scheme."""
         context = self.browser.new_context(viewport={"width": size[0], "height": size[1]})
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._hear)
         page.on("request", self._watch)
