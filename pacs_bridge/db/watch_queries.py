@@ -157,6 +157,11 @@ class WatchQueries:
         with self._make_session() as session:
             return Events(session).after(event_id, limit)
 
+    def last_event(self) -> int:
+        """Give the number of the newest event; 0 where there is none."""
+        with self._make_session() as session:
+            return Events(session).last_id()
+
     def newest_events(self, limit: int = 20) -> list[Event]:
         """List the newest events, the newest first."""
         with self._make_session() as session:
@@ -223,7 +228,7 @@ def _unknown(session: Session) -> list[UnknownCaller]:
             row.association_id,
             newest,
         )
-        .where(row.pacs.is_(None))
+        .where(row.pacs.is_(None), row.calling_ae != "")  # which came to no association
         .subquery()
     )
     found = session.execute(

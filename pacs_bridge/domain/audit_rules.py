@@ -113,6 +113,7 @@ def of_association(association: Association) -> Fact | None:
     if association.outcome is AssociationOutcome.OPEN:
         return None
     caller = association.caller
+    title = caller.ae_title or "no AE title"  # it came to no association
     good = association.outcome is AssociationOutcome.RELEASED
     counted = {
         "stored": association.stored,
@@ -129,11 +130,11 @@ def of_association(association: Association) -> Fact | None:
         association.ended_at or association.opened_at,
         Outcome.SUCCESS if good else Outcome.MINOR_FAILURE,
         (
-            Participant(caller.ae_title, Role.SOURCE, requested=True, address=caller.address),
+            Participant(title, Role.SOURCE, requested=True, address=caller.address),
             Participant(caller.called_ae_title, Role.DESTINATION, requested=False),
         ),
         AuditType.NODE_AUTHENTICATION,
-        (Subject(Thing.NODE, caller.ae_title, caller.pacs or "not registered", ((_ALERT, said),)),),
+        (Subject(Thing.NODE, title, caller.pacs or "not registered", ((_ALERT, said),)),),
         said,
         caller.pacs or "",
     )
@@ -328,7 +329,7 @@ def _alert(kind: AuditType, outcome: Outcome, thing: Thing) -> Callable[..., Fac
         whom = subject or "-"
         alert = Subject(thing, whom, what, ((_ALERT, said),))
         ours = Participant(OURSELVES, Role.APPLICATION, requested=False)
-        pacs = subject if thing is Thing.NODE else ""
+        pacs = subject if what.startswith("pacs-") else ""
         return Fact(
             AuditEvent.SECURITY_ALERT, "E", at, outcome, (ours,), kind, (alert,), said, pacs
         )
@@ -355,7 +356,7 @@ _EVENTS: dict[str, Callable[..., Fact]] = {
     "application-stop": _activity(AuditType.STOP),
     "audit-used": _log_used,
     "audit-dropped": _alert(AuditType.RECORDING_STOPPED, _SERIOUS, Thing.LOG),
-    "tls-refused": _alert(AuditType.NODE_AUTHENTICATION, _MINOR, Thing.NODE),
+    "connections-refused": _alert(AuditType.NODE_AUTHENTICATION, _MINOR, Thing.NODE),
 }
 _FAMILIES = (("pacs-", _NETWORK), ("account-", _USERS), ("password-", _USERS))
 """Whatever begins so changes who may call, or who may sign in."""

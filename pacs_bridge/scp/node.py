@@ -31,7 +31,13 @@ from pacs_bridge.upper_layer.contract import (
     Sink,
     StoreHead,
 )
-from pacs_bridge.upper_layer.conversation import Identify, Secure, refuse_identity
+from pacs_bridge.upper_layer.conversation import (
+    Identify,
+    Secure,
+    TurnAway,
+    refuse_identity,
+    tell_nobody,
+)
 from pacs_bridge.upper_layer.places import Places
 
 LOG = structlog.get_logger()
@@ -68,6 +74,7 @@ class NodeServices:
     note: Callable[[Association], None] = _keep_nothing
     identify: Identify = refuse_identity
     open_stream: OpenReception = _stream_nothing
+    turn_away: TurnAway = tell_nobody
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,7 @@ class Node:
             host=host,
             bounds=self._bounds,
             identify=services.identify,
+            turn_away=services.turn_away,
             places=Places(self._bounds),
             shared=shared,
         )

@@ -23,13 +23,16 @@ from pacs_bridge.upper_layer.conversation import (
     Conversation,
     Identify,
     Secure,
+    TurnAway,
     refuse_identity,
+    tell_nobody,
 )
 from pacs_bridge.upper_layer.negotiate import table_of
 from pacs_bridge.upper_layer.places import Places
 
 LOG = structlog.get_logger()
 THREAD_NAME = "association"
+TOO_MANY = "too many connections at once that ask for no association"
 _BACKLOG = 512
 _ABORT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1  # where the system has no descriptor or thread for one more
@@ -56,6 +59,8 @@ class Acceptor:
         Counted together with those of another acceptor, where it has the same.
     shared : bool
         Whether other processes listen on the same port too (SO_REUSEPORT, where there is one).
+    turn_away : callable
+        Told of connections that come to no association.
     """
 
     def __init__(
@@ -70,11 +75,12 @@ class Acceptor:
         secure: Secure | None = None,
         places: Places | None = None,
         shared: bool = False,
+        turn_away: TurnAway = tell_nobody,
     ) -> None:
         self._service, self._supported = service, table_of(contexts)
         self._address, self._shared = (host, port), shared
         self._bounds = bounds or Bounds()
-        self._identify, self._secure = identify, secure
+        self._identify, self._secure, self._turn_away = identify, secure, turn_away
         self._places = places or Places(self._bounds)
         self._lock = threading.Lock()
         self._conversations: dict[Conversation, threading.Thread] = {}
@@ -149,6 +155,7 @@ class Acceptor:
         address = str(peer[0]).removeprefix("::ffff:")
         if not self._places.enter(address):
             connection.close()
+            self._turn_away(address, TOO_MANY)
             return
         conversation = Conversation(
             connection,
@@ -159,6 +166,7 @@ class Acceptor:
             places=self._places,
             identify=self._identify,
             secure=self._secure,
+            turn_away=self._turn_away,
         )
         thread = threading.Thread(
             target=self._converse, args=(conversation,), name=THREAD_NAME, daemon=True

@@ -33,7 +33,7 @@ from pacs_bridge.upper_layer.messages import Messages
 from pacs_bridge.upper_layer.negotiate import accept, fragment_bytes, objection_to
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Bytes, Malformed, UserIdentity
 from pacs_bridge.upper_layer.places import Places
-from pacs_bridge.upper_layer.tls import fingerprint_of
+from pacs_bridge.upper_layer.tls import HandshakeFailed, fingerprint_of, words_of
 from pacs_bridge.upper_layer.wire import Deadline, send, tune
 
 LOG = structlog.get_logger()
@@ -47,6 +47,14 @@ Identify = Callable[[Caller, UserIdentity | None], bool]
 _USER, _PROVIDER = 0, 2  # sources of an abort, PS3.8 table 9-26
 _RELEASED, _ABORTED = AssociationOutcome.RELEASED, AssociationOutcome.ABORTED
 _NO_RELEASE = "ended without a release"
+
+
+TurnAway = Callable[[str, str], None]
+"""Told the address of a connection that came to no association, and why; must not wait or raise."""
+
+
+def tell_nobody(address: str, why: str) -> None:
+    """Let connections that come to nothing go unmentioned."""
 
 
 def refuse_identity(caller: Caller, identity: UserIdentity | None) -> bool:  # noqa: ARG001
@@ -76,8 +84,10 @@ class Conversation:
         places: Places,
         identify: Identify = refuse_identity,
         secure: Secure | None = None,
+        turn_away: TurnAway = tell_nobody,
     ) -> None:
         self._connection, self._address = connection, address
+        self._turn_away = turn_away
         self._service, self._supported, self._bounds = service, supported, bounds
         self._places, self._identify, self._secure = places, identify, secure
         self._caller: Caller | None = None
@@ -103,7 +113,7 @@ class Conversation:
         try:
             tune(self._connection)
             if self._secure is not None:
-                self._connection = self._secure(self._connection, self._bounds.pdu_seconds)
+                self._connection = self._shake_hands(self._secure)
             self._inbox = Inbox(self._connection, self._bounds)
             outcome, note = self._talk()
         except Exception as error:  # noqa: BLE001  the thread ends, the node goes on
@@ -117,6 +127,12 @@ class Conversation:
         finally:
             self._connection.close()
             self._places.leave(self._address)
+
+    def _shake_hands(self, secure: Secure) -> socket.socket:
+        try:
+            return secure(self._connection, self._bounds.pdu_seconds)
+        except OSError as error:
+            raise HandshakeFailed(words_of(error)) from error
 
     def _talk(self) -> tuple[AssociationOutcome, str]:
         first = self._inbox.next(self._bounds.negotiation_seconds)
@@ -201,6 +217,8 @@ class Conversation:
         """Tell the peer why this ends, as far as it can be told; gives the note to keep."""
         if self._is_cut:
             return self._abort(_USER, 0, "ended by the node, which stops")
+        if isinstance(error, HandshakeFailed):
+            return f"TLS: {error}"
         if isinstance(error, Malformed):
             LOG.warning("message not understood", what=error.what)
             return self._abort(_PROVIDER, error.reason, f"protocol error: {error.what}")
@@ -226,6 +244,8 @@ class Conversation:
     def _end(self, outcome: AssociationOutcome, note: str) -> None:
         self._give_place_back()
         if self._caller is None:
+            if note != _NO_RELEASE and not self._is_cut:  # whoever only looks in is nobody
+                self._turn_away(self._address, note)
             return
         try:
             self._service.end(self._caller, outcome, note)

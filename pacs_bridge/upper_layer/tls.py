@@ -91,6 +91,49 @@ def server_side(context: ssl.SSLContext) -> Callable[[socket.socket, float], ssl
     return secure
 
 
+class HandshakeFailed(OSError):
+    """A peer and we did not agree on TLS; says why in plain words."""
+
+
+_CERTIFICATE = {  # OpenSSL's verification codes (X509_V_ERR_…)
+    9: "its certificate is not valid yet",
+    10: "its certificate has expired",
+    18: "its certificate is self-signed, and not known here",
+    19: "its certificate is from an authority not known here",
+    20: "its certificate is from an authority not known here",
+    21: "its certificate is from an authority not known here",
+    26: "its certificate is not for a client",
+}
+_REASONS = {  # OpenSSL's reasons, as Python names them
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "it showed no certificate",
+    "UNSUPPORTED_PROTOCOL": "its version of TLS is too old, 1.2 is the least",
+    "VERSION_TOO_LOW": "its version of TLS is too old, 1.2 is the least",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "its version of TLS is too old, 1.2 is the least",
+    "NO_SHARED_CIPHER": "no cipher suite in common",
+    "NO_SHARED_GROUP": "no key exchange in common",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS; unencrypted DICOM has another port",
+    "RECORD_LAYER_FAILURE": "it does not speak TLS; unencrypted DICOM has another port",
+    "PACKET_LENGTH_TOO_LONG": "it does not speak TLS; unencrypted DICOM has another port",
+    "BAD_RECORD_TYPE": "it does not speak TLS; unencrypted DICOM has another port",
+    "HTTP_REQUEST": "it speaks HTTP",
+    "HTTPS_PROXY_REQUEST": "it speaks HTTP",
+}
+
+
+def words_of(error: OSError) -> str:
+    """Say in plain words why a handshake with a peer that called us failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _CERTIFICATE.get(error.verify_code, "its certificate is not accepted")
+    if isinstance(error, TimeoutError):
+        return "it said nothing in time"
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+        reason = error.reason or ""
+        if "ALERT" in reason and reason not in _REASONS:
+            return "it does not accept our certificate, or broke off"
+        return _REASONS.get(reason, "nothing could be agreed on")
+    return "it broke off before anything was agreed on"
+
+
 def fingerprint_of(connection: socket.socket) -> str | None:
     """Give the SHA-256 of the certificate that the peer proved to hold; None without TLS."""
     if not isinstance(connection, ssl.SSLSocket):

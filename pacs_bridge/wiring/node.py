@@ -11,10 +11,13 @@ from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations, receive
 from pacs_bridge.services.association_log import AssociationLog
+from pacs_bridge.services.event_log import EventLog
 from pacs_bridge.services.group_commit import GroupCommit
+from pacs_bridge.services.known_cases import KnownCases
 from pacs_bridge.services.receive_evidence import EvidenceReception
 from pacs_bridge.services.receive_image import ImageReception
 from pacs_bridge.services.reception import Desk, OpenReception, Reception
+from pacs_bridge.services.strangers import Strangers
 from pacs_bridge.services.user_identities import UserIdentities
 from pacs_bridge.upper_layer.collect import Budget
 from pacs_bridge.upper_layer.contract import Bounds, StoreHead
@@ -48,6 +51,13 @@ def build_node(
     commit, bounds = GroupCommit(begin), bounds_of(config)
     undecided = Budget(bounds.undecided_bytes)
     log = AssociationLog(begin=begin, read=installation.read, our_ae_title=config.ae_title, now=now)
+    events = EventLog(begin)
+    strangers = Strangers(end=log.end, keep=events.keep, now=now)
+
+    def close() -> None:
+        strangers.close()
+        log.close()
+
     services = NodeServices(
         admit=log.admit,
         receive=partial(
@@ -58,6 +68,7 @@ def build_node(
             archive=archive,
             rules=rules,
             now=now,
+            known=KnownCases(),
         ),
         note_refusal=partial(receive.note_refusal, begin=begin, rules=rules, now=now),
         end=log.end,
@@ -65,7 +76,8 @@ def build_node(
         identify=UserIdentities(log.pacs_of).accepts,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
-        close=log.close,
+        close=close,
+        turn_away=strangers.turn_away,
         ask=build_desk(installation),
         open_stream=streaming(
             Desk(
