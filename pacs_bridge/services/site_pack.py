@@ -152,7 +152,8 @@ def _ours(pacs: Pacs, node: OurNode) -> tuple[Address, ...]:
     if pacs.plain:
         found.append(Address("DICOM", title, node.host, str(node.port), encrypted=False))
     if node.tls_port is not None:
-        found.append(Address("DICOM over TLS", title, node.host, str(node.tls_port), True))
+        port = str(node.tls_port)
+        found.append(Address("DICOM over TLS", title, node.host, port, encrypted=True))
     return tuple(found)
 
 
