@@ -15,7 +15,7 @@ from benchmarks.wire import VERIFICATION, Call
 
 @contextmanager
 def _echoes(place: Place) -> Iterator[Contest]:
-    count = place.count(30, 3)
+    count = place.count(100, 3)
     with (
         running_node(place.folder / "home", a_passport(1)) as node,
         running_storescp("--fork", "--ignore") as storescp,
@@ -23,7 +23,8 @@ def _echoes(place: Place) -> Iterator[Contest]:
         yield Contest(
             unit="associations/s",
             ours=_caller(node.port, AE_TITLE, count),
-            peers={"storescp --fork": _caller(storescp, "ANY-SCP", count)},
+            peers={"storescp --fork": _caller(storescp.port, "ANY-SCP", count)},
+            bars={"storescp --fork": 3.0},
         )
 
 

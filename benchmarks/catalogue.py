@@ -5,12 +5,28 @@ from benchmarks.find import FIND
 from benchmarks.imports import IMPORT
 from benchmarks.measure import Benchmark
 from benchmarks.receive import SMALL
+from benchmarks.receive_large import (
+    LARGE_IMAGES as RECEIVE_LARGE,
+)
+from benchmarks.receive_large import (
+    LARGE_IMAGES_UNSYNCED,
+    MULTIFRAME,
+    MULTIFRAME_UNSYNCED,
+    PARALLEL,
+    PARALLEL_UNSYNCED,
+)
 from benchmarks.send import LARGE_IMAGES, SMALL_OBJECTS, SMALL_OBJECTS_STOCK
 from benchmarks.verify import VERIFY
 
 BENCHMARKS: dict[str, Benchmark] = {
     each.name: each
     for each in (
+        RECEIVE_LARGE,
+        LARGE_IMAGES_UNSYNCED,
+        MULTIFRAME,
+        MULTIFRAME_UNSYNCED,
+        PARALLEL,
+        PARALLEL_UNSYNCED,
         SMALL,
         ECHOES,
         LARGE_IMAGES,

@@ -5,6 +5,7 @@ All of it follows from fixed numbers, so that two runs send the same bytes. No p
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from pacs_bridge.domain.marks import BreastDecision, Mark
 from pacs_bridge.domain.ports import Sendable
 
 MAMMOGRAM = "1.2.840.10008.5.1.4.1.1.1.2"
+TOMOSYNTHESIS = "1.2.840.10008.5.1.4.1.1.13.1.3"
 REPORT = "1.2.840.10008.5.1.4.1.1.88.33"
 SET = "PERFORMS121"
 WHEN = datetime(2025, 3, 1, 9, 0, tzinfo=UTC)
@@ -156,6 +158,18 @@ def mammograms(cases: int, size: tuple[int, int] = SMALL) -> Iterator[Encoded]:
             ds.PixelData = np.roll(noise, 4 * number + view).tobytes()
             ds["PixelData"].VR = "OW"
             yield encode(ds)
+
+
+def tomosynthesis(frames: int, size: tuple[int, int]) -> Encoded:
+    """Give one image of many frames; all have the same pixels, which nobody looks at."""
+    [number] = case_numbers(1)
+    rows, columns = size
+    ds = a_mammogram(number, 0, size)
+    ds.SOPClassUID, ds.NumberOfFrames = TOMOSYNTHESIS, str(frames)
+    frame = np.random.default_rng(_SEED).integers(0, 4096, rows * columns, dtype="<u2").tobytes()
+    head = struct.pack("<HH2s2xL", 0x7FE0, 0x0010, b"OW", frames * len(frame))
+    whole = b"".join([encode_any(ds), head, *[frame] * frames])
+    return Encoded(TOMOSYNTHESIS, str(ds.SOPInstanceUID), whole)
 
 
 class Reports:

@@ -57,6 +57,7 @@ def _open(place: Place) -> Iterator[Contest]:
             unit="matches/s",
             ours=_asker(node.port, AE_TITLE, question, turns),
             peers={"Orthanc": _asker(orthanc.dicom_port, orthanc.ae_title, question, turns)},
+            bars={"Orthanc": 5.0},
         )
 
 
@@ -106,7 +107,7 @@ def _object(case: Case) -> Encoded:
 def _load(node: OurNode, passports: list[Passport]) -> None:
     """Make the sets known, and known to have been loaded into the PACS that asks."""
     with node.installation.begin() as uow:
-        for passport in passports:
+        for passport in passports[1:]:  # the first one stands in the home already
             uow.case_sets.add(passport)
             uow.loads.plan(passport, "hospital", WHEN)
 

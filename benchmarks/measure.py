@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
+
+from benchmarks.processes import peak_mb
+
+OURS = ""
+"""The name of our side, where sides are told apart by their peers' names."""
 
 Side = Callable[[int], float]
 """Does one round's work and gives its figure; told the number of the round."""
@@ -44,12 +49,24 @@ class Contest:
     ----------
     better : {"more", "less"}
         Which figure is the better one: ``more`` of a rate, ``less`` of memory or time.
+    bars : mapping of str to float
+        By peer, the ratio that ours is to reach.
+    most : float or None
+        What our own figure is to stay below, whatever the peer's.
+    pids : mapping of str to int
+        By peer, ours as `OURS`: processes whose peak of memory is told with the figures.
+    most_mb : float or None
+        What our own peak of memory is to stay below.
     """
 
     unit: str
     ours: Side
     peers: Mapping[str, Side]
     better: Literal["more", "less"] = "more"
+    bars: Mapping[str, float] = field(default_factory=dict)
+    most: float | None = None
+    pids: Mapping[str, int] = field(default_factory=dict)
+    most_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,14 @@ class Line:
     ratio : float
         Median of the rounds' own ratios: what disturbs a whole round leaves it alone. Above 1,
         ours is better.
+    bar : float or None
+        What the ratio is to reach.
+    most : float or None
+        What our own figure is to stay below.
+    ours_mb, peer_mb : float or None
+        Peak of memory, the program's own included.
+    most_mb : float or None
+        What ours is to stay below.
     """
 
     name: str
@@ -90,6 +115,11 @@ class Line:
     ratio: float
     unit: str
     runs: int
+    bar: float | None = None
+    most: float | None = None
+    ours_mb: float | None = None
+    peer_mb: float | None = None
+    most_mb: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The line as plain JSON values, to four significant digits."""
@@ -110,7 +140,8 @@ def run(benchmark: Benchmark, place: Place, runs: int) -> Iterator[Line]:
     """
     with benchmark.open(place) as contest:
         rounds = _rounds(contest, runs, warm_up=not place.tiny)
-    ours = [figures[""] for figures in rounds]
+        peaks = {name: peak_mb(pid) for name, pid in contest.pids.items()}
+    ours = [figures[OURS] for figures in rounds]
     for peer_name in contest.peers:
         theirs = [figures[peer_name] for figures in rounds]
         ratios = [
@@ -124,11 +155,16 @@ def run(benchmark: Benchmark, place: Place, runs: int) -> Iterator[Line]:
             median(ratios),
             contest.unit,
             runs,
+            bar=contest.bars.get(peer_name),
+            most=contest.most,
+            ours_mb=peaks.get(OURS),
+            peer_mb=peaks.get(peer_name),
+            most_mb=contest.most_mb,
         )
 
 
 def _rounds(contest: Contest, runs: int, *, warm_up: bool) -> list[dict[str, float]]:
-    sides = [("", contest.ours), *contest.peers.items()]
+    sides = [(OURS, contest.ours), *contest.peers.items()]
     if warm_up:
         for _, side in sides:
             side(WARM_UP)

@@ -18,6 +18,7 @@ from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 
 AE_TITLE = "PACSBRIDGE"
+ADDRESSES = ("127.0.0.1", "127.0.0.2")
 COMMAND = (sys.executable, "-m", "pacs_bridge", "node")
 
 
@@ -29,10 +30,16 @@ class OurNode:
     ----------
     installation : Installation
         Its home, to count what it holds.
+    pid : int
+        Of its process.
+    tls_port : int
+        0 where it has none.
     """
 
     port: int
     installation: Installation
+    pid: int
+    tls_port: int = 0
 
     def held(self) -> int:
         """How many objects stand in its index."""
@@ -41,16 +48,25 @@ class OurNode:
 
 
 @contextmanager
-def running_node(folder: Path, passport: Passport) -> Iterator[OurNode]:
-    """Make a home that knows a case set and one PACS, HOSPITAL, and run its node alone.
+def running_node(folder: Path, passport: Passport, **settings: str) -> Iterator[OurNode]:
+    """Make a home that knows a case set loaded into one PACS, HOSPITAL; run its node alone.
 
-    The jobs are not run: what a job does with an object comes after the Success.
+    HOSPITAL calls from two addresses of the loopback. The jobs are not run: what a job does
+    with an object comes after the Success.
+
+    Parameters
+    ----------
+    settings : str
+        Further settings of the node, such as ``MAX_ASSOCIATIONS="500"``.
     """
     installation = make_home(folder)
-    caller = Endpoint("HOSPITAL", "127.0.0.1", 104, ("store", "query", "calls-from"))
+    callers = tuple(
+        Endpoint("HOSPITAL", host, 104, ("store", "query", "calls-from")) for host in ADDRESSES
+    )
     with installation.begin() as uow:
         uow.case_sets.add(passport)
-        uow.pacs.put(Pacs("hospital", (caller,), plain=True), WHEN)
+        uow.pacs.put(Pacs("hospital", callers, plain=True), WHEN)
+        uow.loads.plan(passport, "hospital", WHEN)
     log = (folder / "node.log").open("wb")
     process = subprocess.Popen(
         [*COMMAND, "--home", str(folder)],
@@ -62,16 +78,21 @@ def running_node(folder: Path, passport: Passport) -> Iterator[OurNode]:
             **os.environ,
             "PACS_BRIDGE_NODE__HOST": "127.0.0.1",
             "PACS_BRIDGE_NODE__PORT": "0",
+            **{f"PACS_BRIDGE_NODE__{name}": value for name, value in settings.items()},
         },
     )
     try:
         assert process.stdout is not None
-        said = (line.split() for line in process.stdout)  # other parts may be ready before it
-        words = next((words for words in said if words[:2] == ["ready", "node"]), None)
-        if words is None:
+        ports: dict[str, int] = {}  # other parts may be ready before it
+        for words in (line.split() for line in process.stdout):
+            if words[:1] == ["ready"]:
+                ports[words[1]] = int(words[2].rpartition(":")[2])
+            if "node" in ports:
+                break
+        if "node" not in ports:
             last = (folder / "node.log").read_text(errors="replace").strip().rpartition("\n")[2]
             raise CallFailed(f"our node did not start: {last}")
-        yield OurNode(int(words[2].rpartition(":")[2]), installation)
+        yield OurNode(ports["node"], installation, process.pid, ports.get("node-tls", 0))
     finally:
         process.terminate()
         process.communicate()

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.wire import VERIFICATION, Call, CallFailed
@@ -63,14 +65,26 @@ def seconds_of(*command: str, stock: bool = False) -> float:
     return seconds
 
 
+@dataclass(frozen=True)
+class Storescp:
+    """A storescp that runs."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def running_storescp(*options: str, stock: bool = False) -> Iterator[int]:
-    """Run DCMTK's storescp on a free port, which is given.
+def running_storescp(
+    *options: str, stock: bool = False, tls: ssl.SSLContext | None = None
+) -> Iterator[Storescp]:
+    """Run DCMTK's storescp on a free port.
 
     Parameters
     ----------
     stock : bool
         Without TCP_NODELAY, as it comes.
+    tls : SSLContext, optional
+        To call it with, where its options say that it is to be called so.
     """
     port = _free_port()
     process = subprocess.Popen(
@@ -81,8 +95,8 @@ def running_storescp(*options: str, stock: bool = False) -> Iterator[int]:
         env=STOCK if stock else NO_DELAY,
     )
     try:
-        _wait_for_echo(process, port)
-        yield port
+        _wait_for_echo(process, port, tls)
+        yield Storescp(port, process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -98,11 +112,11 @@ def running_orthanc(folder: Path, *, durable: bool) -> Iterator[Orthanc]:
         orthanc.kill()
 
 
-def _wait_for_echo(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_for_echo(process: subprocess.Popen[bytes], port: int, tls: ssl.SSLContext | None) -> None:
     deadline, pause = time.monotonic() + _START_SECONDS, threading.Event()
     while True:
         try:
-            with Call(port, "ANY-SCP", [VERIFICATION]) as call:
+            with Call(port, "ANY-SCP", [VERIFICATION], tls=tls) as call:
                 call.echo()
             return
         except OSError:

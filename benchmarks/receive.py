@@ -36,7 +36,7 @@ def _small(place: Place) -> Iterator[Contest]:
                     lambda: orthanc.count()["instances"],
                 ),
                 "storescp": _receiver(
-                    storescp, "ANY-SCP", reports, count, lambda: len(list(kept.iterdir()))
+                    storescp.port, "ANY-SCP", reports, count, lambda: len(list(kept.iterdir()))
                 ),
             },
         )

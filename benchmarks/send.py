@@ -27,22 +27,22 @@ def _large(place: Place) -> Iterator[Contest]:
     size = SMALL_SIZE if place.tiny else LARGE
     files = [each.save(place.folder) for each in mammograms(2, size)]
     megabytes = sum(file.path.stat().st_size for file in files[1:]) / 1e6
-    with running_storescp("--ignore") as port:
-        yield _contest(port, files, megabytes, "MB/s")
+    with running_storescp("--ignore") as storescp:
+        yield _contest(storescp.port, files, megabytes, "MB/s")
 
 
 @contextmanager
 def _small(place: Place) -> Iterator[Contest]:
     files = [each.save(place.folder) for each in Reports(4).take(1 + place.count(100, 3))]
-    with running_storescp("--ignore") as port:
-        yield _contest(port, files, len(files) - 1, "objects/s")
+    with running_storescp("--ignore") as storescp:
+        yield _contest(storescp.port, files, len(files) - 1, "objects/s")
 
 
 @contextmanager
 def _small_stock(place: Place) -> Iterator[Contest]:
     files = [each.save(place.folder) for each in Reports(4).take(1 + place.count(10, 3))]
-    with running_storescp("--ignore", stock=True) as port:
-        yield _contest(port, files, len(files) - 1, "objects/s", stock=True)
+    with running_storescp("--ignore", stock=True) as storescp:
+        yield _contest(storescp.port, files, len(files) - 1, "objects/s", stock=True)
 
 
 def _contest(

@@ -12,6 +12,7 @@ PS3.8 section 9.3 (PDU); PS3.7 sections 9.3.1, 9.3.5 (C-STORE, C-ECHO), annex E 
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Sequence
 from types import TracebackType
@@ -24,6 +25,7 @@ _ACCEPT, _DATA, _RELEASED = 0x02, 0x04, 0x06
 _COMMAND, _LAST = 0x01, 0x02  # message control header, PS3.8 annex E.2
 _PENDING, _PENDING_KEYS_IGNORED = 0xFF00, 0xFF01
 _NO_DATA_SET, _WITH_DATA_SET = 0x0101, 0x0001
+_BUFFERS = 16  # heads and fragments in one write, a megabyte of long ones
 
 
 class CallFailed(Exception):
@@ -37,19 +39,35 @@ class Call:
     ----------
     sop_classes : sequence of str
         Offered with Explicit VR Little Endian alone; each must be accepted.
+    tls : SSLContext, optional
+        Makes the connection secure.
+    source : str
+        Our own address on the loopback.
     """
 
     def __init__(
-        self, port: int, called: str, sop_classes: Sequence[str], calling: str = "HOSPITAL"
+        self,
+        port: int,
+        called: str,
+        sop_classes: Sequence[str],
+        calling: str = "HOSPITAL",
+        *,
+        tls: ssl.SSLContext | None = None,
+        source: str = "127.0.0.1",
     ) -> None:
         self._request = _associate_request(called, calling, sop_classes)
         self._contexts = {uid: 2 * place + 1 for place, uid in enumerate(sop_classes)}
         self._port, self._message_id, self._fragment = port, 0, 0
+        self._tls, self._source = tls, source
 
     def __enter__(self) -> Call:
-        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+        self._socket = socket.create_connection(
+            ("127.0.0.1", self._port), timeout=60, source_address=(self._source, 0)
+        )
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            if self._tls is not None:
+                self._socket = self._tls.wrap_socket(self._socket)
             self._socket.sendall(self._request)
             self._read_accept()
         except BaseException:
@@ -97,12 +115,16 @@ class Call:
             (0x1000, _uid(sop_instance)),
         )
         context = self._contexts[sop_class]
-        waiting = _data_pdu(context, _COMMAND | _LAST, command)
-        for start in range(0, len(data_set), self._fragment):
-            part = data_set[start : start + self._fragment]
-            last = _LAST if start + len(part) == len(data_set) else 0
-            self._socket.sendall(waiting + _data_pdu(context, last, part))
-            waiting = b""
+        waiting: list[bytes | memoryview] = [_data_pdu(context, _COMMAND | _LAST, command)]
+        view = memoryview(data_set)
+        for start in range(0, len(view), self._fragment):
+            part = view[start : start + self._fragment]
+            last = _LAST if start + len(part) == len(view) else 0
+            waiting += (_data_head(context, last, len(part)), part)
+            if last or len(waiting) >= _BUFFERS:
+                # one copy and one call: cheaper than to count what a gathering call has taken
+                self._socket.sendall(b"".join(waiting))
+                waiting = []
         self._read_answer()
 
     def find(self, model: str, identifier: bytes) -> int:
@@ -212,7 +234,11 @@ def _maximum_length(user_information: bytes) -> int:
 
 
 def _data_pdu(context: int, control: int, part: bytes) -> bytes:
-    return struct.pack(">BxIIBB", _DATA, len(part) + 6, len(part) + 2, context, control) + part
+    return _data_head(context, control, len(part)) + part
+
+
+def _data_head(context: int, control: int, length: int) -> bytes:
+    return struct.pack(">BxIIBB", _DATA, length + 6, length + 2, context, control)
 
 
 def _command(*elements: tuple[int, bytes]) -> bytes:

@@ -19,7 +19,8 @@ from benchmarks.measure import Benchmark, Contest, Place, run
 from tests.peers import need
 
 ROOT = Path(__file__).parents[2]
-KEYS = ["name", "ours", "peer", "peer_name", "ratio", "unit", "runs"]
+KEYS = ["name", "ours", "peer", "peer_name", "ratio", "unit", "runs", "bar", "most", "ours_mb",
+        "peer_mb", "most_mb"]  # fmt: skip
 
 
 def a_benchmark(ours, peer, *, better="more"):
