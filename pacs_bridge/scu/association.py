@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
-from pacs_bridge.upper_layer.requested import RequestedAssociation
+from pacs_bridge.upper_layer.eventful import EventfulAssociation
 from pacs_bridge.upper_layer.requestor import Offer, SecureCall, request_association
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -18,7 +18,7 @@ def associate(
     offers: Sequence[Offer],
     secure: SecureCall | None = None,
     roles: Sequence[str] = (),
-) -> RequestedAssociation:
+) -> EventfulAssociation:
     """Have an association with one endpoint of a PACS.
 
     Parameters

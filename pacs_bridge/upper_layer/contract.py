@@ -159,6 +159,8 @@ class Reply:
         Encoded in the transfer syntax of the request; empty for none.
     remaining, completed, failed, warning : int or None
         Sub-operations; None where the response does not count them.
+    sop_instance_uid : str
+        Of what an N-CREATE made; empty where the response names what the request does.
     at_once : bool
         False where it may wait for others to go out with.
     """
@@ -171,6 +173,7 @@ class Reply:
     completed: int | None = None
     failed: int | None = None
     warning: int | None = None
+    sop_instance_uid: str = ""
     at_once: bool = True
 
 

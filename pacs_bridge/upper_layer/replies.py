@@ -145,8 +145,10 @@ class Replies:
         self._outbox.send(self._context_id, self._said, reply.data_set, at_once=reply.at_once)
 
     def _response(self, reply: Reply) -> Command:
+        made = reply.sop_instance_uid
         return self._command.answer(
             reply.status,
+            **({"affected_sop_instance_uid": made} if made else {}),
             data_set_type=WITH_DATA_SET if reply.data_set else NO_DATA_SET,
             error_comment=fit_comment(reply.comment),
             offending_elements=reply.offending or None,
