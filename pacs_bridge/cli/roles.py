@@ -41,23 +41,23 @@ def node(
     with_parent: WithParent = False,
     beside: Beside = 0,
     beside_tls: Beside = 0,
+    place: Beside = 0,
 ) -> None:
     """Run the DICOM node alone."""
     installation = open_home(home)
     _set_up_logs()
     stopped = _stop_on_signal(with_parent=with_parent)
-    from pacs_bridge.scp.metrics import Meter
     from pacs_bridge.wiring.audit import note_role
-    from pacs_bridge.wiring.metrics import serve_metrics
+    from pacs_bridge.wiring.metrics import make_meter, serve_metrics
     from pacs_bridge.wiring.node import build_node
 
+    meter = make_meter(installation, place)
     if beside:
-        one_more = build_node(installation, beside=(beside, beside_tls or None))
+        one_more = build_node(installation, meter, beside=(beside, beside_tls or None))
         one_more.start()
         stopped.wait()
         one_more.stop()
         return
-    meter = Meter()
     role = build_node(installation, meter)
     port = role.start()
     siblings = _more_nodes(installation.config, port, role.tls_port)

@@ -22,7 +22,8 @@ class Siblings:
     Parameters
     ----------
     words : sequence of str
-        The command line behind ``pacs-bridge``.
+        The command line behind ``pacs-bridge``; each process is also told its ``--place``, from
+        1 on, which it keeps when it is started again.
     """
 
     def __init__(self, words: Sequence[str], count: int) -> None:
@@ -31,7 +32,8 @@ class Siblings:
         self._lock = threading.Lock()
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._threads = [
-            threading.Thread(target=self._tend, name="sibling", daemon=True) for _ in range(count)
+            threading.Thread(target=self._tend, args=(place,), name="sibling", daemon=True)
+            for place in range(1, count + 1)
         ]
 
     def start(self) -> None:
@@ -55,14 +57,16 @@ class Siblings:
             for process in self._processes:
                 what(process)
 
-    def _tend(self) -> None:
+    def _tend(self, place: int) -> None:
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
             with self._lock:
                 if self._stopping.is_set():
                     return
                 process = subprocess.Popen(
-                    self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+                    [*self._command, "--place", str(place)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
                 )
                 self._processes.add(process)
             process.wait()

@@ -10,23 +10,28 @@ Prometheus text exposition format 0.0.4.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import structlog
 
 from pacs_bridge.domain.errors import PacsBridgeError
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller, StoreRequest
+from pacs_bridge.scp.counters import CounterFile, sum_of
 from pacs_bridge.scp.node import NodeServices
 from pacs_bridge.scp.status import CANNOT_UNDERSTAND, store_status
 from pacs_bridge.services.associations import Admission
 from pacs_bridge.services.receive import refusal_kind
 from pacs_bridge.services.reception import OpenReception, Receiving
 from pacs_bridge.upper_layer.contract import SUCCESS, Question, Reply, StoreHead
+from pacs_bridge.upper_layer.conversation import TurnAway
 
 LOG = structlog.get_logger()
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -36,6 +41,8 @@ ASSOCIATIONS = "pacs_bridge_associations_total"
 REQUESTS = "pacs_bridge_requests_total"
 REFUSALS = "pacs_bridge_refusals_total"
 BYTES = "pacs_bridge_received_bytes_total"
+TURNED_AWAY = "pacs_bridge_connections_refused_total"
+AUDIT = "pacs_bridge_audit_messages"
 QUEUE = "pacs_bridge_queue_length"
 OPEN = "pacs_bridge_open_associations"
 
@@ -44,6 +51,8 @@ _HELP = {
     REQUESTS: ("counter", "Requests answered, by service and final status."),
     REFUSALS: ("counter", "Objects refused, by kind of reason."),
     BYTES: ("counter", "Bytes of data sets received, refused ones included."),
+    TURNED_AWAY: ("counter", "Connections that came to no association, by where they failed."),
+    AUDIT: ("gauge", "Messages of the audit trail: kept, unsent, dropped, lost (dropped unsent)."),
     OPEN: ("gauge", "Associations that are open."),
     QUEUE: ("gauge", "Rows by what they are and the state they stand in."),
 }
@@ -61,22 +70,55 @@ class Sample:
 
 
 class Meter:
-    """Counts since the start of this process; any thread may count."""
+    """Counts what one process of the node does; any thread may count.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    path : Path or None
+        The file of this process among the node's others; None counts for this process alone,
+        since its start.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._file = None if path is None else CounterFile(path)
+        self._folder = None if path is None else path.parent
+        self._counts: Counter[str] = Counter()
 
     def count(self, name: str, value: int = 1, **labels: str) -> None:
         """Add to one counter."""
+        key = _key(name, tuple(labels.items()))
         with self._lock:
-            self._counts[name, tuple(labels.items())] += value
+            if self._file is not None:
+                self._file.add(key, value)
+            else:
+                self._counts[key] += value
 
     def samples(self) -> list[Sample]:
-        """List every counter that has counted."""
+        """List every counter that has counted, of all processes of the node together."""
+        if self._folder is not None:
+            return _samples(sum_of(self._folder))
         with self._lock:
-            counts = sorted(self._counts.items())
-        return [Sample(name, labels, value) for (name, labels), value in counts]
+            return _samples(self._counts)
+
+
+@lru_cache(1024)
+def _key(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps([name, *labels])
+
+
+def _samples(counts: Mapping[str, float]) -> list[Sample]:
+    found = []
+    for key, value in sorted(counts.items()):
+        name, *labels = json.loads(key)
+        if name in _HELP:
+            found.append(Sample(name, tuple((label, text) for label, text in labels), value))
+    return found
 
 
 def render(samples: Iterable[Sample]) -> str:
@@ -111,6 +153,7 @@ def metered(services: NodeServices, meter: Meter) -> NodeServices:
         open_stream=_metered_stream(services.open_stream, meter),
         end=_metered_end(services.end, meter),
         ask=_metered_question(services.ask, meter),
+        turn_away=_metered_strangers(services.turn_away, meter),
     )
 
 
@@ -182,6 +225,15 @@ def _metered_end(end: Callable[[Association], None], meter: Meter) -> Callable[[
         end(association)
 
     return end_and_count
+
+
+def _metered_strangers(turn_away: TurnAway, meter: Meter) -> TurnAway:
+    def turn_away_and_count(address: str, why: str) -> None:
+        phase, told, _ = why.partition(": ")
+        meter.count(TURNED_AWAY, phase="TLS" if told and phase == "TLS" else "association")
+        turn_away(address, why)
+
+    return turn_away_and_count
 
 
 def _metered_question(

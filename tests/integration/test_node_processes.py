@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from benchmarks.our_node import AE_TITLE, running_node
 from benchmarks.wire import VERIFICATION, Call
 from pacs_bridge.domain.objects import Association, AssociationOutcome
 from pacs_bridge.wiring.installation import Installation
+from tests.peers import free_port
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
@@ -46,13 +48,25 @@ def ended(installation: Installation) -> list[Association]:
     return [row for row in rows if row.outcome is AssociationOutcome.RELEASED]
 
 
+def counted(port: int) -> dict[str, float]:
+    """What a monitor reads."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+STORED = 'pacs_bridge_requests_total{service="C-STORE",status="0x0000"}'
+ECHOED = 'pacs_bridge_requests_total{service="C-ECHO",status="0x0000"}'
+
+
 @pytest.mark.slow
 def test_processes_share_a_port_and_one_that_dies_comes_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PACS_BRIDGE_NODE__PROCESSES", "2")
-    reports = Reports(2)
-    with running_node(tmp_path / "home", a_passport(2)) as node:
+    reports, monitor = Reports(2), free_port()
+    with running_node(tmp_path / "home", a_passport(2), METRICS_PORT=str(monitor)) as node:
         two = wait_until(
             lambda: pids if len(pids := listeners(node.port)) == 2 else None,
             "two processes to listen", seconds=60,
@@ -64,9 +78,16 @@ def test_processes_share_a_port_and_one_that_dies_comes_again(
         assert node.held() == 20
         wait_until(lambda: len(ended(node.installation)) == 20, "every row")
         assert sum(row.stored for row in ended(node.installation)) == 20
+        wait_until(lambda: counted(monitor).get(ECHOED) == 20, "all that was counted")
+        assert counted(monitor)[STORED] == 20
+        files = sorted(path.name for path in (tmp_path / "home/run/metrics").iterdir())
+        assert files == ["node-0.counts", "node-1.counts"]
         child = next(pid for pid in two if psutil.Process(pid).ppid() in two)
         psutil.Process(child).kill()
         wait_until(lambda: len(listeners(node.port) - {child}) == 2, "it to come again", seconds=60)
-        with Call(node.port, AE_TITLE, [VERIFICATION]) as call:
-            call.echo()
+        for _ in range(10):
+            with Call(node.port, AE_TITLE, [VERIFICATION]) as call:
+                call.echo()
+        wait_until(lambda: counted(monitor).get(ECHOED) == 30, "what the new process counted")
+        assert counted(monitor)[STORED] == 20
     assert listeners(node.port) == set()
