@@ -1,4 +1,4 @@
-"""``case-set``: import, list, show, check, export to media."""
+"""``case-set``: import, list, show, check, export to media, orders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -200,6 +200,52 @@ def export_media(
         megabytes = f"{part.size / 1e6:.0f} MB"
         say(f"{part.folder}: {len(part.cases)} cases, {part.images} images, {megabytes}.")
     say(f"Next: hand it to the site, then pacs-bridge load start {set_name} PACS --by media.")
+
+
+@app.command()
+def orders(
+    set_name: Set,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Write them as files into this folder.")
+    ] = None,
+    mllp: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Send them there as HL7 over MLLP.")
+    ] = "",
+    message: Annotated[
+        Literal["omi", "orm", "adt"], typer.Option(help="Which HL7 message is sent.")
+    ] = "omi",
+    application: Annotated[str, typer.Option(help="MSH-5, as the site names it.")] = "RIS",
+    facility: Annotated[str, typer.Option(help="MSH-6, as the site names it.")] = "HOSPITAL",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Give a site orders for the cases: CSV and HL7 files, or sent to its system."""
+    from pacs_bridge.domain.errors import RefusedInput
+    from pacs_bridge.domain.orders import Addressee, OrderMessage
+    from pacs_bridge.wiring.orders import send_orders, write_orders
+
+    if (folder is None) == (not mllp):
+        raise RefusedInput("Say where they go: a folder, or --mllp HOST:PORT.")
+    installation, addressee = open_home(home), Addressee(application, facility)
+    if folder is not None:
+        files = write_orders(installation, set_name, folder, addressee)
+        if as_json:
+            print_json([str(file) for file in files])
+        for file in () if as_json else files:
+            say(str(file))
+        return
+    answers = list(send_orders(installation, set_name, mllp, OrderMessage(message), addressee))
+    refused = [answer for answer in answers if not answer.accepted]
+    if as_json:
+        print_json(
+            {"sent": len(answers), "refused": [[each.control_id, each.words] for each in refused]}
+        )
+    else:
+        say(f"{len(answers) - len(refused)} of {len(answers)} messages were accepted.")
+        for each in refused:
+            say(f"{each.control_id}: {each.words or 'refused without a reason'}")
+    if refused:
+        raise typer.Exit(1)
 
 
 def _only_set(installation: Installation, given: Sequence[str]) -> str:

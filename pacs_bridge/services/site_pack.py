@@ -101,7 +101,7 @@ class Orders:
     """The files with orders that go with a pack."""
 
     table: str
-    messages: Mapping[OrderMessage, str]
+    messages: Mapping[OrderMessage, tuple[str, ...]]
 
 
 def site_pack(
@@ -141,9 +141,7 @@ def orders_for(
     """Write the orders of a case set in every form that a site may take; raises `NotFound`."""
     with begin() as uow:
         passport = uow.case_sets.get(str(SetName.parse(set_name)), copy)
-    messages = {
-        kind: "".join(as_messages(passport, kind, now(), addressee)) for kind in OrderMessage
-    }
+    messages = {kind: tuple(as_messages(passport, kind, now(), addressee)) for kind in OrderMessage}
     return Orders(as_csv(passport), messages)
 
 
