@@ -42,6 +42,9 @@ class EventfulAssociation(RequestedAssociation):
 
     on_event: HearEvent | None = None
 
+    def __enter__(self) -> EventfulAssociation:
+        return self
+
     @property
     def is_ended(self) -> bool:
         """Whether the peer has ended the association; what it reported meanwhile is taken."""
