@@ -13,10 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
-from typing import Any
-
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
+from typing import TYPE_CHECKING, Any
 
 from pacs_bridge.domain.commitment import (
     MOST_REFERENCES,
@@ -30,6 +27,9 @@ from pacs_bridge.domain.errors import RefusedInput, UnreadableObject
 from pacs_bridge.domain.identifiers import parse_ae_title, parse_uid
 from pacs_bridge.upper_layer.elements import Limits
 from pacs_bridge.upper_layer.prescan import is_explicit, scan
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 PROCESSING_FAILURE, MISSING, INVALID, TOO_MANY = 0x0110, 0x0120, 0x0115, 0x0213
 """Statuses: processing failure, missing attribute, invalid argument value, resource limitation."""
@@ -137,6 +137,8 @@ def decode_availability(
 
 
 def _read(data: bytes | memoryview, transfer_syntax_uid: str) -> Dataset:
+    from pydicom.filereader import read_dataset  # 40 MB, and asked for seldom
+
     explicit = is_explicit(transfer_syntax_uid)
     try:
         scan(data, explicit=explicit, limits=_LIMITS)
@@ -157,7 +159,7 @@ def _items(ds: Dataset, tag: int) -> Sequence[Dataset]:
         raise RefusedRequest(PROCESSING_FAILURE, "A list in the data set is damaged.") from error
     if len(items) > MOST_REFERENCES:
         raise RefusedRequest(TOO_MANY, "Too many objects are named; name fewer at once.")
-    if not all(isinstance(each, Dataset) for each in items):
+    if not all(hasattr(each, "get_item") for each in items):
         raise RefusedRequest(PROCESSING_FAILURE, "A list in the data set is none.")
     return items
 
