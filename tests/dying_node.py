@@ -1,6 +1,8 @@
 """A node that kills itself (SIGKILL) at one step of the write path: a program for tests.
 
-``python -m tests.dying_node FOLDER STEP COUNT``: at the COUNT-th time it comes to STEP.
+``python -m tests.dying_node FOLDER WAY STEP COUNT``: at the COUNT-th time it comes to STEP.
+WAY is how its objects become safe: ``large`` ones lie in the archive first, ``small`` ones in the
+database, and ``handed`` ones are small and handed over to archive and queue by the node itself.
 """
 
 from __future__ import annotations
@@ -19,11 +21,21 @@ from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.objects import StoreRequest
-from pacs_bridge.services.group_commit import GroupCommit
+from pacs_bridge.services.arrivals import SMALL, hand_over
+from pacs_bridge.services.group_commit import GroupCommit, Work
 from tests import nodes
 from tests.databases import Clock, RememberedJobs, TestDatabase
 
-STEPS = ("create", "sync", "rename", "sync_folder", "enqueue", "commit")
+STEPS = (
+    *(("large", step) for step in ("create", "sync", "rename", "sync_folder", "enqueue")),
+    ("large", "commit"),
+    ("small", "insert"),
+    ("small", "commit"),
+    ("handed", "create"),
+    ("handed", "rename"),
+    ("handed", "enqueue"),
+    ("handed", "commit"),
+)
 GROUP_STEPS = ("group half done", "group committed")
 
 
@@ -79,6 +91,8 @@ class DyingGroup(GroupCommit):
     death: Death
 
     def _commit(self, members: list[Any]) -> None:
+        for member in members:
+            member.work = partial(self._work_and_die, member.work)
         if len(members) > 1:
             second = members[1]
             work = second.work
@@ -92,8 +106,12 @@ class DyingGroup(GroupCommit):
         if len(members) > 1:
             self.death.at("group committed")
 
+    def _work_and_die(self, work: Work, uow: UnitOfWork) -> None:
+        work(uow)
+        self.death.at("insert")
 
-def main(folder: Path, step: str, count: int) -> None:
+
+def main(folder: Path, way: str, step: str, count: int) -> None:
     death = Death(step, count)
     engine = make_engine(f"sqlite:///{folder / 'test.sqlite'}")
     jobs = DyingJobs()
@@ -103,10 +121,12 @@ def main(folder: Path, step: str, count: int) -> None:
     archive = LocalArchive(folder / "archive", disk=DyingDisk(death))
     group = DyingGroup(begin)
     group.death = death
-    receive = nodes.receiving(database, archive, group)
+    receive = nodes.receiving(database, archive, group, small=0 if way == "large" else SMALL)
 
     def receive_and_die(request: StoreRequest) -> None:
         receive(request)
+        if way == "handed":
+            hand_over(begin=begin, read=begin, archive=archive)
         death.at("commit")
 
     with nodes.running_node(database, folder, archive=archive, receive=receive_and_die) as node:
@@ -116,4 +136,4 @@ def main(folder: Path, step: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -28,8 +28,10 @@ from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.scu.transport import request_association
 from pacs_bridge.services import associations
+from pacs_bridge.services.arrivals import SMALL, hand_over
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
+from pacs_bridge.services.known_cases import KnownCases
 from pacs_bridge.services.receive import Rules, note_refusal, receive_object
 from pacs_bridge.services.reception import Desk
 from pacs_bridge.services.user_identities import UserIdentities
@@ -121,6 +123,11 @@ class RunningNode:
         with self.database.begin() as uow:
             return uow.associations.newest()
 
+    def hand_over(self) -> int:
+        """Do what the jobs do with what was received: archive it, queue its job."""
+        begin = self.database.begin
+        return hand_over(begin=begin, read=begin, archive=self.archive)
+
     def files(self) -> list[Path]:
         """All that lies in the archive, spool included."""
         return [path for path in (self.folder / "archive").rglob("*") if path.is_file()]
@@ -138,13 +145,17 @@ def register(database: TestDatabase, **changes: Any) -> None:
 
 
 def receiving(
-    database: TestDatabase, archive: LocalArchive, commit: GroupCommit | None = None
+    database: TestDatabase,
+    archive: LocalArchive,
+    commit: GroupCommit | None = None,
+    *,
+    small: int = SMALL,
 ) -> partial[None]:
     """The service behind C-STORE."""
     return partial(
         receive_object, begin=database.begin, read=database.begin,
         commit=commit or GroupCommit(database.begin), archive=archive, rules=RULES,
-        now=database.clock,
+        now=database.clock, known=KnownCases(), small=small,
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import struct
 
 from pacs_bridge.upper_layer.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
+_LENGTH_AT = 128 + 4 + 8  # of group 0002, behind preamble, prefix and its element's own head
+
 
 def file_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
     """Give preamble, prefix and group 0002 for a data set.
@@ -29,6 +31,12 @@ def file_head(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: st
     )
     length = struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(elements))
     return bytes(128) + b"DICM" + length + elements
+
+
+def split_head(file: bytes) -> memoryview:
+    """Give the data set of a file that `file_head` begins."""
+    (length,) = struct.unpack_from("<L", file, _LENGTH_AT)
+    return memoryview(file)[_LENGTH_AT + 4 + length :]
 
 
 def _text(element: int, vr: bytes, value: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.repositories.arrivals import Arrivals
 from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.repositories.case_sets import CaseSets, Truths
 from pacs_bridge.db.repositories.commitment import Availabilities, Commitments, Custodies
@@ -21,7 +22,7 @@ from pacs_bridge.db.repositories.query import Visible
 from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
 from pacs_bridge.db.repositories.standing import Standings
 from pacs_bridge.db.repositories.watch import Associations, Events, Mails
-from pacs_bridge.domain.errors import StoreBusy
+from pacs_bridge.domain.errors import RetryLater, StorageFull, StoreBusy
 from pacs_bridge.domain.ports import Enqueue
 
 
@@ -37,6 +38,8 @@ class UnitOfWork:
 
     Raises
     ------
+    StorageFull
+        When the database's disk has no room for the change.
     StoreBusy
         When the database did not take the change in time.
     """
@@ -56,6 +59,7 @@ class UnitOfWork:
             Marks(session),
             Refusals(session),
         )
+        self.arrivals = Arrivals(session)
         self.readings, self.outbox = Readings(session), Outbox(session)
         self.summaries = Summaries(session)
         self.associations, self.events = Associations(session), Events(session)
@@ -77,13 +81,13 @@ class UnitOfWork:
                 self._session.commit()
             else:
                 self._session.rollback()
-        except OperationalError as busy:
+        except OperationalError as refused:
             self._session.rollback()
-            raise StoreBusy("The database is busy; the same call works later.") from busy
+            raise _not_taken(refused) from refused
         finally:
             self._session.close()
         if isinstance(error, OperationalError):
-            raise StoreBusy("The database is busy; the same call works later.") from error
+            raise _not_taken(error) from error
 
     def enqueue(
         self,
@@ -99,6 +103,12 @@ class UnitOfWork:
         self._session.flush()
         connection = self._session.connection()
         self._enqueue(connection, job, *args, key=key, partition=partition, delay=delay)
+
+
+def _not_taken(error: OperationalError) -> RetryLater:
+    if "is full" in str(error.orig):  # SQLite's "database or disk is full"
+        return StorageFull("The database's disk is full; make room on it, then try again.")
+    return StoreBusy("The database is busy; the same call works later.")
 
 
 Begin = Callable[[], UnitOfWork]

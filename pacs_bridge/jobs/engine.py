@@ -10,6 +10,7 @@ import structlog
 from dbos import DBOS, DBOSConfig
 
 from pacs_bridge.db.engine import make_jobs_engine
+from pacs_bridge.domain.errors import PacsBridgeError
 from pacs_bridge.jobs.names import APPLICATION, LANES, VERSION
 from pacs_bridge.jobs.workflows import Services, register
 
@@ -17,6 +18,7 @@ LOG = structlog.get_logger()
 
 POLL_SECONDS = 0.2
 TICK_SECONDS = 5.0
+ARRIVALS_SECONDS = 0.1  # between two looks for objects that wait to be handed over
 
 
 def migrate_jobs(database_url: str) -> None:
@@ -57,6 +59,7 @@ class Jobs:
         self._url, self._services, self._host = database_url, services, host_id
         self._stop = threading.Event()
         self._ticker: threading.Thread | None = None
+        self._porter: threading.Thread | None = None
 
     def start(self) -> None:
         """Launch, take up what a crash had cut off, and begin serving the queues."""
@@ -66,16 +69,33 @@ class Jobs:
         DBOS.launch()
         self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
         self._ticker.start()
+        self._porter = threading.Thread(target=self._hand_over, name="arrivals", daemon=True)
+        self._porter.start()
 
     def stop(self, seconds: int = 10) -> None:
         """Let running steps end, at most so long; the rest is taken up at the next start."""
         self._stop.set()
+        if self._porter is not None:
+            self._porter.join(seconds)
         DBOS.destroy(workflow_completion_timeout_sec=seconds)
 
     def _tick(self) -> None:
         """Do what is due by the clock: release readers whose round has opened."""
         while not self._stop.wait(TICK_SECONDS):
             _guarded(self._services.release_due)
+
+    def _hand_over(self) -> None:
+        """Take received objects out of the database: into the archive, and into the queue."""
+        pause = 0.0
+        while not self._stop.wait(pause):
+            try:
+                pause = 0.0 if self._services.hand_over() else ARRIVALS_SECONDS
+            except PacsBridgeError as error:  # they are safe where they are
+                LOG.warning("arrivals wait", reason=str(error))
+                pause = TICK_SECONDS
+            except Exception:
+                LOG.exception("arrivals wait")
+                pause = TICK_SECONDS
 
 
 def _guarded(call: Callable[[], object]) -> None:

@@ -20,6 +20,8 @@ from pacs_bridge.domain.loading import Readiness
 LOG = structlog.get_logger()
 
 FORWARD_DAYS = 7
+REPORT_DAYS = 2
+UNREPORTED = "The PACS took no report for two days; check where it takes them, and ask again."
 NEEDS_CONTACT = "This load needs a person: do what stands beside each case, then start it again."
 
 
@@ -33,6 +35,10 @@ class LoadPace:
     max_retry: float = 900.0
     grace: float = 900.0
     attempts: int = 5
+
+
+def _nobody_asks(*_: object) -> None:
+    """Have no commitments to report on."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,10 @@ class Services:
     deliver_truth: Callable[[str, int], None]
     deliver_mail: Callable[[str], None]
     release_due: Callable[[], int]
+    hand_over: Callable[[], int]
     pace: LoadPace = LoadPace()
+    report_commitment: Callable[[int], None] = _nobody_asks
+    park_report: Callable[[int, str], None] = _nobody_asks
 
 
 def back_off(attempt: int, first: float, most: float) -> float:
@@ -82,6 +91,7 @@ def register(services: Services) -> None:
     DBOS.workflow(name="mail")(
         lambda key: _until_done("mail", lambda: services.deliver_mail(key), days=1)
     )
+    DBOS.workflow(name="report_commitment")(lambda number: _report(services, number))
 
 
 def _load_workflow(services: Services) -> Callable[[int, int], str]:
@@ -182,6 +192,14 @@ def _extract(services: Services, uid: str) -> str:
         # A bug of ours: the object is safe; a person must see it, and the trace must too.
         LOG.exception("extract-failed", object=uid)
         return services.park_object(uid, "Our own reading of it failed; it is kept for repair.")
+
+
+def _report(services: Services, number: int) -> str:
+    """Report on a commitment, as long as the PACS may still take it; then park it."""
+    end = _until_done("report", lambda: services.report_commitment(number), days=REPORT_DAYS)
+    if end != "done":
+        DBOS.run_step({"name": "park"}, services.park_report, number, UNREPORTED)
+    return end
 
 
 def _until_done(name: str, call: Callable[[], Any], *, days: float) -> str:

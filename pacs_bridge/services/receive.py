@@ -1,20 +1,21 @@
 """One C-STORE: taken and safe, or refused with a row and a reason.
 
 The order is the promise (DESIGN.md 3). Success is said only when the structure is sound, the
-identifiers are valid, the object is ours, its bytes are on the disk under their hash, and its
-row and its job stand in one committed transaction.
+identifiers are valid, the object is ours, and its bytes, its row and its job are on the disk: of
+a small object in one committed transaction of the database (decision 0026), of a large one the
+bytes under their hash in the archive before that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 
 import structlog
 
-from pacs_bridge.archive.content import digest_of
-from pacs_bridge.archive.part10 import file_head
-from pacs_bridge.db.repositories.standing import Standing
+from pacs_bridge.archive.content import same_content
+from pacs_bridge.archive.part10 import file_head, split_head
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import (
     AlienObject,
@@ -23,6 +24,7 @@ from pacs_bridge.domain.errors import (
     OversizedObject,
     PacsBridgeError,
     PausedPeer,
+    StoreBusy,
     UnreadableObject,
     UnsupportedObject,
 )
@@ -30,10 +32,13 @@ from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.objects import ReceivedObject, Refusal, StoreRequest
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.aliens import answer_aliens, hash_alien
+from pacs_bridge.services.arrivals import SMALL, file_of, queue_extract
 from pacs_bridge.services.group_commit import Commit
+from pacs_bridge.services.known_cases import Cases, KnownCases, Names
 from pacs_bridge.upper_layer.prescan import Scan, is_explicit, scan
 
 LOG = structlog.get_logger()
+PAUSED = "This PACS is paused here; ask the scheme to resume it, then send again."
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ def receive_object(
     archive: Archive,
     rules: Rules,
     now: Clock,
+    known: KnownCases | None = None,
+    small: int = SMALL,
 ) -> None:
     """Take one object, or refuse it.
 
@@ -88,6 +95,10 @@ def receive_object(
     commit : callable
         Commits an object's row and job; made once for all associations of a process, so that
         they share transactions.
+    known : KnownCases or None
+        Remembers for all associations of a process which cases objects name.
+    small : int
+        Bytes of a data set up to which the object's file is safe in the database first.
 
     Raises
     ------
@@ -95,52 +106,120 @@ def receive_object(
         Why it was not taken; the refusal is in the database by then.
     """
     try:
-        _take(request, read=read, commit=commit, archive=archive, now=now, rules=rules)
+        taking = _Taking(read, commit, archive, rules, now, known or KnownCases(), small)
+        taking.take(request)
     except PacsBridgeError as error:
         note_refusal(request, error, begin=begin, rules=rules, now=now)
         raise
 
 
-def _take(
-    request: StoreRequest,
-    *,
-    read: Begin,
-    commit: Commit,
-    archive: Archive,
-    rules: Rules,
-    now: Clock,
-) -> None:
-    _check_request(request, rules)
-    content: list[bytes | memoryview] = []
-    scanned = scan(
-        request.data_set, explicit=is_explicit(request.transfer_syntax_uid), content=content
-    )
-    _check_identifiers(request, scanned)
-    uid = request.sop_instance_uid
-    with read() as uow:
-        standing = _ask(uow, request, scanned)
-    if not standing.pacs_is_open:
-        raise PausedPeer("This PACS is paused here; ask the scheme to resume it, then send again.")
-    if not standing.cases:
-        raise AlienObject("This is not a case of this scheme.")
-    digest = digest_of(scanned, content)
-    if standing.same_content == digest:
-        commit(lambda uow: uow.objects.count_repeat(uid))
-        return
-    content_hash = archive.put(_head(request), request.data_set)
-    received = ReceivedObject(
-        sop_instance_uid=uid,
-        sop_class_uid=request.sop_class_uid,
-        transfer_syntax_uid=request.transfer_syntax_uid,
-        content_hash=content_hash,
-        same_content=digest,
-        size=request.size,
-        caller=request.caller,
-        accession=standing.cases[0].accession if len(standing.cases) == 1 else None,
-        received_at=now(),
-    )
-    if not keep_object(received, commit):
-        raise Conflict(content_hash)
+@dataclass(frozen=True)
+class _Taking:
+    read: Begin
+    commit: Commit
+    archive: Archive
+    rules: Rules
+    now: Clock
+    known: KnownCases
+    small: int
+
+    def take(self, request: StoreRequest) -> None:
+        _check_request(request, self.rules)
+        scanned = scan(request.data_set, explicit=is_explicit(request.transfer_syntax_uid))
+        if scanned.compressed:
+            raise UnsupportedObject("Compressed images are not taken here; send the marks only.")
+        _check_identifiers(request, scanned)
+        is_small = request.size <= self.small
+        cases = self._recall_or_ask(request, scanned) if is_small else self._ask(request, scanned)
+        file = b"".join((_head(request), request.data_set))
+        received = ReceivedObject(
+            sop_instance_uid=request.sop_instance_uid,
+            sop_class_uid=request.sop_class_uid,
+            transfer_syntax_uid=request.transfer_syntax_uid,
+            content_hash=sha256(file).hexdigest(),
+            same_content="",
+            size=request.size,
+            caller=request.caller,
+            accession=cases[0].accession if len(cases) == 1 else None,
+            received_at=self.now(),
+        )
+        keep = self._keep_small if is_small else self._keep_large
+        if not keep(received, file):
+            self._take_again(request, received, file)
+
+    def _recall_or_ask(self, request: StoreRequest, scanned: Scan) -> Cases:
+        """Find the cases of an object; whether its PACS is paused is asked when it is kept."""
+        names = _names(scanned)
+        cases = self.known.recall(names)
+        if not cases:
+            cases = self._ask(request, scanned)
+            self.known.remember(names, cases)
+        return cases
+
+    def _ask(self, request: StoreRequest, scanned: Scan) -> Cases:
+        """Ask for the cases of ours that an object names in any way; none makes it an alien."""
+        studies, images, accession = _names(scanned)
+        with self.read() as uow:
+            standing = uow.standings.ask(
+                request.caller.pacs or "",
+                request.sop_instance_uid,
+                studies=valid_uids(studies),
+                images=valid_uids(images),
+                accession=accession,
+            )
+        if not standing.pacs_is_open:
+            raise PausedPeer(PAUSED)
+        if not standing.cases:
+            raise AlienObject("This is not a case of this scheme.")
+        return standing.cases
+
+    def _keep_small(self, received: ReceivedObject, file: bytes) -> bool:
+        """Commit row and bytes, which are the job too; false where nothing was kept."""
+        added = False
+
+        def keep(uow: UnitOfWork) -> None:
+            nonlocal added
+            added = uow.arrivals.add(received, file)
+
+        self.commit(keep)
+        return added
+
+    def _keep_large(self, received: ReceivedObject, file: bytes) -> bool:
+        """Make the file safe, then commit row and job; false where its UID is here."""
+        uid, added = received.sop_instance_uid, False
+        with self.read() as uow:
+            if uow.objects.find(uid) is not None:
+                return False
+        self.archive.put(file)
+
+        def keep(uow: UnitOfWork) -> None:
+            nonlocal added
+            added = uow.objects.add(received)
+            if added:
+                queue_extract(uow, uid)
+
+        self.commit(keep)
+        return added
+
+    def _take_again(self, request: StoreRequest, received: ReceivedObject, file: bytes) -> None:
+        """Count an object that is here; refuse and keep another content under its UID."""
+        uid = request.sop_instance_uid
+        with self.read() as uow:
+            here = uow.objects.find(uid)
+            pacs = uow.pacs.find(request.caller.pacs or "")
+        if here is None or pacs is None or pacs.paused:
+            raise PausedPeer(PAUSED)
+        if here.content_hash != received.content_hash:
+            ours = same_content(request.data_set, explicit=is_explicit(request.transfer_syntax_uid))
+            if self._content_of(here) != ours:
+                raise Conflict(self.archive.put(file))
+        self.commit(lambda uow: uow.objects.count_repeat(uid))
+
+    def _content_of(self, here: ReceivedObject) -> str:
+        if here.same_content:
+            return here.same_content
+        data_set = split_head(file_of(here, read=self.read, archive=self.archive))
+        return same_content(data_set, explicit=is_explicit(here.transfer_syntax_uid))
 
 
 def keep_object(received: ReceivedObject, commit: Commit) -> bool:
@@ -151,7 +230,7 @@ def keep_object(received: ReceivedObject, commit: Commit) -> bool:
         nonlocal ours
         ours = True
         if uow.objects.add(received):
-            uow.enqueue("extract", uid, key=f"extract-{uid}")
+            queue_extract(uow, uid)
             return
         ours = uow.objects.same_content(uid) == received.same_content
         if ours:
@@ -159,6 +238,11 @@ def keep_object(received: ReceivedObject, commit: Commit) -> bool:
 
     commit(keep)
     return ours
+
+
+def _names(scanned: Scan) -> Names:
+    studies = frozenset((scanned.study_instance_uid, *scanned.referenced_studies))
+    return studies, scanned.referenced_instances, scanned.accession_number
 
 
 def _check_request(request: StoreRequest, rules: Rules) -> None:
@@ -178,17 +262,6 @@ def _check_identifiers(request: StoreRequest, scanned: Scan) -> None:
         )
     if scanned.study_instance_uid:  # without one it may still name a case of ours
         parse_uid(scanned.study_instance_uid)
-
-
-def _ask(uow: UnitOfWork, request: StoreRequest, scanned: Scan) -> Standing:
-    """Ask how the object stands: it may name cases of ours in any way."""
-    return uow.standings.ask(
-        request.caller.pacs or "",
-        request.sop_instance_uid,
-        studies=valid_uids({scanned.study_instance_uid, *scanned.referenced_studies}),
-        images=valid_uids(scanned.referenced_instances),
-        accession=scanned.accession_number,
-    )
 
 
 def valid_uids(uids: Iterable[str]) -> list[str]:
@@ -234,6 +307,9 @@ def note_refusal(
 
     Never raises what the database says: the sender has its answer coming.
     """
+    if isinstance(error, StoreBusy):  # it has no place for a row either; nobody waits for it twice
+        LOG.error("object sent back: the database is busy", pacs=request.caller.pacs)
+        return
     kind = refusal_kind(error)
     alien = isinstance(error, AlienObject)
     moment, caller = now(), request.caller

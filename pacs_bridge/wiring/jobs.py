@@ -72,6 +72,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.jobs.limits import LimitedReader
     from pacs_bridge.jobs.workflows import LoadPace, Services
     from pacs_bridge.scoring.client import HttpScorer
+    from pacs_bridge.services.arrivals import hand_over
     from pacs_bridge.services.came_back import judge_image
     from pacs_bridge.services.close import close_reading
     from pacs_bridge.services.extract import extract_object, park_object
@@ -81,6 +82,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.send import note_load, park_load, reopen_missing, send_next
     from pacs_bridge.services.verify import verify_load
     from pacs_bridge.wiring.audit import build_drain
+    from pacs_bridge.wiring.commitment import commitment_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
 
     config, begin, now = installation.config, installation.begin, installation.now
@@ -114,6 +116,8 @@ def build_jobs(installation: Installation) -> JobsRole:
         forward_reading=partial(forward_reading, begin=begin, scorer=scorer, now=now),
         deliver_truth=partial(deliver_truth, begin=begin, scorer=scorer, now=now),
         deliver_mail=partial(deliver_mail, begin=begin, mailer=build_mailer(installation), now=now),
+        hand_over=partial(hand_over, begin=begin, read=installation.read, archive=archive),
+        **commitment_jobs(installation),
         release_due=partial(release_due, begin=begin, now=now, public_url=config.web.public_url),
         pace=LoadPace(
             chunk=loading.chunk,

@@ -141,7 +141,7 @@ def test_one_object_from_many_at_once_is_one_object_and_one_job(
     assert together(commit, begins, calls[0], calls[1:]) == [None] * 4
     with database.begin() as uow:
         assert uow.objects.counts() == {"received": 1}
-    assert database.jobs.jobs == [("extract", ("1.2.3.1",))]
+        assert [each.sop_instance_uid for each in uow.arrivals.oldest(9)] == ["1.2.3.1"]
 
 
 def test_of_two_contents_under_one_uid_in_one_group_one_is_taken(

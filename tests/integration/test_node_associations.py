@@ -220,4 +220,5 @@ def test_two_objects_on_one_association_and_two_associations_at_once(node: Runni
         assert send_raw(two, our_state("1.2.3.2")).Status == 0x0000
         assert send_raw(one, our_state("1.2.3.3")).Status == 0x0000
     assert send(node.port, our_report()).Status == 0x0000
+    assert node.hand_over() == 4
     assert len(node.database.jobs.jobs) == 4

@@ -12,13 +12,19 @@ from typing import Any
 
 import pytest
 from pydicom import Dataset
+from sqlalchemy import text
 
 from pacs_bridge.archive.local import LocalArchive
+from pacs_bridge.db.unit_of_work import Begin
+from pacs_bridge.domain.errors import StorageFull
 from pacs_bridge.domain.objects import Refusal
 from pacs_bridge.domain.people import Role, Site
 from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.services.aliens import PAUSE_AT, TELL_AT
+from pacs_bridge.services.arrivals import file_of, hand_over
+from pacs_bridge.services.group_commit import GroupCommit, Work
 from pacs_bridge.upper_layer.contract import Bounds
+from tests.builders import a_received_object
 from tests.databases import TestDatabase
 from tests.nodes import (
     EXPLICIT,
@@ -29,6 +35,7 @@ from tests.nodes import (
     encode,
     our_report,
     our_state,
+    receiving,
     register,
     running_node,
     send,
@@ -79,6 +86,7 @@ def test_the_bytes_lie_in_the_archive_as_they_came(node: RunningNode, implicit: 
     with associated(node.port, STATE, syntaxes=[syntax]) as association:
         assert send_raw(association, our_state(), data=sent).Status == SUCCESS
     row = received(node, "1.2.3.9.1")
+    assert node.hand_over() == 1
     with node.archive.open(row.content_hash) as file:
         kept = file.read()
     assert kept.endswith(sent)
@@ -87,12 +95,88 @@ def test_the_bytes_lie_in_the_archive_as_they_came(node: RunningNode, implicit: 
     assert (row.size, row.transfer_syntax_uid) == (len(sent), syntax)
 
 
-def test_success_means_row_and_job_stand_together(node: RunningNode) -> None:
+def test_success_means_row_bytes_and_job_stand_together(node: RunningNode) -> None:
     assert send(node.port, our_report()).Status == SUCCESS
     row = received(node, "1.2.3.9.2")
     assert (row.state, row.accession, row.caller.pacs) == ("received", "PERFORMS121101", "hospital")
-    assert node.database.jobs.jobs == [("extract", ("1.2.3.9.2",))]
-    assert len(node.files()) == 1
+    with node.database.begin() as uow:
+        (waiting,) = uow.arrivals.oldest(9)
+    assert (waiting.sop_instance_uid, waiting.content_hash) == ("1.2.3.9.2", row.content_hash)
+    assert hashlib.sha256(waiting.data).hexdigest() == row.content_hash
+    assert waiting.data.endswith(encode(our_report()))
+
+
+def test_a_large_object_lies_in_the_archive_before_the_answer(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    register(database)
+    archive = LocalArchive(tmp_path / "archive")
+    receive = receiving(database, archive, small=8_000)
+    with running_node(database, tmp_path, archive=archive, receive=receive) as node:
+        large = our_report(TextComments="x" * 9_000)
+        for _ in range(2):
+            assert send(node.port, large).Status == SUCCESS
+        assert send(node.port, our_report(TextComments="y" * 9_000)).Status == CONFLICT
+        assert send(node.port, our_state()).Status == SUCCESS
+        assert node.database.jobs.jobs == [("extract", ("1.2.3.9.2",))]
+        assert len(node.files()) == 2
+        assert repeats(node, "1.2.3.9.2") == 1
+        assert node.hand_over() == 1
+        assert len(node.files()) == 3
+
+
+def test_what_waits_is_handed_over_once_and_in_the_order_it_came(node: RunningNode) -> None:
+    uids = [f"1.2.3.{number}" for number in (3, 1, 2)]
+    for uid in uids:
+        assert send(node.port, our_state(uid)).Status == SUCCESS
+    begin = node.database.begin
+    assert hand_over(begin=begin, read=begin, archive=node.archive, most=2) == 2
+    assert [node.hand_over(), node.hand_over()] == [1, 0]
+    assert node.database.jobs.jobs == [("extract", (uid,)) for uid in uids]
+    assert len(node.files()) == 3
+    for uid in uids:
+        row = received(node, uid)
+        data = file_of(row, read=begin, archive=node.archive)
+        assert hashlib.sha256(data).hexdigest() == row.content_hash
+
+
+def test_an_object_that_came_to_harm_in_the_database_is_parked_and_never_read(
+    node: RunningNode,
+) -> None:
+    assert send(node.port, our_state()).Status == SUCCESS
+    with sqlite3.connect(node.folder / "test.sqlite") as connection:
+        connection.execute("UPDATE pb_arrival SET data = zeroblob(9)")
+    connection.close()
+    assert node.hand_over() == 1
+    row = received(node, "1.2.3.9.1")
+    assert (row.state, node.database.jobs.jobs) == ("parked", [])
+    assert "send it again" not in row.reason
+
+
+def test_a_full_archive_leaves_objects_safe_where_they_are(node: RunningNode) -> None:
+    class Full(LocalArchive):
+        def put(self, *parts: bytes | memoryview) -> str:
+            raise StorageFull("The archive's disk did not take the object.")
+
+    assert send(node.port, our_state()).Status == SUCCESS
+    begin = node.database.begin
+    with pytest.raises(StorageFull):
+        hand_over(begin=begin, read=begin, archive=Full(node.folder / "archive"))
+    assert node.database.jobs.jobs == []
+    assert node.hand_over() == 1
+
+
+def test_a_full_database_is_told_as_a_full_disk(database: TestDatabase) -> None:
+    register(database)
+
+    def fill() -> None:
+        with database.begin() as uow:
+            pages = uow._session.execute(text("PRAGMA page_count")).scalar_one()
+            uow._session.execute(text(f"PRAGMA max_page_count = {pages + 4}"))
+            uow.arrivals.add(a_received_object(), bytes(99_000))
+
+    with pytest.raises(StorageFull, match="make room"):
+        fill()
 
 
 @pytest.mark.parametrize(
@@ -125,21 +209,32 @@ def test_the_same_object_again_is_success_again_and_one_job(node: RunningNode) -
     for _ in range(3):
         assert send(node.port, our_state()).Status == SUCCESS
     assert repeats(node, "1.2.3.9.1") == 2
+    assert node.hand_over() == 1
+    assert send(node.port, our_state()).Status == SUCCESS
+    assert node.hand_over() == 0
     assert len(node.database.jobs.jobs) == 1
     assert len(node.files()) == 1
 
 
-def test_the_same_object_in_another_encoding_is_the_same_object(node: RunningNode) -> None:
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_the_same_object_in_another_encoding_is_the_same_object(
+    node: RunningNode, handed_over: bool
+) -> None:
     assert send(node.port, our_state()).Status == SUCCESS
+    assert not handed_over or node.hand_over()
     with associated(node.port, STATE, syntaxes=[IMPLICIT]) as association:
         data = encode(our_state(), implicit=True, undefined=True)
         assert send_raw(association, our_state(), data=data).Status == SUCCESS
     assert repeats(node, "1.2.3.9.1") == 1
-    assert len(node.files()) == 1
+    assert len(node.files()) == handed_over
 
 
-def test_other_content_under_a_known_uid_is_refused_kept_and_alarmed(node: RunningNode) -> None:
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_other_content_under_a_known_uid_is_refused_kept_and_alarmed(
+    node: RunningNode, handed_over: bool
+) -> None:
     assert send(node.port, our_state()).Status == SUCCESS
+    assert not handed_over or node.hand_over()
     other = our_state(ContentCreatorName="SOMEBODY ELSE")
     assert send(node.port, other).Status == CONFLICT
     (refusal,) = refusals(node)
@@ -150,18 +245,21 @@ def test_other_content_under_a_known_uid_is_refused_kept_and_alarmed(node: Runni
     with node.database.begin() as uow:
         (event,) = uow.events.newest(kind="conflict")
     assert (event.subject, event.detail["pacs"]) == ("1.2.3.9.1", "hospital")
+    node.hand_over()
     assert len(node.database.jobs.jobs) == 1
 
 
-class MeetingArchive(LocalArchive):
-    """Lets nobody past its put until two are there."""
+class MeetingCommit(GroupCommit):
+    """Lets nobody commit until two are there; who comes later passes."""
 
-    meeting = threading.Barrier(2, timeout=60)
+    def __init__(self, begin: Begin) -> None:
+        super().__init__(begin)
+        self._early, self._meeting = threading.Semaphore(2), threading.Barrier(2, timeout=60)
 
-    def put(self, *parts: bytes | memoryview) -> str:
-        content_hash = super().put(*parts)
-        self.meeting.wait()
-        return content_hash
+    def __call__(self, work: Work) -> None:
+        if self._early.acquire(blocking=False):
+            self._meeting.wait()
+        super().__call__(work)
 
 
 @pytest.mark.parametrize(
@@ -171,9 +269,10 @@ def test_two_who_send_one_uid_in_the_same_moment_make_one_object(
     database: TestDatabase, tmp_path: Path, creator: str, statuses: set[int]
 ) -> None:
     register(database)
-    archive = MeetingArchive(tmp_path / "archive")
+    archive = LocalArchive(tmp_path / "archive")
+    receive = receiving(database, archive, MeetingCommit(database.begin))
     with (
-        running_node(database, tmp_path, archive=archive) as node,
+        running_node(database, tmp_path, archive=archive, receive=receive) as node,
         ThreadPoolExecutor(2) as pool,
     ):
         senders = [
@@ -181,6 +280,7 @@ def test_two_who_send_one_uid_in_the_same_moment_make_one_object(
             for ds in (our_state(), our_state(ContentCreatorName=creator))
         ]
         assert {sender.result().Status for sender in senders} == statuses
+        assert node.hand_over() == 1
         assert len(node.database.jobs.jobs) == 1
         assert received(node, "1.2.3.9.1") is not None
 
@@ -257,12 +357,13 @@ def test_a_kind_that_slips_into_an_accepted_context_is_refused(node: RunningNode
 def test_a_failure_of_our_own_is_answered_kept_and_survived(
     database: TestDatabase, tmp_path: Path
 ) -> None:
-    class Broken(LocalArchive):
-        def put(self, *parts: bytes | memoryview) -> str:
-            raise ZeroDivisionError(f"with {bytes(parts[0])!r} in its message")
+    class Broken(GroupCommit):
+        def __call__(self, work: Work) -> None:
+            raise ZeroDivisionError(f"with {work!r} in its message")
 
     register(database)
-    with running_node(database, tmp_path, archive=Broken(tmp_path / "archive")) as node:
+    receive = receiving(database, LocalArchive(tmp_path / "archive"), Broken(database.begin))
+    with running_node(database, tmp_path, receive=receive) as node:
         answer = send(node.port, our_state())
         assert answer.Status == NEVER
         assert refusals(node)[0].kind == "failed"

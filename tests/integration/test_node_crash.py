@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -12,10 +13,20 @@ from pathlib import Path
 import pytest
 
 from pacs_bridge.archive.local import LocalArchive
-from pacs_bridge.domain.objects import Association, AssociationOutcome
+from pacs_bridge.domain.objects import Association, AssociationOutcome, ReceivedObject
+from pacs_bridge.services.arrivals import hand_over
 from tests.databases import TestDatabase
 from tests.dying_node import GROUP_STEPS, STEPS
-from tests.nodes import associated, encode, our_state, register, running_node, send, send_raw
+from tests.nodes import (
+    associated,
+    encode,
+    our_state,
+    receiving,
+    register,
+    running_node,
+    send,
+    send_raw,
+)
 from tests.peers import ROOT
 from tests.waiting import wait_until
 
@@ -23,9 +34,11 @@ STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 
 
 @contextmanager
-def dying_node(folder: Path, step: str, count: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def dying_node(
+    folder: Path, way: str, step: str, count: int
+) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.dying_node", str(folder), step, str(count)],
+        [sys.executable, "-m", "tests.dying_node", str(folder), way, step, str(count)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdin is not None
@@ -39,19 +52,24 @@ def dying_node(folder: Path, step: str, count: int) -> Iterator[tuple[int, subpr
         process.stdout.close()
 
 
+def hash_of(archive: LocalArchive, received: ReceivedObject) -> str:
+    with archive.open(received.content_hash) as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
 def associations(database: TestDatabase) -> list[Association]:
     with database.begin() as uow:
         return uow.associations.newest()
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("way", "step"), STEPS)
 def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
-    database: TestDatabase, tmp_path: Path, step: str
+    database: TestDatabase, tmp_path: Path, way: str, step: str
 ) -> None:
     register(database)
     acknowledged = []
     # an object in a new folder of the archive costs up to four syncs of folders
-    with dying_node(tmp_path, step, 3) as (port, process):
+    with dying_node(tmp_path, way, step, 3) as (port, process):
         with associated(port, STATE) as association:
             wait_until(lambda: associations(database), "the row of the association")
             for number in range(12):
@@ -64,13 +82,15 @@ def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
     lost = f"1.2.3.{len(acknowledged)}"
 
     with running_node(database, tmp_path) as node:
+        node.hand_over()
         with database.begin() as uow:
             for uid in acknowledged:
                 row = uow.objects.find(uid)
                 assert row is not None
-                assert node.archive.path(row.content_hash).stat().st_size > row.size
+                assert hash_of(node.archive, row) == row.content_hash
             kept = uow.objects.find(lost)
-        assert (kept is not None) == (step == "commit")
+            assert not uow.arrivals.any()
+        assert (kept is not None) == (step == "commit" or way == "handed")
         assert [path for path in node.files() if path.suffix == ".part"] == []
         assert {row.outcome for row in node.rows()} == {AssociationOutcome.ABORTED}
         assert send(node.port, our_state(lost)).Status == 0x0000
@@ -78,7 +98,9 @@ def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
             assert uow.objects.counts() == {"received": len(acknowledged) + 1}
             stored = uow.objects.find(lost)
         assert stored is not None
-        assert node.archive.has(stored.content_hash)
+        node.hand_over()
+        assert hash_of(node.archive, stored) == stored.content_hash
+        assert len(node.files()) == len(acknowledged) + 1
 
 
 @pytest.mark.parametrize("step", GROUP_STEPS)
@@ -96,7 +118,7 @@ def test_a_kill_within_a_commit_for_many_loses_nothing_that_was_acknowledged(
                     break
                 acknowledged.append(uid)
 
-    with dying_node(tmp_path, step, 5) as (port, process):
+    with dying_node(tmp_path, "small", step, 5) as (port, process):
         senders = [threading.Thread(target=send_many, args=(number,)) for number in range(6)]
         for sender in senders:
             sender.start()
@@ -104,12 +126,14 @@ def test_a_kill_within_a_commit_for_many_loses_nothing_that_was_acknowledged(
             sender.join()
         assert process.wait(timeout=60) == -9
 
-    archive = LocalArchive(tmp_path / "archive")
-    with database.begin() as uow:
+    archive, begin = LocalArchive(tmp_path / "archive"), database.begin
+    with begin() as uow:
         kept = uow.objects.in_state("received")
+    assert hand_over(begin=begin, read=begin, archive=archive, most=10_000) == len(kept)
     assert {row.sop_instance_uid for row in kept} >= set(acknowledged)
+    assert {uid for _, (uid,) in database.jobs.jobs} == {row.sop_instance_uid for row in kept}
     for row in kept:
-        assert archive.path(row.content_hash).stat().st_size > row.size
+        assert hash_of(archive, row) == row.content_hash
     on_their_way = len(kept) - len(acknowledged)  # safe, and the answer did not get out
     assert (2 if step == "group committed" else 0) <= on_their_way <= 6
 
@@ -126,7 +150,9 @@ def test_a_full_disk_is_try_again_and_later_it_goes_in(
     try:
         stuffing = small / "stuffing"
         stuffing.write_bytes(bytes(240 << 10))
-        with running_node(database, tmp_path, archive=LocalArchive(small / "archive")) as node:
+        archive = LocalArchive(small / "archive")
+        receive = receiving(database, archive, small=0)
+        with running_node(database, tmp_path, archive=archive, receive=receive) as node:
             private = b"\x71\0\1\x10UN\0\0\0\0\1\0" + bytes(65_536)
             with associated(node.port, STATE) as association:
                 answer = send_raw(association, our_state(), data=encode(our_state()) + private)
