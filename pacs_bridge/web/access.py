@@ -67,6 +67,10 @@ ACCESS: dict[str, Rule] = {
     "results.plot": _only(Role.READER, prolongs=False),
     "associations.index": _WATCH,
     "associations.lines": _only(Role.ADMIN, prolongs=False),
+    "associations.callers": _only(Role.ADMIN, prolongs=False),
+    "associations.stream": _only(Role.ADMIN, prolongs=False),
+    "associations.adopt": _WATCH,
+    "associations.forget": _WATCH,
     "watch.index": _WATCH,
 }
 

@@ -25,6 +25,7 @@ from pacs_bridge.web.context import EXTENSION, WebServices, WebSettings, setting
 from pacs_bridge.web.errors import handle_errors
 from pacs_bridge.web.headers import harden
 from pacs_bridge.web.security import limit_tries, set_up_security
+from pacs_bridge.web.stream import set_up_streams
 from pacs_bridge.web.words import set_up_words
 
 __all__ = ["WebServices", "WebSettings", "create_app"]
@@ -62,6 +63,7 @@ def create_app(web_settings: WebSettings, web_services: WebServices) -> Flask:
     for module in (account, associations, health, home, loads, results, sign_in, watch):
         app.register_blueprint(module.blueprint)
     set_up_words(app)
+    set_up_streams(app)
     harden(app)
     protect(app)  # before the form tokens: who is signed out is told so first
     set_up_security(app, web_services.accounts, web_settings)

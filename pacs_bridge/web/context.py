@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pacs_bridge.db.accounts import AccountStore, SignIn
     from pacs_bridge.db.queries import Queries
     from pacs_bridge.db.watch_queries import WatchQueries
+    from pacs_bridge.services.adopt import Adopted
 
 EXTENSION = "pacs_bridge"
 
@@ -37,6 +38,8 @@ class WebSettings:
         from one address for all.
     refresh_seconds : int
         How often a page that watches something looks again.
+    stream_seconds : float
+        After so long a live stream ends, and is asked for anew.
     """
 
     secret: bytes
@@ -45,6 +48,7 @@ class WebSettings:
     cookie_secure: bool = False
     sign_in_tries: int = 10
     refresh_seconds: int = 5
+    stream_seconds: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class WebServices:
         Queue a start, or a verification, of one load by number.
     record : callable
         Keep an event for the audit trail: kind, subject, details.
+    adopt, forget : callable
+        Let a caller in that was rejected; see `services.adopt`.
     """
 
     now: Callable[[], datetime]
@@ -66,6 +72,8 @@ class WebServices:
     start_load: Callable[[int], object]
     verify_load: Callable[[int], object]
     record: Callable[..., None]
+    adopt: Callable[..., Adopted]
+    forget: Callable[..., str]
 
 
 def settings() -> WebSettings:

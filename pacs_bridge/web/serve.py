@@ -10,8 +10,11 @@ import waitress
 from flask import Flask
 from waitress import wasyncore
 
+from pacs_bridge.web.stream import MOST_STREAMS, streams
+
 _LARGEST_BODY = 1_000_000
 _END_SECONDS = 10.0
+_THREADS = 8  # for pages; streams have their own
 
 
 class WebServer:
@@ -29,15 +32,16 @@ class WebServer:
     def __init__(self, app: Flask, host: str, port: int) -> None:
         listening = socket.create_server((host, port), backlog=128)
         self.host, self.port = host, int(listening.getsockname()[1])
-        self._sockets: dict[int, Any] = {}
+        self._app, self._sockets = app, dict[int, Any]()
         self._server: Any = waitress.create_server(
             app,
             map=self._sockets,
             sockets=[listening],
-            threads=8,
+            threads=_THREADS + MOST_STREAMS,
             ident="",
             max_request_body_size=_LARGEST_BODY,
             channel_timeout=60,
+            channel_request_lookahead=1,  # so that a stream sees its browser go
         )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
@@ -51,6 +55,7 @@ class WebServer:
 
     def close(self) -> None:
         """Stop listening, let answers under way end, and stop."""
+        streams(self._app).close()
         if not self._stopping.is_set():
             self._stopping.set()
             self._server.pull_trigger()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,11 +117,31 @@ def show_plainly(value: Any) -> Any:
     )
 
 
+def write_requests(
+    stored: int, refused: int, echoes: int, requests: Mapping[str, int] | None = None
+) -> str:
+    """Write what was asked for in an association; empty for nothing."""
+    parts = [f"{stored} stored"] if stored else []
+    parts += [f"{refused} refused"] if refused else []
+    parts += [f"{echoes} echo{'' if echoes == 1 else 'es'}"] if echoes else []
+    parts += [f"{count} {service}" for service, count in sorted((requests or {}).items())]
+    return ", ".join(parts)
+
+
+def _requests(association: Any) -> str:
+    each = association
+    return write_requests(each.stored, each.refused, each.echoes, each.requests)
+
+
 def set_up_words(app: Flask) -> None:
     """Give templates the words and filters."""
     app.jinja_env.finalize = show_plainly
     app.jinja_env.filters.update(
-        moment=write_moment, duration=write_duration, size=write_size, count_of=write_count
+        moment=write_moment,
+        duration=write_duration,
+        size=write_size,
+        count_of=write_count,
+        requests=_requests,
     )
     app.jinja_env.globals.update(
         READINESS=READINESS,

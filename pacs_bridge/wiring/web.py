@@ -20,7 +20,7 @@ def build_web(installation: Installation) -> Flask:
 
     from pacs_bridge.db.accounts import AccountStore
     from pacs_bridge.db.queries import Queries
-    from pacs_bridge.db.watch_queries import WatchQueries
+    from pacs_bridge.services.adopt import adopt_association, forget_caller
     from pacs_bridge.services.audit import record_event
     from pacs_bridge.services.plan import queue_verify, start_again
     from pacs_bridge.web.app import WebServices, WebSettings, create_app
@@ -39,10 +39,14 @@ def build_web(installation: Installation) -> Flask:
             now=now,
             accounts=AccountStore(read, write),
             queries=Queries(read),
-            watch=WatchQueries(read),
+            watch=installation.watch,
             start_load=partial(start_again, begin=begin, now=now),
             verify_load=partial(queue_verify, begin=begin, now=now),
             record=partial(record_event, begin=begin, now=now),
+            adopt=partial(
+                adopt_association, our_ae_title=config.node.ae_title, begin=begin, now=now
+            ),
+            forget=partial(forget_caller, begin=begin, now=now),
         ),
     )
 

@@ -21,6 +21,7 @@ from pacs_bridge.db.accounts import AccountStore
 from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.queries import Queries
 from pacs_bridge.db.watch_queries import WatchQueries
+from pacs_bridge.services.adopt import adopt_association, forget_caller
 from pacs_bridge.services.audit import record_event
 from pacs_bridge.services.plan import queue_verify, start_again
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
@@ -63,6 +64,10 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
             start_load=partial(start_again, begin=scheme.begin, now=scheme.now),
             verify_load=partial(queue_verify, begin=scheme.begin, now=scheme.now),
             record=partial(record_event, begin=scheme.begin, now=scheme.now),
+            adopt=partial(
+                adopt_association, our_ae_title="PACSBRIDGE", begin=scheme.begin, now=scheme.now
+            ),
+            forget=partial(forget_caller, begin=scheme.begin, now=scheme.now),
         ),
     )
 

@@ -35,6 +35,10 @@ MAY = {
     "results.plot": ({"done"}, READERS - {"done"}),  # the others' figures are not due yet
     "associations.index": ({"admin"}, set()),
     "associations.lines": ({"admin"}, set()),
+    "associations.callers": ({"admin"}, set()),
+    "associations.stream": ({"admin"}, set()),
+    "associations.adopt": ({"admin"}, set()),
+    "associations.forget": ({"admin"}, set()),
     "watch.index": ({"admin"}, set()),
 }
 VALUES = {"filename": "pages.css", "set_name": SET}

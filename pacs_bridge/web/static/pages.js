@@ -39,21 +39,36 @@ if (idleSeconds) {
   window.setTimeout(look, (Number(idleSeconds) - warnAt) * 1000)
 }
 
+// One button holds everything on a page that changes by itself.
+let paused = false
+const whenPaused = []
+const controls = document.querySelector('[data-live-controls]')
+if (controls) {
+  const button = controls.querySelector('button')
+  const said = controls.querySelector('[data-live-said]')
+  const running = said.textContent
+  controls.hidden = false
+  button.addEventListener('click', () => {
+    paused = !paused
+    button.setAttribute('aria-pressed', String(paused))
+    said.textContent = paused ? 'Updates are paused.' : running
+    whenPaused.forEach((hear) => hear())
+  })
+}
+
+const looks = []
 for (const region of document.querySelectorAll('[data-refresh-url]')) {
-  const controls = document.querySelector(`[data-refresh-controls="${region.id}"]`)
-  let paused = false
-  if (controls) {
-    const button = controls.querySelector('button')
-    const said = controls.querySelector('[data-refresh-said]')
-    const running = said.textContent
-    controls.hidden = false
-    button.addEventListener('click', () => {
-      paused = !paused
-      button.setAttribute('aria-pressed', String(paused))
-      said.textContent = paused ? 'Updates are paused.' : running
-    })
-  }
+  const every = Number(region.dataset.refreshSeconds) * 1000
+  let timer = 0
+  let busy = false
+  let again = false
   const look = async () => {
+    if (busy) {
+      again = true
+      return
+    }
+    busy = true
+    window.clearTimeout(timer)
     if (!paused && !document.hidden && !region.contains(document.activeElement)) {
       try {
         const answer = await fetch(region.dataset.refreshUrl)
@@ -61,8 +76,10 @@ for (const region of document.querySelectorAll('[data-refresh-url]')) {
           leave()
           return
         }
-        if (answer.ok) {
-          region.innerHTML = await answer.text()
+        const text = answer.ok ? await answer.text() : ''
+        // What somebody has begun to use meanwhile must not be replaced.
+        if (answer.ok && !paused && !region.contains(document.activeElement)) {
+          show(region, text)
           if ('reloadWhenSettled' in region.dataset && region.querySelector('[data-settled="yes"]')) {
             const cases = document.getElementById('cases')
             if (cases) showSettled(cases)
@@ -73,10 +90,63 @@ for (const region of document.querySelectorAll('[data-refresh-url]')) {
         // The next look may find the server again.
       }
     }
-    window.setTimeout(look, Number(region.dataset.refreshSeconds) * 1000)
+    busy = false
+    timer = window.setTimeout(look, again ? 300 : every)
+    again = false
   }
-  window.setTimeout(look, Number(region.dataset.refreshSeconds) * 1000)
+  looks.push(look)
+  timer = window.setTimeout(look, every)
 }
+
+// What somebody had opened stays open.
+function show (region, text) {
+  const open = [...region.querySelectorAll('details[open][id]')].map((each) => each.id)
+  region.innerHTML = text
+  for (const id of open) {
+    const details = document.getElementById(id)
+    if (details) details.open = true
+  }
+}
+
+for (const list of document.querySelectorAll('[data-stream-url]')) {
+  const { streamUrl, streamMost } = list.dataset
+  let after = list.dataset.streamAfter
+  let source = null
+  let soon = 0
+  const add = (message) => {
+    const { at, text } = JSON.parse(message.data)
+    after = message.lastEventId
+    const line = document.createElement('li')
+    line.className = 'app-events__line'
+    const time = document.createElement('span')
+    time.className = 'app-quiet'
+    time.textContent = at
+    line.append(time, ` ${text}`)
+    list.prepend(line)
+    while (list.children.length > Number(streamMost)) list.lastElementChild.remove()
+    if (!soon) {
+      soon = window.setTimeout(() => {
+        soon = 0
+        looks.forEach((look) => look())
+      }, 300)
+    }
+  }
+  const follow = () => {
+    const wanted = !paused && !document.hidden
+    if (wanted && (!source || source.readyState === EventSource.CLOSED)) {
+      source = new EventSource(`${streamUrl}?after=${after}`)
+      source.addEventListener('message', add)
+    } else if (!wanted && source) {
+      source.close()
+      source = null
+    }
+  }
+  whenPaused.push(follow)
+  document.addEventListener('visibilitychange', follow)
+  window.setInterval(follow, 10000) // the server had no place for one more, or was away
+  follow()
+}
+whenPaused.push(() => { if (!paused) looks.forEach((look) => look()) })
 
 // The list of cases is older than the answer above it: offer the newer one, keep the place.
 function showSettled (cases) {

@@ -1,0 +1,101 @@
+"""Events in words, one line each; nothing of a person or a patient is in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pacs_bridge.web.words import show_plainly, write_count, write_requests
+
+if TYPE_CHECKING:
+    from pacs_bridge.db.repositories.watch import Event
+
+_LONGEST = 200
+
+Detail = Mapping[str, Any]
+
+
+def tell(event: Event) -> str:
+    """Say in one line what happened."""
+    words = _WORDS.get(event.kind, _plainly)(event.kind, event.subject, event.detail)
+    return str(show_plainly(words))[:_LONGEST]
+
+
+def _plainly(kind: str, subject: str, _detail: Detail) -> str:
+    said = kind.replace("-", " ").capitalize()
+    return f"{said}: {subject}." if subject else f"{said}."
+
+
+def _by(kind: str, account: str, _detail: Detail) -> str:
+    return f"{kind.replace('-', ' ').capitalize()}: account {account}."
+
+
+def _who(pacs: str, detail: Detail) -> str:
+    title = detail.get("ae_title") or "(no title)"
+    name = f"{pacs} ({title})" if pacs else str(title)
+    return f"{name} at {detail.get('address', '')}"
+
+
+def _opened(_kind: str, pacs: str, detail: Detail) -> str:
+    how = "over TLS" if detail.get("tls") else "unencrypted"
+    return f"{_who(pacs, detail)} opened an association, {how}."
+
+
+def _ended(_kind: str, pacs: str, detail: Detail) -> str:
+    stored, refused, echoes = (int(detail.get(name, 0)) for name in ("stored", "refused", "echoes"))
+    asked = write_requests(stored, refused, echoes, detail.get("requests")) or "nothing asked"
+    note = f" {str(detail['note']).capitalize()}." if detail.get("note") else ""
+    return f"{_who(pacs, detail)}: association {detail.get('outcome', 'ended')}, {asked}.{note}"
+
+
+def _rejected(_kind: str, pacs: str, detail: Detail) -> str:
+    return f"{_who(pacs, detail)} was rejected: {detail.get('note', '')}."
+
+
+def _unknown(_kind: str, _subject: str, detail: Detail) -> str:
+    return f"{_who('', detail)} is not known here; an administrator can adopt it."
+
+
+def _query(_kind: str, pacs: str, detail: Detail) -> str:
+    level, matches = detail.get("level") or "no", int(detail.get("matches", 0))
+    found = f"{matches} match" if matches == 1 else f"{matches:,} matches"
+    return f"{pacs or 'Somebody'} asked at {level} level: {found}, status {_status(detail)}."
+
+
+def _retrieve(_kind: str, pacs: str, detail: Detail) -> str:
+    done, failed = int(detail.get("completed", 0)), int(detail.get("failed", 0))
+    service = f"C-{str(detail.get('service', '')).upper()}"
+    return (
+        f"{pacs or 'Somebody'} retrieved by {service}: {write_count(done, 'object')} sent, "
+        f"{failed} failed, status {_status(detail)}."
+    )
+
+
+def _refused(_kind: str, pacs: str, detail: Detail) -> str:
+    return f"An object of {pacs or 'somebody'} was refused: {detail.get('kind', '')}."
+
+
+def _adopted(kind: str, pacs: str, detail: Detail) -> str:
+    what = "may call" if kind.endswith("adopted") else "may call no longer"
+    return f"{_who('', detail)} {what}, as {pacs}."
+
+
+def _status(detail: Detail) -> str:
+    return f"0x{detail.get('status', '')}"
+
+
+_WORDS: dict[str, Callable[[str, str, Detail], str]] = {
+    "association-opened": _opened,
+    "association-ended": _ended,
+    "association-rejected": _rejected,
+    "unknown-caller": _unknown,
+    "query": _query,
+    "retrieve": _retrieve,
+    "object-refused": _refused,
+    "signed-in": _by,
+    "signed-out": _by,
+    "access-refused": _by,
+    "account-set": _by,
+    "pacs-caller-adopted": _adopted,
+    "pacs-caller-forgotten": _adopted,
+}
