@@ -4,8 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from types import ModuleType
 
-import structlog
+
+def _without_rich() -> ModuleType:
+    """Import structlog; its console would load rich, 10 MB a process, for colours nobody sees."""
+    had = "rich" in sys.modules
+    if not had:
+        sys.modules["rich"] = None  # type: ignore[assignment]  # what says: not to be had
+    try:
+        import structlog
+
+        return structlog
+    finally:
+        if not had:
+            del sys.modules["rich"]
+
+
+structlog = _without_rich()
 
 
 def set_up_logs() -> None:

@@ -33,10 +33,11 @@ def test_what_the_standard_lacks_is_not_found(tag: int) -> None:
         dictionary_VR(tag)
 
 
-def test_a_node_starts_without_the_codecs_of_pixels() -> None:
+def test_a_node_starts_without_the_codecs_of_pixels_and_without_a_console() -> None:
     program = (
-        "import sys\nimport pacs_bridge.wiring.node\n"
-        "print(sorted({'pydicom', 'numpy', 'gdcm', 'PIL'} & set(sys.modules)))"
+        "import sys\nimport pacs_bridge.wiring.logs\nimport pacs_bridge.wiring.node\n"
+        "pacs_bridge.wiring.logs.set_up_logs()\n"
+        "print(sorted({'pydicom', 'numpy', 'gdcm', 'PIL', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
