@@ -68,12 +68,18 @@ EVIDENCE = {
 }
 """What is kept for a person to look at where it names a case of ours."""
 
+_LOSSLESS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (70, 57, 80, 90, 201, 202))
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91))
 _HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
 GIVEN_SYNTAXES = (*TRANSFER_SYNTAXES, *_JPEG, *_HTJ2K)
 """Those that a case set may be archived in; an image goes out in its own and in no other."""
 
-EVIDENCE_SYNTAXES = (*GIVEN_SYNTAXES, "1.2.840.10008.1.2.5")
+IMAGE_SYNTAXES = tuple(dict.fromkeys((*_LOSSLESS, *GIVEN_SYNTAXES)))
+"""The same as they are taken in: what loses nothing first, as a sender that proposes it beside an
+uncompressed one has it so and would only decompress it; what loses something last, as a sender
+might compress for it."""
+
+EVIDENCE_SYNTAXES = (*IMAGE_SYNTAXES, "1.2.840.10008.1.2.5")
 """Pictures of a screen may be run length encoded too."""
 
 STORED = frozenset(NAMES) - {VERIFICATION}
@@ -84,6 +90,9 @@ STREAMED = frozenset(GIVEN) | frozenset(EVIDENCE)
 
 SUPPORTED = (
     *(Context(uid, TRANSFER_SYNTAXES) for uid in (*NAMES, *QUERIED)),
-    *(Context(uid, GIVEN_SYNTAXES, requestor_may_be_scp=True) for uid in GIVEN),
+    *(
+        Context(uid, GIVEN_SYNTAXES, requestor_may_be_scp=True, taken_in=IMAGE_SYNTAXES)
+        for uid in GIVEN
+    ),
     *(Context(uid, EVIDENCE_SYNTAXES) for uid in EVIDENCE),
 )

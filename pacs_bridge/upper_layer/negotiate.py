@@ -133,7 +133,10 @@ def _answer(
     ):
         result = ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
         return AnsweredContext(proposed.context_id, result, first)
-    for syntax in context.transfer_syntaxes:
+    syntaxes = context.transfer_syntaxes
+    if context.taken_in and proposed.abstract_syntax not in scp_classes:
+        syntaxes = context.taken_in
+    for syntax in syntaxes:
         if syntax in proposed.transfer_syntaxes:
             return AnsweredContext(proposed.context_id, ContextResult.ACCEPTED, syntax)
     result = ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED

@@ -18,12 +18,17 @@ from pacs_bridge.domain.errors import (
     StorageFull,
     UnreadableObject,
 )
+from pacs_bridge.scp.commitment import MEANINGS as COMMITTING
+from pacs_bridge.scp.commitment import REPORTED_REASONS
 from pacs_bridge.scp.contexts import (
+    COMMITMENT,
     EVIDENCE,
     EVIDENCE_SYNTAXES,
     GIVEN,
     GIVEN_SYNTAXES,
+    IMAGE_SYNTAXES,
     QUERIED,
+    REPORTED,
     STORED,
     STREAMED,
     SUPPORTED,
@@ -70,7 +75,7 @@ def test_the_statement_lists_every_sop_class_and_no_other() -> None:
     listed = re.findall(r"`(1\.2\.840\.10008\.[\d.]+)`", STATEMENT.read_text())
     assert len(listed) == len(set(listed))
     assert set(listed) == {context.sop_class_uid for context in SUPPORTED}
-    assert set(listed) == STORED | STREAMED | {VERIFICATION} | set(QUERIED)
+    assert set(listed) == STORED | STREAMED | {VERIFICATION} | set(QUERIED) | set(REPORTED)
     assert set(GIVEN) | set(EVIDENCE) == STREAMED
     assert not STORED & STREAMED  # whatever is taken in goes one way
 
@@ -81,6 +86,17 @@ def test_the_statement_lists_every_status_with_its_meaning() -> None:
     assert {int(code, 16): text for code, text in listed.items()} == MEANINGS
 
 
+def test_the_statement_lists_every_status_and_reason_of_commitment() -> None:
+    text = STATEMENT.read_text()
+    for heading, told in (
+        ("#### N-ACTION, N-EVENT-REPORT and N-CREATE responses given", COMMITTING),
+        ("### N.5.6 Storage commitment", REPORTED_REASONS),
+    ):
+        section = text.split(heading)[1].split("\n## ")[0].split("####")[0]
+        listed = dict(re.findall(r"^\| ([0-9A-F]{4}) \| (.+) \|$", section, re.MULTILINE))
+        assert {int(code, 16): text for code, text in listed.items()} == told
+
+
 def test_every_offered_syntax_is_in_the_statement_and_none_that_is_not() -> None:
     text = STATEMENT.read_text()
     for syntax in TRANSFER_SYNTAXES:
@@ -88,11 +104,14 @@ def test_every_offered_syntax_is_in_the_statement_and_none_that_is_not() -> None
     assert set(TRANSFER_SYNTAXES) == {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
     for context in SUPPORTED:
         is_given, is_evidence = (context.sop_class_uid in kind for kind in (GIVEN, EVIDENCE))
-        assert context.requestor_may_be_scp is is_given
+        may_be_scp = is_given or context.sop_class_uid == COMMITMENT
+        assert context.requestor_may_be_scp is may_be_scp
         assert not context.only_to_requestor
         compressed = GIVEN_SYNTAXES if is_given else EVIDENCE_SYNTAXES
         wanted = compressed if is_given or is_evidence else TRANSFER_SYNTAXES
         assert context.transfer_syntaxes == wanted
+        assert context.taken_in == (IMAGE_SYNTAXES if is_given else ())
+    assert set(IMAGE_SYNTAXES) == set(GIVEN_SYNTAXES)
     assert not {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"} & set(EVIDENCE_SYNTAXES)
 
 
