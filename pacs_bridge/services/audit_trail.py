@@ -166,11 +166,20 @@ class Proof:
         return self.broken_at is None
 
 
-def verify(*, read: Begin, sealer: Sealer, source: str) -> Proof:
-    """Check every seal, that no number is missing, and that each message can be written."""
+def verify(*, read: Begin, sealer: Sealer, source: str, newest: int | None = None) -> Proof:
+    """Check every seal, that no number is missing, and that each message can be written.
+
+    Parameters
+    ----------
+    newest : int, optional
+        Only so many, the newest; the one before them is believed.
+    """
     with read() as uow:
-        gone = uow.audit.dropped()
-    place, last = (gone[-1].last_place, gone[-1].seal) if gone else (0, "")
+        gone, (end, _) = uow.audit.dropped(), uow.audit.end()
+        place, last = (gone[-1].last_place, gone[-1].seal) if gone else (0, "")
+        if newest is not None and end - newest > place:
+            before = uow.audit.in_order(end - newest - 1, 1)
+            place, last = (end - newest, before[0].seal) if before else (place, last)
     if not _in_line(gone):
         return Proof(0, 1)
     checked = 0

@@ -53,14 +53,15 @@ def gather(installation: Installation) -> None:
     )
 
 
-def prove(installation: Installation) -> Proof:
-    """Check the whole trail."""
+def prove(installation: Installation, newest: int | None = None) -> Proof:
+    """Check the whole trail, or the newest messages of it."""
     from pacs_bridge.services.audit_trail import verify
 
     return verify(
         read=installation.read,
         sealer=build_sealer(installation),
         source=installation.config.node.ae_title,
+        newest=newest,
     )
 
 

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pacs_bridge.domain.errors import PacsBridgeError, PeerUnavailable
@@ -18,6 +18,8 @@ FREE_BYTES = 5 << 30
 FREE_SHARE = 0.10
 CLOCK_YEAR = 2025
 SECONDS = 5.0
+AUDIT_PATIENCE = timedelta(minutes=2)
+AUDIT_NEWEST = 5_000  # `audit verify` looks at all of them
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,12 @@ def examine(installation: Installation) -> Iterator[Finding]:
     yield _disk(installation)
     yield _clock(installation)
     yield _node(installation)
+    yield from _node_tls(installation)
     yield _web(installation)
     yield from _certificates(installation)
     yield from _peers(installation)
     yield from _waiting(installation)
+    yield from _audit(installation)
 
 
 def _tables(installation: Installation) -> Finding:
@@ -100,6 +104,31 @@ def _node(installation: Installation) -> Finding:
     return Finding("node", good=True, says=f"{node.ae_title} answered an echo on port {node.port}")
 
 
+def _node_tls(installation: Installation) -> Iterator[Finding]:
+    """Call our own port for TLS, as ourselves: the node knows its own certificate."""
+    from pacs_bridge.scu.peer import DimsePeer
+    from pacs_bridge.upper_layer.credentials import Credentials
+    from pacs_bridge.wiring.node import own_certificate
+
+    node = installation.config.node
+    if node.tls_port is None:
+        return
+    host = "127.0.0.1" if node.host in ("0.0.0.0", "") else node.host  # noqa: S104  any address
+    ours = Endpoint(node.ae_title, host, node.tls_port, ("store",))
+    certificate = own_certificate(installation)
+    pacs = Pacs("our node", (ours,), node.ae_title, certificate=certificate)
+    try:
+        DimsePeer(Credentials(installation.config.tls_dir).secure_call).echo(pacs)
+    except PeerUnavailable as error:
+        says = f"{error} Is `pacs-bridge run` running, with the certificates in keys/tls?"
+        yield Finding("node over TLS", good=False, says=says)
+    except PacsBridgeError as error:
+        yield Finding("node over TLS", good=False, says=str(error))
+    else:
+        says = f"{node.ae_title} answered an echo on port {node.tls_port}, over TLS"
+        yield Finding("node over TLS", good=True, says=says)
+
+
 def _web(installation: Installation) -> Finding:
     web = installation.config.web
     url = f"http://{web.host}:{web.port}/health"
@@ -131,9 +160,9 @@ def _certificates(installation: Installation) -> Iterator[Finding]:
             continue
         yield Finding(f"certificate {name}", good=False, says=says)
     if good and listed:
-        first = min(each.certificate.expires for each in listed if each.certificate)
-        says = f"{len(listed)}, the first expires on {first:%d %B %Y}"
-        yield Finding("certificates", good=True, says=says)
+        dates = sorted((c.expires, each.name) for each in listed if (c := each.certificate))
+        told = ", ".join(f"{name} on {expires:%d %B %Y}" for expires, name in dates)
+        yield Finding("certificates", good=True, says=f"expire: {told}")
 
 
 def _peers(installation: Installation) -> Iterator[Finding]:
@@ -162,3 +191,37 @@ def _waiting(installation: Installation) -> Iterator[Finding]:
     ):
         says = "nothing waits for a person" if not count else f"{count} wait for a person: {where}"
         yield Finding(subject, good=not count, says=says)
+
+
+def _audit(installation: Installation) -> Iterator[Finding]:
+    """Say whether the audit trail is whole, and whether it reaches its repository."""
+    from pacs_bridge.services.audit_trail import standing
+    from pacs_bridge.wiring.audit import prove
+
+    trail, proof = standing(read=installation.read), prove(installation, AUDIT_NEWEST)
+    if not proof.holds:
+        says = f"message {proof.broken_at} is missing or was changed: see `audit verify`"
+        yield Finding("audit trail", good=False, says=says)
+    if trail.lost:
+        says = (
+            f"{trail.lost} messages were dropped and sent nowhere, for want of room: raise "
+            "audit_rows in [security], or send them to a repository"
+        )
+        yield Finding("audit room", good=False, says=says)
+    if installation.config.security.audit_host:
+        yield _audit_backlog(installation, trail.unsent, trail.waits_since)
+    elif proof.holds:
+        yield Finding("audit trail", good=True, says=f"{trail.kept} messages, kept here alone")
+
+
+def _audit_backlog(installation: Installation, unsent: int, since: datetime | None) -> Finding:
+    """Say what waits for the repository, and why, as it was last heard."""
+    security = installation.config.security
+    where = f"{security.audit_host}:{security.audit_port}"
+    if since is None or installation.now() - since < AUDIT_PATIENCE:
+        return Finding("audit repository", good=True, says=f"{where} has every message")
+    with installation.read() as uow:
+        heard = uow.events.newest(1, kind="audit-waits")
+    why = f": {heard[0].detail.get('said', '')}" if heard else ""
+    says = f"{unsent} messages wait for {where} since {since:%d %B, %H:%M} UTC{why}"
+    return Finding("audit repository", good=False, says=f"{says} Are the jobs running?")

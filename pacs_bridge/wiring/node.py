@@ -17,11 +17,13 @@ from pacs_bridge.services.known_cases import KnownCases
 from pacs_bridge.services.receive_evidence import EvidenceReception
 from pacs_bridge.services.receive_image import ImageReception
 from pacs_bridge.services.reception import Desk, OpenReception, Reception
+from pacs_bridge.services.self_call import admit_ourselves, identify_ourselves
 from pacs_bridge.services.strangers import Strangers
 from pacs_bridge.services.user_identities import UserIdentities
 from pacs_bridge.upper_layer.collect import Budget
 from pacs_bridge.upper_layer.contract import Bounds, StoreHead
-from pacs_bridge.upper_layer.credentials import Credentials
+from pacs_bridge.upper_layer.credentials import NODE, Credentials
+from pacs_bridge.wiring.commitment import ask_each, build_commitment_desks
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.queries import build_desk
 
@@ -59,7 +61,7 @@ def build_node(
         log.close()
 
     services = NodeServices(
-        admit=log.admit,
+        admit=admit_ourselves(log.admit, config.ae_title, partial(own_certificate, installation)),
         receive=partial(
             receive.receive_object,
             begin=begin,
@@ -73,12 +75,12 @@ def build_node(
         note_refusal=partial(receive.note_refusal, begin=begin, rules=rules, now=now),
         end=log.end,
         note=log.note,
-        identify=UserIdentities(log.pacs_of).accepts,
+        identify=identify_ourselves(UserIdentities(log.pacs_of).accepts),
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
         close=close,
         turn_away=strangers.turn_away,
-        ask=build_desk(installation),
+        ask=ask_each(build_desk(installation), *build_commitment_desks(installation)),
         open_stream=streaming(
             Desk(
                 begin=begin,
@@ -127,6 +129,17 @@ def _secure_port(installation: Installation, beside: int | None) -> SecurePort |
     return SecurePort(
         port if beside is None else beside, Credentials(installation.config.tls_dir).secure
     )
+
+
+def own_certificate(installation: Installation) -> str:
+    """Give the fingerprint of the certificate that the node shows; empty where it has none."""
+    from pacs_bridge.domain.errors import RefusedInput
+    from pacs_bridge.services.certificates import read_certificate
+
+    try:
+        return read_certificate(installation.config.tls_dir / NODE).fingerprint
+    except RefusedInput:
+        return ""
 
 
 def bounds_of(config: NodeConfig) -> Bounds:
