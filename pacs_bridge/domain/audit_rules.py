@@ -1,17 +1,16 @@
-"""What becomes an audit message: associations, transfers, refusals and events, as facts.
+"""What becomes an audit message: associations, transfers and refusals, as facts.
 
 The buffer keeps facts rather than XML: they are small, and can be filtered. Facts are made of
 values of our own and of AE titles that were checked; no name from the wire comes this far.
 
 References
 ----------
-PS3.15 A.5.3: .1 (application activity), .2 (log used), .4 (begin transferring), .7 (instances
-transferred), .10 (query), .11 (security alert), .12 (user authentication).
+PS3.15 A.5.3.7 (instances transferred), A.5.3.11 (security alert).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -27,13 +26,12 @@ from pacs_bridge.domain.audit import (
     Thing,
 )
 from pacs_bridge.domain.objects import Association, AssociationOutcome
-from pacs_bridge.domain.query import FIND, GET, MOVE, Root
 
 OURSELVES = ""
 """Stands for our own AE title in facts; the settings say it when a message is written."""
 
-_CANCELLED = 0xFE00
-_ALERT = "Alert Description"  # PS3.15 table A.5.3.11-1
+ALERT = "Alert Description"
+"""What the words of an alert are called (PS3.15 table A.5.3.11-1)."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def of_association(association: Association) -> Fact | None:
     told = "; ".join(filter(None, (association.note, counts))) or "nothing was asked"
     said = f"association {association.outcome}: {told}"
     return Fact(
-        AuditEvent.SECURITY_ALERT,
+        AuditEvent.SECURITYALERT,
         "E",
         association.ended_at or association.opened_at,
         Outcome.SUCCESS if good else Outcome.MINOR_FAILURE,
@@ -134,7 +132,7 @@ def of_association(association: Association) -> Fact | None:
             Participant(caller.called_ae_title, Role.DESTINATION, requested=False),
         ),
         AuditType.NODE_AUTHENTICATION,
-        (Subject(Thing.NODE, title, caller.pacs or "not registered", ((_ALERT, said),)),),
+        (Subject(Thing.NODE, title, caller.pacs or "not registered", ((ALERT, said),)),),
         said,
         caller.pacs or "",
     )
@@ -160,7 +158,7 @@ def of_arrival(arrived: Arrived) -> Fact:
         "C",
         arrived.at,
         Outcome.SUCCESS,
-        _from(arrived.ae_title, arrived.address),
+        from_peer(arrived.ae_title, arrived.address),
         subjects=tuple(
             Subject(
                 Thing.STUDY,
@@ -196,167 +194,21 @@ def of_refusal(refused: Refused) -> Fact:
     uid = refused.sop_class_uid or "unknown"
     counted = ((refused.sop_class_uid, refused.count),) if refused.sop_class_uid else ()
     return Fact(
-        AuditEvent.SECURITY_ALERT,
+        AuditEvent.SECURITYALERT,
         "E",
         refused.at,
         Outcome.MINOR_FAILURE,
-        _from(refused.ae_title, refused.address),
+        from_peer(refused.ae_title, refused.address),
         AuditType.RESTRICTED_FUNCTION,
-        (Subject(Thing.SOP_CLASS, uid, refused.kind, ((_ALERT, said),), "", counted),),
+        (Subject(Thing.SOP_CLASS, uid, refused.kind, ((ALERT, said),), "", counted),),
         said,
         refused.pacs,
     )
 
 
-def _from(ae_title: str, address: str) -> tuple[Participant, Participant]:
+def from_peer(ae_title: str, address: str) -> tuple[Participant, Participant]:
+    """Give a peer that asks, and ourselves."""
     return (
         Participant(ae_title, Role.SOURCE, requested=True, address=address),
         Participant(OURSELVES, Role.DESTINATION, requested=False),
     )
-
-
-_Detail = Mapping[str, Any]
-
-
-def of_event(at: datetime, kind: str, subject: str, detail: _Detail) -> Fact | None:
-    """Say what an event means to an audit trail; None where it means nothing there."""
-    make = _EVENTS.get(kind) or next(
-        (each for start, each in _FAMILIES if kind.startswith(start)), None
-    )
-    return None if make is None else make(at, kind, subject, detail)
-
-
-def _asked(at: datetime, _kind: str, pacs: str, detail: _Detail) -> Fact:
-    outcome, said = _outcome(detail), f"{detail.get('matches', 0)} matches"
-    return Fact(
-        AuditEvent.QUERY,
-        "E",
-        at,
-        outcome,
-        _from(pacs, ""),
-        subjects=(_model(FIND, detail),),
-        said=f"{said}, status {detail.get('status', '')}",
-        pacs=pacs,
-    )
-
-
-def _retrieved(at: datetime, _kind: str, pacs: str, detail: _Detail) -> Fact:
-    models = GET if detail.get("service") == "get" else MOVE
-    sent = ", ".join(f"{detail.get(n, 0)} {n}" for n in ("completed", "warning", "failed"))
-    return Fact(
-        AuditEvent.TRANSFERRED,
-        "R",
-        at,
-        _outcome(detail),
-        (
-            Participant(OURSELVES, Role.SOURCE, requested=False),
-            Participant(pacs, Role.DESTINATION, requested=True),
-        ),
-        subjects=(_model(models, detail),),
-        said=f"{sent}, status {detail.get('status', '')}",
-        pacs=pacs,
-    )
-
-
-def _model(models: Mapping[str, Root], detail: _Detail) -> Subject:
-    root = detail.get("model", "")
-    uid = next((uid for uid, each in models.items() if each == root), "unknown")
-    return Subject(Thing.SOP_CLASS, uid, f"{detail.get('level') or 'no'} level")
-
-
-def _outcome(detail: _Detail) -> Outcome:
-    try:
-        status = int(str(detail.get("status", "")), 16)
-    except ValueError:
-        return Outcome.MINOR_FAILURE
-    good = status in (0, _CANCELLED) or status >> 8 == 0xFF
-    return Outcome.SUCCESS if good else Outcome.MINOR_FAILURE
-
-
-def _sent(at: datetime, _kind: str, subject: str, detail: _Detail) -> Fact:
-    set_name, _, pacs = subject.partition(" ")
-    return Fact(
-        AuditEvent.BEGIN_TRANSFER,
-        "E",
-        at,
-        Outcome.SUCCESS,
-        (
-            Participant(OURSELVES, Role.SOURCE, requested=True),
-            Participant(pacs or "unknown", Role.DESTINATION, requested=False),
-        ),
-        said=f"case set {set_name}, load {detail.get('load', '')}, run {detail.get('run', '')}",
-        pacs=pacs,
-    )
-
-
-def _authentication(kind: AuditType, outcome: Outcome) -> Callable[..., Fact]:
-    def make(at: datetime, what: str, account: str, _detail: _Detail) -> Fact:
-        return Fact(AuditEvent.USER_AUTHENTICATION, "E", at, outcome, _by(account), kind, said=what)
-
-    return make
-
-
-def _by(account: str) -> tuple[Participant, Participant]:
-    known = f"account {account}" if account.isdigit() else "unknown"
-    return (
-        Participant(known, Role.SOURCE, requested=True),
-        Participant(OURSELVES, Role.APPLICATION, requested=False),
-    )
-
-
-def _activity(kind: AuditType) -> Callable[..., Fact]:
-    def make(at: datetime, _kind: str, role: str, _detail: _Detail) -> Fact:
-        ours = Participant(OURSELVES, Role.APPLICATION, requested=False)
-        return Fact(
-            AuditEvent.APPLICATION_ACTIVITY, "E", at, Outcome.SUCCESS, (ours,), kind, said=role
-        )
-
-    return make
-
-
-def _log_used(at: datetime, _kind: str, subject: str, _detail: _Detail) -> Fact:
-    ours = Participant(OURSELVES, Role.APPLICATION, requested=True)
-    log = Subject(Thing.LOG, "pacs-bridge:audit", "Security Audit Log")
-    return Fact(
-        AuditEvent.LOG_USED, "R", at, Outcome.SUCCESS, (ours,), subjects=(log,), said=subject
-    )
-
-
-def _alert(kind: AuditType, outcome: Outcome, thing: Thing) -> Callable[..., Fact]:
-    def make(at: datetime, what: str, subject: str, detail: _Detail) -> Fact:
-        told = ", ".join(f"{name} {_plain(value)}" for name, value in sorted(detail.items()))
-        said = f"{what}: {told}" if told else what
-        whom = subject or "-"
-        alert = Subject(thing, whom, what, ((_ALERT, said),))
-        ours = Participant(OURSELVES, Role.APPLICATION, requested=False)
-        pacs = subject if what.startswith("pacs-") else ""
-        return Fact(
-            AuditEvent.SECURITY_ALERT, "E", at, outcome, (ours,), kind, (alert,), said, pacs
-        )
-
-    return make
-
-
-def _plain(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-_GOOD, _MINOR, _SERIOUS = Outcome.SUCCESS, Outcome.MINOR_FAILURE, Outcome.SERIOUS_FAILURE
-_NETWORK = _alert(AuditType.NETWORK_CONFIGURATION, _GOOD, Thing.NODE)
-_USERS = _alert(AuditType.USER_ATTRIBUTES, _GOOD, Thing.ACCOUNT)
-_EVENTS: dict[str, Callable[..., Fact]] = {
-    "query": _asked,
-    "retrieve": _retrieved,
-    "load-started": _sent,
-    "signed-in": _authentication(AuditType.LOGIN, _GOOD),
-    "sign-in-refused": _authentication(AuditType.LOGIN, _MINOR),
-    "signed-out": _authentication(AuditType.LOGOUT, _GOOD),
-    "access-refused": _alert(AuditType.RESTRICTED_FUNCTION, _MINOR, Thing.ACCOUNT),
-    "application-start": _activity(AuditType.START),
-    "application-stop": _activity(AuditType.STOP),
-    "audit-used": _log_used,
-    "audit-dropped": _alert(AuditType.RECORDING_STOPPED, _SERIOUS, Thing.LOG),
-    "connections-refused": _alert(AuditType.NODE_AUTHENTICATION, _MINOR, Thing.NODE),
-}
-_FAMILIES = (("pacs-", _NETWORK), ("account-", _USERS), ("password-", _USERS))
-"""Whatever begins so changes who may call, or who may sign in."""

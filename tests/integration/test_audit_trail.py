@@ -161,6 +161,11 @@ CONCERNS: list[tuple[str, dict[str, object], AuditEvent, Outcome]] = [
     ("account-set", {"roles": ["admin"]}, AuditEvent.SECURITY_ALERT, GOOD),
     ("access-refused", {"page": "watch"}, AuditEvent.SECURITY_ALERT, BAD),
     ("load-started", {"load": 1, "run": 1}, AuditEvent.BEGIN_TRANSFER, GOOD),
+    ("pacs-caller-adopted", {"by": "7"}, AuditEvent.SECURITY_ALERT, GOOD),
+    ("custody-asked", {"objects": 4}, AuditEvent.ACCESSED, GOOD),
+    ("commitment-reported", {"committed": 3, "failed": 1}, AuditEvent.ACCESSED, BAD),
+    ("availability", {"loads": [1]}, AuditEvent.ACCESSED, GOOD),
+    ("media-exported", {"parts": 1}, AuditEvent.EXPORT, GOOD),
     ("application-start", {}, AuditEvent.APPLICATION_ACTIVITY, GOOD),
     ("application-stop", {}, AuditEvent.APPLICATION_ACTIVITY, GOOD),
 ]  # fmt: skip
@@ -173,6 +178,19 @@ def test_events_that_concern_security_are_told_and_no_others(database: TestDatab
             uow.events.add(database.clock(), "mail-parked", "key")
     told = [(kept.fact.event, kept.fact.outcome) for kept in trail(database)]
     assert told == [(event, outcome) for _, _, event, outcome in CONCERNS]
+
+
+def test_an_object_that_took_the_number_of_one_that_is_gone_is_told_too(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    register(database)
+    with running_node(database, tmp_path) as node:
+        assert send(node.port, our_state("1.2.3.9.1")).Status == 0
+        assert len(facts(database, AuditEvent.TRANSFERRED)) == 1
+        with database.begin() as uow:
+            uow.images.remove("1.2.3.9.1")
+        assert send(node.port, our_state("1.2.3.9.2")).Status == 0
+    assert len(facts(database, AuditEvent.TRANSFERRED)) == 2
 
 
 # Order, seals, bounds

@@ -19,13 +19,13 @@ from pacs_bridge.db.tables import (
     ObjectRow,
     RefusalRow,
 )
+from pacs_bridge.domain.audit_events import of_event
 from pacs_bridge.domain.audit_rules import (
     Arrived,
     Fact,
     Refused,
     fact_of,
     of_arrival,
-    of_event,
     of_refusal,
 )
 
@@ -200,6 +200,15 @@ class AuditTrail:
             self._session.merge(AuditCursorRow(name=name, reached=reached[-1]))
             self._session.flush()
         return len(reached)
+
+    def forget_last_objects(self) -> None:
+        """Follow where the newest objects were taken away: their numbers are used again."""
+        newest = self._session.scalar(select(func.max(ObjectRow.arrival))) or 0
+        self._session.execute(
+            update(AuditCursorRow)
+            .where(AuditCursorRow.name == "objects", AuditCursorRow.reached > newest)
+            .values(reached=newest)
+        )
 
     def put_in_order(self, seal: Seal, text: Callable[[Kept], str]) -> int:
         """Give the next messages their place and seal; gives how many were."""

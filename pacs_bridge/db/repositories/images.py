@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Table, and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.tables import Base
 
 
@@ -82,6 +83,7 @@ class Images:
     def remove(self, key: str) -> None:
         """Forget one that came with a content that is here."""
         self._session.execute(delete(_object).where(_object.c.sop_instance_uid == key))
+        AuditTrail(self._session).forget_last_objects()
 
     def is_used(self, content_hash: str) -> bool:
         """Whether an object lies under this hash."""
