@@ -2,6 +2,7 @@
 
 from benchmarks.associations import ECHOES
 from benchmarks.find import FIND
+from benchmarks.idle import IDLE
 from benchmarks.imports import IMPORT
 from benchmarks.measure import Benchmark
 from benchmarks.receive import SMALL
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         PARALLEL_UNSYNCED,
         SMALL,
         ECHOES,
+        IDLE,
         LARGE_IMAGES,
         SMALL_OBJECTS,
         SMALL_OBJECTS_STOCK,

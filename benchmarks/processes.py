@@ -2,7 +2,7 @@
 
 References
 ----------
-proc(5): /proc/PID/status, /proc/PID/smaps_rollup, /proc/PID/task/TID/schedstat.
+proc(5): /proc/PID/status, /proc/PID/task/TID/schedstat.
 """
 
 from __future__ import annotations
@@ -24,11 +24,6 @@ def family(pid: int) -> list[int]:
 def peak_mb(pid: int) -> float:
     """Give the most memory that a process has ever had resident, in MB."""
     return _field(pid, "status", "VmHWM") / 1e3
-
-
-def held_mb(pid: int) -> float:
-    """Give what a process and its children hold, each shared page counted once, in MB."""
-    return sum(_field(each, "smaps_rollup", "Pss") for each in family(pid)) / 1e3
 
 
 def cpu_seconds(pid: int) -> float:

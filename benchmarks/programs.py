@@ -7,6 +7,7 @@ All of DCMTK's run with ``TCP_NODELAY=1``, its own switch against waiting 40 ms 
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import ssl
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from pacs_bridge.sandbox.orthanc import Orthanc, OrthancConfig
 # Servers live in sbin, which is not on the path of every user.
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 _START_SECONDS = 30.0
+_TRIES = 5
 PDU = ("-pdu", "131072")
 STOCK = {key: value for key, value in os.environ.items() if key != "TCP_NODELAY"}
 NO_DELAY = {**STOCK, "TCP_NODELAY": "1"}
@@ -86,20 +88,31 @@ def running_storescp(
     tls : SSLContext, optional
         To call it with, where its options say that it is to be called so.
     """
-    port = _free_port()
-    process = subprocess.Popen(
-        [program("storescp"), "-q", *PDU, *options, str(port)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=STOCK if stock else NO_DELAY,
-    )
+    process, port = _start_storescp(options, stock, tls)
     try:
-        _wait_for_echo(process, port, tls)
         yield Storescp(port, process.pid)
     finally:
         process.terminate()
         process.wait()
+
+
+def _start_storescp(
+    options: Sequence[str], stock: bool, tls: ssl.SSLContext | None
+) -> tuple[subprocess.Popen[bytes], int]:
+    for _ in range(_TRIES):  # somebody else may take the port in between
+        port = _free_port()
+        process = subprocess.Popen(
+            [program("storescp"), "-q", *PDU, *options, str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=STOCK if stock else NO_DELAY,
+        )
+        if _answers(process, port, tls):
+            return process, port
+        process.kill()
+        process.wait()
+    raise CallFailed("storescp did not start")
 
 
 @contextmanager
@@ -112,20 +125,26 @@ def running_orthanc(folder: Path, *, durable: bool) -> Iterator[Orthanc]:
         orthanc.kill()
 
 
-def _wait_for_echo(process: subprocess.Popen[bytes], port: int, tls: ssl.SSLContext | None) -> None:
+def _answers(process: subprocess.Popen[bytes], port: int, tls: ssl.SSLContext | None) -> bool:
     deadline, pause = time.monotonic() + _START_SECONDS, threading.Event()
-    while True:
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             with Call(port, "ANY-SCP", [VERIFICATION], tls=tls) as call:
                 call.echo()
-            return
         except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise CallFailed("storescp did not start") from None
             pause.wait(0.05)
+        else:
+            return process.poll() is None
+    return False
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Give a port that nobody listens on, below those that systems give to who calls."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
