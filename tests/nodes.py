@@ -183,7 +183,8 @@ def running_node(
     log = AssociationLog(begin=begin, read=begin, our_ae_title="PACSBRIDGE", now=now)
     commit = GroupCommit(begin)
     undecided = Budget((bounds or Bounds()).undecided_bytes)
-    desk = Desk(begin, begin, commit, archive, RULES, now, undecided, **(streams or {}))
+    settings = {"undecided": undecided, **(streams or {})}
+    desk = Desk(begin, begin, commit, archive, RULES, now, **settings)
     services = NodeServices(
         admit=log.admit,
         receive=receive or receiving(database, archive, commit),

@@ -47,6 +47,10 @@ class StoreBusy(RetryLater):
     """The database or archive did not take the change in time."""
 
 
+class Crowded(RetryLater):
+    """More is arriving at the same time than there is memory for."""
+
+
 class ScorerUnavailable(RetryLater):
     """The scoring service gave no receipt that counts."""
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from pacs_bridge.domain.errors import GiveUp, PacsBridgeError, StoreBusy
+from pacs_bridge.domain.errors import Crowded, GiveUp, PacsBridgeError
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller, StoreRequest
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.scp.contexts import SUPPORTED
@@ -202,7 +202,7 @@ class Node:
 
     def crowd_out(self, request: StoreRequest) -> Answer:
         """Answer a C-STORE that there was no memory for."""
-        error = StoreBusy("Too much is arriving at the same time; send again later.")
+        error = Crowded("Too much is arriving at the same time; send again later.")
         self._services.note_refusal(request, error)
         answer = Answer(store_status(error), str(error))
         self._count_answer(request.caller, answer)

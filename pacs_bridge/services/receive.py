@@ -20,6 +20,7 @@ from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import (
     AlienObject,
     ConflictingObject,
+    Crowded,
     MismatchedObject,
     OversizedObject,
     PacsBridgeError,
@@ -282,6 +283,7 @@ def _head(request: StoreRequest) -> bytes:
 _KINDS: dict[type[PacsBridgeError], str] = {
     AlienObject: "alien",
     ConflictingObject: "conflict",
+    Crowded: "crowded",
     MismatchedObject: "mismatched",
     OversizedObject: "oversized",
     PausedPeer: "paused",

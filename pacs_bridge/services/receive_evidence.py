@@ -9,7 +9,7 @@ from __future__ import annotations
 from pacs_bridge.archive.file_content import read_content
 from pacs_bridge.archive.part10 import file_head
 from pacs_bridge.db.repositories.standing import Standing
-from pacs_bridge.domain.errors import AlienObject, PausedPeer, StorageFull, StoreBusy
+from pacs_bridge.domain.errors import AlienObject, Crowded, PausedPeer, StorageFull
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.services.receive import Conflict, keep_object, valid_uids
 from pacs_bridge.services.reception import Reception
@@ -35,7 +35,7 @@ class EvidenceReception(Reception):
             self._file.write(data)
             return
         if not self._held.add(data):
-            raise StoreBusy("Too much is arriving at the same time; send again later.")
+            raise Crowded("Too much is arriving at the same time; send again later.")
         if len(self._held.data) >= WINDOW:
             self._decide(for_good=True)
         elif not self._was_asked and self._scan.seen.top > STUDY:

@@ -68,6 +68,7 @@ FAMILY: dict[type[errors.PacsBridgeError], ErrorPage] = {
     errors.PausedPeer: _LATER,
     errors.StorageFull: _LATER,
     errors.StoreBusy: _LATER,
+    errors.Crowded: _LATER,
     errors.ScorerUnavailable: _LATER,
     errors.MailUnavailable: _LATER,
     errors.UnreadableObject: _REFUSED,
