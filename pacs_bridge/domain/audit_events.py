@@ -141,7 +141,7 @@ def _alert(kind: AuditType, outcome: Outcome, thing: Thing) -> Callable[..., Fac
         alert = Subject(thing, whom, what, ((ALERT, said),))
         pacs = subject if what.startswith("pacs-") else ""
         return Fact(
-            AuditEvent.SECURITYALERT,
+            AuditEvent.SECURITY_ALERT,
             "E",
             at,
             outcome,

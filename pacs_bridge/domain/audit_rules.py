@@ -123,7 +123,7 @@ def of_association(association: Association) -> Fact | None:
     told = "; ".join(filter(None, (association.note, counts))) or "nothing was asked"
     said = f"association {association.outcome}: {told}"
     return Fact(
-        AuditEvent.SECURITYALERT,
+        AuditEvent.SECURITY_ALERT,
         "E",
         association.ended_at or association.opened_at,
         Outcome.SUCCESS if good else Outcome.MINOR_FAILURE,
@@ -194,7 +194,7 @@ def of_refusal(refused: Refused) -> Fact:
     uid = refused.sop_class_uid or "unknown"
     counted = ((refused.sop_class_uid, refused.count),) if refused.sop_class_uid else ()
     return Fact(
-        AuditEvent.SECURITYALERT,
+        AuditEvent.SECURITY_ALERT,
         "E",
         refused.at,
         Outcome.MINOR_FAILURE,
