@@ -13,7 +13,7 @@ from pacs_bridge.domain.errors import PacsBridgeError, RefusedInput
 
 GROUPS = {
     "case-set": ("pacs_bridge.cli.case_set", "Case sets: import, list, show, check."),
-    "pacs": ("pacs_bridge.cli.pacs", "Hospital PACS: add, list, echo."),
+    "pacs": ("pacs_bridge.cli.pacs", "Hospital PACS: add, change, show, list, echo, adopt."),
     "certs": ("pacs_bridge.cli.certs", "Certificates for TLS: make-ca, issue, list."),
     "load": ("pacs_bridge.cli.load", "Loads: start, status, verify."),
     "marks": ("pacs_bridge.cli.marks", "Marks: read files, list what arrived."),
