@@ -2,14 +2,20 @@
 
 ``python -m tests.dying_node FOLDER WAY STEP COUNT``: at the COUNT-th time it comes to STEP.
 WAY is how its objects become safe: ``large`` ones lie in the archive first, ``small`` ones in the
-database, and ``handed`` ones are small and handed over to archive and queue by the node itself.
+database, ``handed`` ones are small and handed over to archive and queue by the node itself, and
+``streamed`` ones are written to the disk while they arrive.
+
+``python -m tests.dying_node --serve`` reads such words, a line each, and has a child of its own
+die for each line: as many deaths as one likes for one start.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -17,25 +23,29 @@ from typing import IO, Any
 from sqlalchemy.orm import sessionmaker
 
 from pacs_bridge.archive.disk import Disk
+from pacs_bridge.archive.incoming import Incoming
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.db.engine import make_engine
-from pacs_bridge.db.unit_of_work import UnitOfWork
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.objects import StoreRequest
 from pacs_bridge.services.arrivals import SMALL, hand_over
 from pacs_bridge.services.group_commit import GroupCommit, Work
 from tests import nodes
 from tests.databases import Clock, RememberedJobs, TestDatabase
 
-STEPS = (
-    *(("large", step) for step in ("create", "sync", "rename", "sync_folder", "enqueue")),
-    ("large", "commit"),
-    ("small", "insert"),
-    ("small", "commit"),
-    ("handed", "create"),
-    ("handed", "rename"),
-    ("handed", "enqueue"),
-    ("handed", "commit"),
-)
+STEPS = (("large", "commit"), ("small", "insert"), ("handed", "rename"))
+_FILE = (
+    "create", "write", "before sync", "sync", "before rename", "rename", "before sync_folder",
+    "sync_folder",
+)  # fmt: skip
+POINTS = {
+    "large": (*_FILE, "begin", "enqueue", "insert", "committed"),
+    "small": ("begin", "insert", "committed"),
+    "handed": (*_FILE, "enqueue", "commit"),
+    "streamed": (*_FILE, "begin", "enqueue", "insert", "committed"),
+}
+"""Every point of the write path by what it calls: "before" a call, within it or after it."""
+
 GROUP_STEPS = ("group half done", "group committed")
 
 
@@ -52,6 +62,18 @@ class Death:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
+class HalfWrittenFile(io.FileIO):
+    """A file in the middle of whose writes the process dies."""
+
+    death: Death
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        half = super().write(view[: len(view) // 2 or 1])
+        self.death.at("write")
+        return half or 0  # whoever writes goes on with the rest
+
+
 class DyingDisk(Disk):
     """The real disk, with a death after each step."""
 
@@ -61,17 +83,23 @@ class DyingDisk(Disk):
     def create(self, path: Path) -> IO[bytes]:
         file = super().create(path)
         self._death.at("create")
-        return file
+        raw = HalfWrittenFile(os.dup(file.fileno()), "wb")
+        raw.death = self._death
+        file.close()
+        return io.BufferedWriter(raw)
 
     def sync(self, file: IO[bytes]) -> None:
+        self._death.at("before sync")
         super().sync(file)
         self._death.at("sync")
 
     def rename(self, source: Path, target: Path) -> None:
+        self._death.at("before rename")
         super().rename(source, target)
         self._death.at("rename")
 
     def sync_folder(self, path: Path) -> None:
+        self._death.at("before sync_folder")
         super().sync_folder(path)
         self._death.at("sync_folder")
 
@@ -90,6 +118,10 @@ class DyingGroup(GroupCommit):
 
     death: Death
 
+    def __call__(self, work: Work) -> None:
+        super().__call__(work)
+        self.death.at("committed")
+
     def _commit(self, members: list[Any]) -> None:
         for member in members:
             member.work = partial(self._work_and_die, member.work)
@@ -107,8 +139,29 @@ class DyingGroup(GroupCommit):
             self.death.at("group committed")
 
     def _work_and_die(self, work: Work, uow: UnitOfWork) -> None:
+        self.death.at("begin")
         work(uow)
         self.death.at("insert")
+
+
+def dying_group(death: Death, begin: Begin) -> DyingGroup:
+    group = DyingGroup(begin)
+    group.death = death
+    return group
+
+
+def let_streams_die(death: Death) -> None:
+    """What is written while it arrives goes to the disk, and is committed, in other words."""
+    write = Incoming.write
+
+    def write_and_die(self: Incoming, data: bytes | memoryview) -> None:
+        half = memoryview(data)[: len(data) // 2]
+        write(self, half)
+        death.at("write")
+        write(self, memoryview(data)[len(half) :])
+
+    setattr(Incoming, "write", write_and_die)  # noqa: B010
+    setattr(nodes, "GroupCommit", partial(dying_group, death))  # noqa: B010
 
 
 def main(folder: Path, way: str, step: str, count: int) -> None:
@@ -119,8 +172,7 @@ def main(folder: Path, way: str, step: str, count: int) -> None:
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
     database = TestDatabase(begin, jobs, Clock())
     archive = LocalArchive(folder / "archive", disk=DyingDisk(death))
-    group = DyingGroup(begin)
-    group.death = death
+    group = dying_group(death, begin)
     receive = nodes.receiving(database, archive, group, small=0 if way == "large" else SMALL)
 
     def receive_and_die(request: StoreRequest) -> None:
@@ -129,11 +181,31 @@ def main(folder: Path, way: str, step: str, count: int) -> None:
             hand_over(begin=begin, read=begin, archive=archive)
         death.at("commit")
 
-    with nodes.running_node(database, folder, archive=archive, receive=receive_and_die) as node:
+    if way == "streamed":
+        let_streams_die(death)
+    with nodes.running_node(
+        database, folder, archive=archive, receive=receive_and_die, streams={"keep_free": 0}
+    ) as node:
         sys.stdout.write(f"{node.port}\n")
         sys.stdout.flush()
-        sys.stdin.read()
+        threading.Event().wait(300)
+
+
+def serve() -> None:
+    """Let children die as they are told; says how each ended."""
+    for line in sys.stdin:
+        folder, way, step, count = line.rstrip("\n").split("\t")
+        child = os.fork()  # there is one thread here, and nothing is open
+        if child == 0:
+            main(Path(folder), way, step, int(count))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"ended {os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    if sys.argv[1] == "--serve":
+        serve()
+    else:
+        main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]))

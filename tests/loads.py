@@ -133,7 +133,7 @@ class House:
 
 
 @cache
-def _empty_database() -> bytes:
+def empty_database() -> bytes:
     """A migrated database file, made once a process: migrating takes most of a second."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "empty.sqlite"
@@ -147,7 +147,7 @@ def _empty_database() -> bytes:
 def a_house(folder: Path, archive: LocalArchive | None = None) -> Iterator[House]:
     """Make an empty installation's innards in a folder, on an archive of its own or a given one."""
     path = folder / "test.sqlite"
-    path.write_bytes(_empty_database())
+    path.write_bytes(empty_database())
     engine = make_engine(f"sqlite:///{path}")
     queued = Queued()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), queued)

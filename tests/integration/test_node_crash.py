@@ -77,7 +77,7 @@ def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
                 if answer.get("Status") != 0x0000:
                     break
                 acknowledged.append(f"1.2.3.{number}")
-        assert process.wait(timeout=30) == -9
+        assert process.wait(timeout=60) == -9
     assert len(acknowledged) < 12
     lost = f"1.2.3.{len(acknowledged)}"
 
