@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.orm import sessionmaker
 
 from pacs_bridge.db.engine import make_engine
+from pacs_bridge.db.group_unit import GroupUnits
 from pacs_bridge.db.migrate import migrate
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from tests.builders import NOON
@@ -57,6 +58,10 @@ class TestDatabase:
     begin: Callable[[], UnitOfWork]
     jobs: RememberedJobs
     clock: Clock
+    begin_for_many: Callable[[], UnitOfWork] = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        self.begin_for_many = self.begin_for_many or self.begin
 
 
 @pytest.fixture
@@ -66,5 +71,7 @@ def database(tmp_path: Path) -> Iterator[TestDatabase]:
     migrate(engine)
     jobs = RememberedJobs()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
-    yield TestDatabase(begin, jobs, Clock())
+    for_many = GroupUnits(engine, jobs)
+    yield TestDatabase(begin, jobs, Clock(), for_many)
+    for_many.close()
     engine.dispose()

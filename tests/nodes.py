@@ -154,7 +154,7 @@ def receiving(
     """The service behind C-STORE."""
     return partial(
         receive_object, begin=database.begin, read=database.begin,
-        commit=commit or GroupCommit(database.begin), archive=archive, rules=RULES,
+        commit=commit or GroupCommit(database.begin_for_many), archive=archive, rules=RULES,
         now=database.clock, known=KnownCases(), small=small,
     )  # fmt: skip
 

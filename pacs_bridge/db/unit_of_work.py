@@ -48,6 +48,10 @@ class UnitOfWork:
         self._make_session, self._enqueue = make_session, enqueue
 
     def __enter__(self) -> UnitOfWork:
+        self._open()
+        return self
+
+    def _open(self) -> None:
         session = self._session = self._make_session()
         self.case_sets, self.truths = CaseSets(session), Truths(session)
         self.pacs, self.loads = PacsList(session), Loads(session)
@@ -59,7 +63,7 @@ class UnitOfWork:
             Marks(session),
             Refusals(session),
         )
-        self.arrivals = Arrivals(session)
+        self.arrivals = Arrivals(session.connection)
         self.readings, self.outbox = Readings(session), Outbox(session)
         self.summaries = Summaries(session)
         self.associations, self.events = Associations(session), Events(session)
@@ -68,7 +72,6 @@ class UnitOfWork:
         self.images = Images(session)
         self.commitments, self.custodies = Commitments(session), Custodies(session)
         self.availabilities = Availabilities(session)
-        return self
 
     def __exit__(
         self,
@@ -83,11 +86,11 @@ class UnitOfWork:
                 self._session.rollback()
         except OperationalError as refused:
             self._session.rollback()
-            raise _not_taken(refused) from refused
+            raise not_taken(refused) from refused
         finally:
             self._session.close()
         if isinstance(error, OperationalError):
-            raise _not_taken(error) from error
+            raise not_taken(error) from error
 
     def enqueue(
         self,
@@ -105,7 +108,8 @@ class UnitOfWork:
         self._enqueue(connection, job, *args, key=key, partition=partition, delay=delay)
 
 
-def _not_taken(error: OperationalError) -> RetryLater:
+def not_taken(error: OperationalError) -> RetryLater:
+    """Say in our words that the database did not take a change."""
     if "is full" in str(error.orig):  # SQLite's "database or disk is full"
         return StorageFull("The database's disk is full; make room on it, then try again.")
     return StoreBusy("The database is busy; the same call works later.")

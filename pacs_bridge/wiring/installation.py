@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pacs_bridge.archive.local import LocalArchive
     from pacs_bridge.db.unit_of_work import UnitOfWork
     from pacs_bridge.db.watch_queries import WatchQueries
+    from pacs_bridge.jobs.queue import JobQueue
 
 HOME_VARIABLE = "PACS_BRIDGE_HOME"
 
@@ -78,10 +79,22 @@ class Installation:
         from sqlalchemy.orm import sessionmaker
 
         from pacs_bridge.db.unit_of_work import UnitOfWork
+
+        return partial(UnitOfWork, sessionmaker(self.engine, expire_on_commit=False), self.queue)
+
+    @cached_property
+    def begin_for_many(self) -> Callable[[], UnitOfWork]:
+        """Open a unit of work like `begin`, for the one who commits for all associations."""
+        from pacs_bridge.db.group_unit import GroupUnits
+
+        return GroupUnits(self.engine, self.queue)
+
+    @cached_property
+    def queue(self) -> JobQueue:
+        """Queues jobs inside a unit of work."""
         from pacs_bridge.jobs.queue import JobQueue
 
-        queue = JobQueue(self.config.database_url)
-        return partial(UnitOfWork, sessionmaker(self.engine, expire_on_commit=False), queue)
+        return JobQueue(self.config.database_url)
 
     @cached_property
     def read(self) -> Callable[[], UnitOfWork]:

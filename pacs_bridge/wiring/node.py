@@ -50,7 +50,7 @@ def build_node(
         alien_key=installation.config.secret("alien_hmac"),
         status_of=store_status,
     )
-    commit, bounds = GroupCommit(begin), bounds_of(config)
+    commit, bounds = GroupCommit(installation.begin_for_many), bounds_of(config)
     undecided = Budget(bounds.undecided_bytes)
     log = AssociationLog(begin=begin, read=installation.read, our_ae_title=config.ae_title, now=now)
     events = EventLog(begin)

@@ -68,7 +68,7 @@ def together(
 
 
 def test_who_comes_during_a_commit_shares_the_next(database: TestDatabase) -> None:
-    begins = Begins(database.begin)
+    begins = Begins(database.begin_for_many)
     commit = GroupCommit(begins)
     calls = [lambda n=n: commit(note(f"n{n}", database)) for n in range(9)]
     assert together(commit, begins, calls[0], calls[1:]) == [None] * 9
@@ -77,7 +77,7 @@ def test_who_comes_during_a_commit_shares_the_next(database: TestDatabase) -> No
 
 
 def test_a_group_has_a_greatest_size_and_nobody_is_left_behind(database: TestDatabase) -> None:
-    begins = Begins(database.begin)
+    begins = Begins(database.begin_for_many)
     commit = GroupCommit(begins, most=3)
     calls = [lambda n=n: commit(note(f"n{n}", database)) for n in range(9)]
     assert together(commit, begins, calls[0], calls[1:]) == [None] * 9
@@ -86,7 +86,7 @@ def test_a_group_has_a_greatest_size_and_nobody_is_left_behind(database: TestDat
 
 
 def test_a_member_that_fails_does_not_fail_the_others(database: TestDatabase) -> None:
-    begins = Begins(database.begin)
+    begins = Begins(database.begin_for_many)
     commit = GroupCommit(begins)
 
     def fail(uow: UnitOfWork) -> None:
@@ -113,13 +113,13 @@ def test_a_database_that_is_busy_is_said_to_each_and_asked_only_once(
     outcomes = together(commit, begins, calls[0], calls[1:])
     assert [type(each) for each in outcomes] == [type(None), *[StoreBusy] * 3]
     assert begins.count == 2
-    commit_later = GroupCommit(database.begin)
+    commit_later = GroupCommit(database.begin_for_many)
     commit_later(note("later", database))
     assert noted(database) == {"n0", "later"}
 
 
 def test_after_a_failure_the_next_one_is_served(database: TestDatabase) -> None:
-    commit = GroupCommit(database.begin)
+    commit = GroupCommit(database.begin_for_many)
 
     def fail(_: UnitOfWork) -> None:
         raise NotFound("There is no such thing.")
@@ -134,7 +134,7 @@ def test_one_object_from_many_at_once_is_one_object_and_one_job(
     database: TestDatabase, tmp_path: Path
 ) -> None:
     register(database)
-    begins = Begins(database.begin)
+    begins = Begins(database.begin_for_many)
     commit = GroupCommit(begins)
     receive = receiving(database, LocalArchive(tmp_path / "archive"), commit)
     calls = [lambda: receive(a_request(our_state("1.2.3.1")))] * 4
@@ -148,7 +148,7 @@ def test_of_two_contents_under_one_uid_in_one_group_one_is_taken(
     database: TestDatabase, tmp_path: Path
 ) -> None:
     register(database)
-    begins = Begins(database.begin)
+    begins = Begins(database.begin_for_many)
     commit = GroupCommit(begins)
     receive = receiving(database, LocalArchive(tmp_path / "archive"), commit)
     outcomes = together(

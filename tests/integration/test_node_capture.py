@@ -270,7 +270,7 @@ def test_two_who_send_one_uid_in_the_same_moment_make_one_object(
 ) -> None:
     register(database)
     archive = LocalArchive(tmp_path / "archive")
-    receive = receiving(database, archive, MeetingCommit(database.begin))
+    receive = receiving(database, archive, MeetingCommit(database.begin_for_many))
     with (
         running_node(database, tmp_path, archive=archive, receive=receive) as node,
         ThreadPoolExecutor(2) as pool,
@@ -362,7 +362,9 @@ def test_a_failure_of_our_own_is_answered_kept_and_survived(
             raise ZeroDivisionError(f"with {work!r} in its message")
 
     register(database)
-    receive = receiving(database, LocalArchive(tmp_path / "archive"), Broken(database.begin))
+    receive = receiving(
+        database, LocalArchive(tmp_path / "archive"), Broken(database.begin_for_many)
+    )
     with running_node(database, tmp_path, receive=receive) as node:
         answer = send(node.port, our_state())
         assert answer.Status == NEVER

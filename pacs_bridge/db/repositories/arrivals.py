@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, exists, false, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, bindparam, delete, exists, false, insert, select
 
 from pacs_bridge.db.prepared import Prepared
 from pacs_bridge.db.repositories.objects import add_object, row_of
@@ -40,10 +39,16 @@ class Arrival:
 
 
 class Arrivals:
-    """The bytes of objects on their way into the archive, each the job of handing it over."""
+    """The bytes of objects on their way into the archive, each the job of handing it over.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    Parameters
+    ----------
+    connect : callable
+        Gives the connection of the transaction that is open.
+    """
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
 
     def add(self, received: ReceivedObject, data: bytes) -> bool:
         """Keep a new object's row and its bytes, which are its job too.
@@ -54,7 +59,7 @@ class Arrivals:
             False, and nothing is changed, where its UID is here already, or its PACS is paused
             or gone.
         """
-        connection = self._session.connection()
+        connection = self._connect()
         if _ADD_OBJECT.run(connection, row_of(received)).rowcount != 1:
             return False
         _ADD.run(connection, {"sop_instance_uid": received.sop_instance_uid, "data": data})
@@ -62,11 +67,11 @@ class Arrivals:
 
     def any(self) -> bool:
         """Whether something waits."""
-        return _ANY.run(self._session.connection(), {}).first() is not None
+        return _ANY.run(self._connect(), {}).first() is not None
 
     def oldest(self, most: int) -> list[Arrival]:
         """List so many of those that wait, in the order in which they came."""
-        rows = self._session.execute(
+        rows = self._connect().execute(
             select(ArrivalRow.sop_instance_uid, _object.c.content_hash, ArrivalRow.data)
             .join(_object, _object.c.sop_instance_uid == ArrivalRow.sop_instance_uid)
             .order_by(_object.c.arrival)
@@ -76,11 +81,11 @@ class Arrivals:
 
     def data(self, sop_instance_uid: str) -> bytes | None:
         """Give the file of one object; None where it does not wait here (any more)."""
-        row = _DATA.run(self._session.connection(), {"uid": sop_instance_uid}).first()
+        row = _DATA.run(self._connect(), {"uid": sop_instance_uid}).first()
         return None if row is None else bytes(row[0])
 
     def remove(self, sop_instance_uids: Sequence[str]) -> None:
         """Forget the bytes of objects that lie in the archive."""
-        self._session.execute(
+        self._connect().execute(
             delete(ArrivalRow).where(ArrivalRow.sop_instance_uid.in_(sop_instance_uids))
         )
