@@ -17,17 +17,6 @@ app.command()(change)
 app.command()(adopt)
 app.command()(forget)
 
-_ADVICE = {
-    "name": "Check the host name, or register the PACS by its address.",
-    "connect": "Check host and port, that the PACS is running, and the firewalls between.",
-    "TLS": "See `pacs-bridge certs list`, and have the PACS trust our certificate.",
-    "association": "Have the PACS allow our AE title, {ours}, and check its own, {theirs}.",
-    "command": "The PACS hung up: look into its log.",
-    "data": "The PACS stopped reading: look into its log.",
-    "answer": "The PACS took the question and gave no good answer: look into its log.",
-}
-"""What to do where an echo fails, by phase."""
-
 Name = Annotated[str, typer.Argument(help="The PACS's name here.", show_default=False)]
 
 
@@ -170,6 +159,7 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
 def echo(name: Name, home: Home = None, json: Json = False) -> None:
     """Ask a PACS whether it answers (C-ECHO), and say in which phase it fails."""
     from pacs_bridge.domain.errors import PeerUnavailable
+    from pacs_bridge.domain.phases import ADVICE
     from pacs_bridge.services.pacs import echo_pacs
     from pacs_bridge.wiring.peers import build_peer
 
@@ -183,7 +173,7 @@ def echo(name: Name, home: Home = None, json: Json = False) -> None:
         with installation.read() as uow:
             pacs = uow.pacs.get(error.peer)
         titles = {"ours": pacs.our_ae_title, "theirs": pacs.endpoint("store").ae_title}
-        warn(_ADVICE.get(error.phase, "").format(**titles))
+        warn(ADVICE.get(error.phase, "").format(**titles))
         raise
     if json:
         print_json({"name": name, "answers": True, "seconds": round(seconds, 3)})
@@ -195,7 +185,10 @@ def echo(name: Name, home: Home = None, json: Json = False) -> None:
 def pause(name: Name, home: Home = None) -> None:
     """Take nothing from a PACS until it is resumed; it is told to try again later."""
     _set_paused(name, home, paused=True)
-    say(f"Nothing is taken from {name} until `pacs-bridge pacs resume {name}`.")
+    say(
+        f"Nothing is taken from {name} until `pacs-bridge pacs resume {name}`; it may still echo, "
+        "and query and retrieve what was loaded into it."
+    )
 
 
 @app.command()

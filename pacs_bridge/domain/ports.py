@@ -24,12 +24,16 @@ class StoreAnswer:
     ----------
     status : int
         The DIMSE status. 0x0000 stored; 0xB000, 0xB006, 0xB007 stored with a warning.
+    phase : str
+        Where it failed, if it did: ``association`` where its kind was not accepted, ``data``
+        where our copy could not be read, else ``answer``.
     """
 
     sop_instance_uid: str
     status: int
     comment: str = ""
     offending: str = ""
+    phase: str = "answer"
 
     @property
     def stored(self) -> bool:

@@ -14,6 +14,7 @@ from pacs_bridge.domain.caseset import Case, Study
 from pacs_bridge.domain.errors import GiveUp, UnreadableObject
 from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer
 from pacs_bridge.domain.identifiers import parse_uid
+from pacs_bridge.domain.phases import at_phase
 from pacs_bridge.scu.find import FindRefused, Questions, Row
 
 _STUDY_KEYS = (
@@ -53,7 +54,7 @@ def ask_case(questions: Questions, case: Case) -> PacsAnswer:
     try:
         studies = {study.study_instance_uid: _ask_study(questions, study) for study in case.studies}
     except (FindRefused, _Nameless) as refused:
-        return PacsAnswer(error=str(refused))
+        return PacsAnswer(error=f"{refused} {at_phase('answer')}")
     return PacsAnswer(studies, by_name=_ask_by_name(questions, case))
 
 

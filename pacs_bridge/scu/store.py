@@ -83,7 +83,10 @@ def _offers(objects: Sequence[Sendable]) -> list[Offer]:
 def _not_taken(each: Sendable) -> StoreAnswer:
     kind, form = UID(each.sop_class_uid).name, UID(each.transfer_syntax_uid).name
     return StoreAnswer(
-        each.sop_instance_uid, NOT_SUPPORTED, f"The PACS does not take {kind} as {form}."
+        each.sop_instance_uid,
+        NOT_SUPPORTED,
+        f"The PACS does not take {kind} as {form}.",
+        phase="association",
     )
 
 
@@ -92,6 +95,7 @@ def _unreadable(each: Sendable) -> StoreAnswer:
         each.sop_instance_uid,
         UNREADABLE,
         "Our archived copy cannot be read; import the case set again.",
+        phase="data",
     )
 
 

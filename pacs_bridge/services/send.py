@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.loading import InstanceState, Load, Readiness
+from pacs_bridge.domain.phases import at_phase
 from pacs_bridge.domain.ports import Archive, Clock, PacsPeer, Sendable, StoreAnswer
 from pacs_bridge.services.mails import mail_contacts
 
@@ -139,7 +140,7 @@ def _settle(
         state,
         now(),
         status=answer.status,
-        comment=_words(answer) if answer.status else "",
+        comment=_comment(answer),
     )
     return state
 
@@ -151,6 +152,13 @@ def _count_loss(
     tried = uow.loads.attempts(load_id, uid) + 1
     state = InstanceState.PENDING if tried < attempts else InstanceState.FAILED
     uow.loads.settle(load_id, uid, state, now(), comment=why)
+
+
+def _comment(answer: StoreAnswer) -> str:
+    """Say what a status means, and where it failed, if it did."""
+    if not answer.status:
+        return ""
+    return _words(answer) if answer.stored else f"{_words(answer)} {at_phase(answer.phase)}"
 
 
 def _words(answer: StoreAnswer) -> str:

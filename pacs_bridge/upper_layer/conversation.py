@@ -122,11 +122,12 @@ class Conversation:
             if self._messages is not None:
                 self._messages.forget()
             self._end(outcome, note)
-            if outcome is not _ABORTED or note != _NO_RELEASE:
+            if not note.endswith(_NO_RELEASE):
                 self._await_close()
         finally:
             self._connection.close()
             self._places.leave(self._address)
+            self._messages = None  # it sends through us; a cycle would wait for the collector
 
     def _shake_hands(self, secure: Secure) -> socket.socket:
         try:
@@ -137,7 +138,7 @@ class Conversation:
     def _talk(self) -> tuple[AssociationOutcome, str]:
         first = self._inbox.next(self._bounds.negotiation_seconds)
         if isinstance(first, pdu.Abort):
-            return _ABORTED, _NO_RELEASE
+            return _ABORTED, self._broke_off
         if not isinstance(first, pdu.AssociateRequest):
             raise Malformed("something came before an association", AbortReason.UNEXPECTED_PDU)
         rejection = self._negotiate(first)
@@ -209,25 +210,34 @@ class Conversation:
                 self._send(pdu.encode(pdu.ReleaseReply()))
                 return _RELEASED, ""
             elif isinstance(arrived, pdu.Abort):
-                return _ABORTED, _NO_RELEASE
+                return _ABORTED, self._broke_off
             else:
                 raise Malformed("a PDU came out of turn", AbortReason.UNEXPECTED_PDU)
 
+    @property
+    def _phase(self) -> str:
+        return "association" if self._messages is None else self._messages.phase
+
+    @property
+    def _broke_off(self) -> str:
+        return f"{self._phase}: {_NO_RELEASE}"
+
     def _after(self, error: Exception) -> str:
         """Tell the peer why this ends, as far as it can be told; gives the note to keep."""
+        phase = self._phase
         if self._is_cut:
             return self._abort(_USER, 0, "ended by the node, which stops")
         if isinstance(error, HandshakeFailed):
             return f"TLS: {error}"
         if isinstance(error, Malformed):
             LOG.warning("message not understood", what=error.what)
-            return self._abort(_PROVIDER, error.reason, f"protocol error: {error.what}")
+            return self._abort(_PROVIDER, error.reason, f"{phase}: protocol error, {error.what}")
         if isinstance(error, TimeoutError):
-            return self._abort(_PROVIDER, 0, "silent or too slow")
+            return self._abort(_PROVIDER, 0, f"{phase}: silent or too slow")
         if isinstance(error, OSError):
-            return _NO_RELEASE
+            return self._broke_off
         LOG.error("association broken", error=type(error).__name__)
-        return self._abort(_PROVIDER, 0, "a failure of the node")
+        return self._abort(_PROVIDER, 0, f"{phase}: a failure of the node")
 
     def _abort(self, source: int, reason: int, note: str) -> str:
         try:
@@ -244,7 +254,7 @@ class Conversation:
     def _end(self, outcome: AssociationOutcome, note: str) -> None:
         self._give_place_back()
         if self._caller is None:
-            if note != _NO_RELEASE and not self._is_cut:  # whoever only looks in is nobody
+            if not (note.endswith(_NO_RELEASE) or self._is_cut):  # whoever only looks in is nobody
                 self._turn_away(self._address, note)
             return
         try:

@@ -69,6 +69,8 @@ class Messages:
         self._command: Command | None = None
         self._context_id = 0
         self._sink: Sink | None = None
+        self.phase = "command"
+        """Where a conversation that breaks off now has failed: command, data or answer."""
 
     def take(self, piece: Piece) -> None:
         """Take a piece, and answer when it makes a message whole.
@@ -133,7 +135,7 @@ class Messages:
         if command.field == Field.C_STORE:
             self._sink = self._open_store(command)
         if command.has_data_set:
-            self._command = command
+            self._command, self.phase = command, "data"
         else:
             self._serve(command)
 
@@ -164,6 +166,11 @@ class Messages:
         return bounds.list_bytes if command.field in _LISTS else bounds.identifier_bytes
 
     def _serve(self, command: Command) -> None:
+        self.phase = "answer"
+        self._serve_whole(command)
+        self.phase = "command"
+
+    def _serve_whole(self, command: Command) -> None:
         sink, self._sink = self._sink, None
         identifier, self._identifier = self._identifier, bytearray()
         if sink is not None:

@@ -117,7 +117,12 @@ def _negotiate(
     except ssl.SSLError as error:  # TLS 1.3 says so only now
         detail = "it broke off at our certificate; have the PACS trust it"
         raise PeerUnavailable(pacs.name, "TLS", detail) from error
-    except (OSError, Malformed) as error:
+    except OSError as error:
+        if isinstance(connection, ssl.SSLSocket):  # its alert may be lost with the connection
+            detail = "it broke off as soon as TLS stood; have the PACS trust our certificate"
+            raise PeerUnavailable(pacs.name, "TLS", detail) from error
+        raise _broken_association(pacs) from error
+    except Malformed as error:
         raise _broken_association(pacs) from error
     raise _broken_association(pacs)
 

@@ -81,7 +81,7 @@ def test_an_aborted_association_is_told_from_a_released_one(node: RunningNode) -
     with associated(node.port) as association:
         association.abort()
     row = the_row(node)
-    assert (row.outcome, row.note) == (ABORTED, "ended without a release")
+    assert (row.outcome, row.note) == (ABORTED, "command: ended without a release")
 
 
 def test_an_unknown_caller_is_rejected_and_offered_for_adoption(node: RunningNode) -> None:

@@ -170,7 +170,10 @@ def test_whoever_says_nothing_leaves_a_row_once_the_time_is_over(book: Book, des
         socket.create_connection(("127.0.0.1", plain)),
     ):
         wait_until(lambda: len(book.notes()) == 2, "both rows")
-    assert sorted(book.notes()) == ["TLS: it said nothing in time", "silent or too slow"]
+    assert sorted(book.notes()) == [
+        "TLS: it said nothing in time",
+        "association: silent or too slow",
+    ]
 
 
 def test_what_is_no_dicom_leaves_a_row_and_a_look_at_the_port_leaves_none(book: Book) -> None:
@@ -181,7 +184,7 @@ def test_what_is_no_dicom_leaves_a_row_and_a_look_at_the_port_leaves_none(book: 
             connection.sendall(b"GET / HTTP/1.1\r\nHost: node\r\n\r\n")
             wait_until(book.notes, "the row")
     (note,) = book.notes()
-    assert note.startswith("protocol error: ")
+    assert note.startswith("association: protocol error, ")
 
 
 def test_more_connections_than_one_address_may_have_are_told(book: Book) -> None:
