@@ -7,8 +7,6 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 
 BUSY_MILLISECONDS = 30_000
-CHECKPOINT_PAGES = 4000
-"""Pages, of 4 KiB, in the log before they are moved into the database, which costs two syncs."""
 
 
 def make_engine(url: str, *, immediate: bool = True) -> Engine:
@@ -62,7 +60,6 @@ def _sqlite(url: str, isolation_level: str | None) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
