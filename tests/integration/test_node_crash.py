@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from pacs_bridge.domain.objects import Association, AssociationOutcome, Received
 from pacs_bridge.services.arrivals import hand_over
 from tests.databases import TestDatabase
 from tests.dying_node import GROUP_STEPS, STEPS
+from tests.hostile.peer import Peer, Talk
 from tests.nodes import (
     associated,
     encode,
@@ -110,20 +111,17 @@ def test_a_kill_within_a_commit_for_many_loses_nothing_that_was_acknowledged(
     register(database)
     acknowledged: list[str] = []
 
-    def send_many(sender: int) -> None:
-        with associated(port, STATE) as association:
-            for number in range(200):
-                uid = f"1.2.3.{sender}.{number}"
-                if send_raw(association, our_state(uid)).get("Status") != 0x0000:
-                    break
-                acknowledged.append(uid)
+    def send_many(sender: int, talk: Talk) -> None:
+        for number in range(200):
+            uid = f"1.2.3.{sender}.{number}"
+            if talk.store(uid, encode(our_state(uid))) != 0x0000:
+                break
+            acknowledged.append(uid)
 
-    with dying_node(tmp_path, "small", step, 5) as (port, process):
-        senders = [threading.Thread(target=send_many, args=(number,)) for number in range(6)]
-        for sender in senders:
-            sender.start()
-        for sender in senders:
-            sender.join()
+    with dying_node(tmp_path, "small", step, 5) as (port, process), ExitStack() as stack:
+        talks = [stack.enter_context(Peer(port).associate(STATE)) for _ in range(6)]
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(send_many, range(6), talks))
         assert process.wait(timeout=60) == -9
 
     archive, begin = LocalArchive(tmp_path / "archive"), database.begin
