@@ -22,8 +22,8 @@ MOST_INSTANCES = 900
 Kind = tuple[str, Sequence[str]]
 """A SOP class that may arrive, and the transfer syntaxes of which the PACS may choose one.
 
-The same class may stand more than once: each gets a presentation context of its own, so that
-one syntax refused does not hide another accepted.
+The same class may stand more than once, with other syntaxes: each gets a presentation context of
+its own, so that one syntax refused does not hide another accepted.
 """
 
 

@@ -72,10 +72,13 @@ def get(
     ContextsRefused
         When it offers no C-GET, or none of `kinds`.
     ValueError
-        When there are more kinds than contexts.
+        When there are more kinds than contexts, or two may be agreed on alike.
     """
     if not 0 < len(kinds) <= _MOST_KINDS:
         raise ValueError(f"a C-GET names 1 to {_MOST_KINDS} kinds of objects")
+    pairs = [(sop_class, syntax) for sop_class, syntaxes in kinds for syntax in syntaxes]
+    if len(set(pairs)) != len(pairs):
+        raise ValueError("a C-GET names each transfer syntax of a SOP class once")
     offers = [(STUDY_ROOT_GET, (EXPLICIT, IMPLICIT)), *kinds]
     roles = tuple(dict.fromkeys(sop_class for sop_class, _ in kinds))
     endpoint = pacs.endpoint("retrieve")

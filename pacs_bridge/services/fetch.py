@@ -261,12 +261,10 @@ def find_case(accession: str, *, read: Begin) -> Case:
 
 def kinds_of(images: Sequence[Instance]) -> list[Kind]:
     """Offer each SOP class as it was sent, and uncompressed beside that."""
-    kinds: dict[Kind, None] = {}
-    for image in images:
-        kinds[image.sop_class_uid, (image.transfer_syntax_uid,)] = None
-    for image in images:
-        kinds[image.sop_class_uid, (EXPLICIT, IMPLICIT)] = None
-    return list(kinds)
+    pairs = dict.fromkeys((each.sop_class_uid, each.transfer_syntax_uid) for each in images)
+    for sop_class in dict.fromkeys(each.sop_class_uid for each in images):
+        pairs |= dict.fromkeys(((sop_class, EXPLICIT), (sop_class, IMPLICIT)))
+    return [(sop_class, (syntax,)) for sop_class, syntax in pairs]
 
 
 def _compare(fetched: Fetched | None, image: Instance, archive: Archive) -> State:

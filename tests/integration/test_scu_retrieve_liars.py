@@ -360,3 +360,5 @@ def test_a_question_that_no_pacs_can_answer_is_not_asked():
         Asked("1.2.3", "1.2.3.4", tuple(f"1.2.{number}" for number in range(1000)))
     with pytest.raises(ValueError, match="kinds"):
         PEER.get(a_pacs(104), STUDY, Shelf().open, kinds=[])
+    with pytest.raises(ValueError, match="once"):
+        PEER.get(a_pacs(104), STUDY, Shelf().open, kinds=[*KINDS, *KINDS])
