@@ -98,6 +98,10 @@ class Pacs:
         TLS; None where it has none.
     users : tuple of KnownUser
         User identities of which it must name one; empty where it must name none.
+    paused : bool
+        Whether nothing is taken from it, and nothing promised to it, until a person resumes it.
+        It may still echo, and query and retrieve what was loaded into it: what is wrong with it
+        is what it sends, and readers in the middle of a round go on reading.
     """
 
     name: str
