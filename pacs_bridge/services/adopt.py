@@ -111,7 +111,7 @@ def _adopt(
     if last is None or last.caller.pacs is not None:
         raise NotFound("Nobody unknown called so; look again at who did.")
     caller = last.caller
-    if caller.ae_title == UNFIT:
+    if caller.ae_title in ("", UNFIT):
         raise RefusedInput("Its AE title cannot be used; have the caller set another one.")
     tls = caller.certificate is not None
     already = uow.pacs.of_caller(caller.ae_title, caller.address)
