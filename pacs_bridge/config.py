@@ -36,6 +36,7 @@ class NodeConfig(_Section):
     max_object_mb: int = Field(64, ge=1)
     max_image_mb: int = Field(2048, ge=1)
     keep_free_mb: int = Field(1024, ge=0)  # of the archive's disk, for marks and the database
+    public_host: str = ""  # the address that hospitals call; else this machine's name
     metrics_port: int = Field(0, ge=-1, le=65535)  # on the loopback; 0 any free one, -1 none
 
 

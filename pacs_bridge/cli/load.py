@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -120,6 +121,25 @@ def verify(set_name: SetPrefix, pacs: PacsName, home: Home = None, json: Json = 
         raise RetryLater(
             f"No case could be asked for; find out why with `pacs-bridge pacs echo {load.pacs}`."
         )
+
+
+@app.command()
+def pack(
+    set_name: SetPrefix,
+    pacs: PacsName,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its files go.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Write the site pack: what the hospital needs for this set, to print and to paste."""
+    from pacs_bridge.wiring.site_pack import write_pack
+
+    files = write_pack(open_home(home), set_name, pacs, folder)
+    if json:
+        print_json([str(file) for file in files])
+        return
+    for file in files:
+        say(str(file))
 
 
 def _wait(installation: Installation, load_id: int, seconds: float) -> LoadStatus:

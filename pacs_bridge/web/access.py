@@ -62,6 +62,8 @@ ACCESS: dict[str, Rule] = {
     "loads.progress": _only(Role.CONTACT, Role.ADMIN, prolongs=False),
     "loads.start": _LOADS,
     "loads.verify": _LOADS,
+    "pack.show": _LOADS,
+    "pack.orders": _LOADS,
     "results.index": _RESULTS,
     "results.show": _RESULTS,
     "results.plot": _only(Role.READER, prolongs=False),

@@ -16,6 +16,7 @@ from pacs_bridge.web import (
     health,
     home,
     loads,
+    pack,
     results,
     sign_in,
     watch,
@@ -60,9 +61,10 @@ def create_app(web_settings: WebSettings, web_services: WebServices) -> Flask:
     """
     app = _Application("pacs_bridge.web")
     app.extensions[EXTENSION] = (web_settings, web_services)
-    for module in (account, associations, health, home, loads, results, sign_in, watch):
+    for module in (account, associations, health, home, loads, pack, results, sign_in, watch):
         app.register_blueprint(module.blueprint)
     set_up_words(app)
+    pack.set_up_pack(app)
     set_up_streams(app)
     harden(app)
     protect(app)  # before the form tokens: who is signed out is told so first

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pacs_bridge.db.queries import Queries
     from pacs_bridge.db.watch_queries import WatchQueries
     from pacs_bridge.services.adopt import Adopted
+    from pacs_bridge.services.site_pack import Orders, SitePack
 
 EXTENSION = "pacs_bridge"
 
@@ -63,6 +64,8 @@ class WebServices:
         Keep an event for the audit trail: kind, subject, details.
     adopt, forget : callable
         Let a caller in that was rejected; see `services.adopt`.
+    site_pack, orders_for : callable
+        What a hospital needs for one case set; see `services.site_pack`.
     """
 
     now: Callable[[], datetime]
@@ -74,6 +77,8 @@ class WebServices:
     record: Callable[..., None]
     adopt: Callable[..., Adopted]
     forget: Callable[..., str]
+    site_pack: Callable[..., SitePack]
+    orders_for: Callable[..., Orders]
 
 
 def settings() -> WebSettings:

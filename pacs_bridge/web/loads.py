@@ -31,7 +31,7 @@ def index() -> str:
 @blueprint.get("/<int:load_id>")
 def show(load_id: int) -> str:
     """Show one load, case by case."""
-    line = _mine(load_id)
+    line = mine(load_id)
     return render_template(
         "loads/show.html",
         line=line,
@@ -43,13 +43,13 @@ def show(load_id: int) -> str:
 @blueprint.get("/<int:load_id>/progress")
 def progress(load_id: int) -> str:
     """Give the part of the page that changes while a load is on its way."""
-    return render_template("loads/_progress.html", line=_mine(load_id))
+    return render_template("loads/_progress.html", line=mine(load_id))
 
 
 @blueprint.post("/<int:load_id>/start")
 def start(load_id: int) -> ResponseReturnValue:
     """Start a load again; it sends only what is missing."""
-    line = _mine(load_id)
+    line = mine(load_id)
     services().start_load(load_id)
     services().record("load-asked", str(person().id), load=load_id)
     flash(f"{line.load.set_name} is being sent to {line.load.pacs} again: only what is missing.")
@@ -59,14 +59,15 @@ def start(load_id: int) -> ResponseReturnValue:
 @blueprint.post("/<int:load_id>/verify")
 def verify(load_id: int) -> ResponseReturnValue:
     """Ask the PACS about every case now."""
-    line = _mine(load_id)
+    line = mine(load_id)
     services().verify_load(load_id)
     services().record("verification-asked", str(person().id), load=load_id)
     flash(f"We are asking {line.load.pacs} about every case of {line.load.set_name}.")
     return redirect(url_for("loads.show", load_id=load_id), code=303)
 
 
-def _mine(load_id: int) -> LoadLine:
+def mine(load_id: int) -> LoadLine:
+    """Give a load that the person may look at; else it is as if there were none."""
     line = services().queries.load(load_id, scope())
     if line is None:
         abort(404)

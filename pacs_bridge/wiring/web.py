@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pacs_bridge.wiring.installation import Installation
+from pacs_bridge.wiring.site_pack import our_node
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -23,6 +24,7 @@ def build_web(installation: Installation) -> Flask:
     from pacs_bridge.services.adopt import adopt_association, forget_caller
     from pacs_bridge.services.audit import record_event
     from pacs_bridge.services.plan import queue_verify, start_again
+    from pacs_bridge.services.site_pack import orders_for, site_pack
     from pacs_bridge.web.app import WebServices, WebSettings, create_app
 
     config, begin, now = installation.config, installation.begin, installation.now
@@ -47,6 +49,10 @@ def build_web(installation: Installation) -> Flask:
                 adopt_association, our_ae_title=config.node.ae_title, begin=begin, now=now
             ),
             forget=partial(forget_caller, begin=begin, now=now),
+            site_pack=partial(
+                site_pack, begin=installation.read, node=our_node(installation.config)
+            ),
+            orders_for=partial(orders_for, begin=installation.read, now=now),
         ),
     )
 

@@ -24,6 +24,7 @@ from pacs_bridge.db.watch_queries import WatchQueries
 from pacs_bridge.services.adopt import adopt_association, forget_caller
 from pacs_bridge.services.audit import record_event
 from pacs_bridge.services.plan import queue_verify, start_again
+from pacs_bridge.services.site_pack import OurNode, orders_for, site_pack
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
 from tests.web.seed import (
     DATABASE,
@@ -35,6 +36,9 @@ from tests.web.seed import (
     open_scheme,
 )
 
+NODE = OurNode(
+    "bridge.example", 11112, 2762, {"1.2.840.10008.5.1.4.1.1.11.1": "GSPS"}, "office@scheme.example"
+)
 SignIn = Callable[[str], FlaskClient]
 
 
@@ -68,6 +72,8 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
                 adopt_association, our_ae_title="PACSBRIDGE", begin=scheme.begin, now=scheme.now
             ),
             forget=partial(forget_caller, begin=scheme.begin, now=scheme.now),
+            site_pack=partial(site_pack, begin=scheme.begin, node=NODE),
+            orders_for=partial(orders_for, begin=scheme.begin, now=scheme.now),
         ),
     )
 

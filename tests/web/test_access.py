@@ -30,6 +30,8 @@ MAY = {
     "loads.progress": ({"admin", "contact"}, {"contact2"}),
     "loads.start": ({"admin", "contact"}, {"contact2"}),
     "loads.verify": ({"admin", "contact"}, {"contact2"}),
+    "pack.show": ({"admin", "contact"}, {"contact2"}),
+    "pack.orders": ({"admin", "contact"}, {"contact2"}),
     "results.index": (READERS, set()),
     "results.show": (READERS - {"nobody"}, {"nobody"}),
     "results.plot": ({"done"}, READERS - {"done"}),  # the others' figures are not due yet
@@ -41,7 +43,7 @@ MAY = {
     "associations.forget": ({"admin"}, set()),
     "watch.index": ({"admin"}, set()),
 }
-VALUES = {"filename": "pages.css", "set_name": SET}
+VALUES = {"form": "csv", "filename": "pages.css", "set_name": SET}
 
 
 def test_every_route_has_its_row_in_the_rule_and_in_this_test(app: Flask) -> None:

@@ -1,0 +1,45 @@
+"""The site pack: exact for this site, on the page, in the files, and never another's."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from flask import Flask
+
+from pacs_bridge.services.site_pack import site_pack
+from pacs_bridge.web.pack import render_file
+from tests.web.conftest import NODE, SignIn
+from tests.web.seed import SET, Scheme
+
+
+def test_the_page_names_this_sites_addresses_rule_and_firewall_lines(
+    sign_in: SignIn, scheme: Scheme
+) -> None:
+    page = sign_in("contact").get(f"/loads/{scheme.loads['northfield']}/site-pack").text
+    assert f"AccessionNumber begins with {SET}" in page
+    assert "host bridge.example, port" in page
+    assert "allow tcp from bridge.example to" in page
+    assert "office@scheme.example" in page
+    assert "not for diagnosis" in page
+
+
+def test_the_orders_are_handed_out_as_files(sign_in: SignIn, scheme: Scheme) -> None:
+    client, address = sign_in("contact"), f"/loads/{scheme.loads['northfield']}/site-pack/orders."
+    table = client.get(address + "csv")
+    assert table.headers["Content-Disposition"] == f'attachment; filename="{SET}-orders.csv"'
+    rows = list(csv.DictReader(io.StringIO(table.text)))
+    assert rows[0]["AccessionNumber"].startswith(SET)
+    messages = client.get(address + "omi")
+    assert messages.mimetype == "text/plain"
+    assert messages.text.count("MSH|") == len(rows)
+    assert client.get(address + "exe").status_code == 404
+
+
+def test_the_file_stands_alone(app: Flask, scheme: Scheme) -> None:
+    with scheme.begin() as uow:
+        pacs = uow.loads.get(scheme.loads["northfield"]).pacs
+    page = render_file(app, site_pack(SET, pacs, begin=scheme.begin, node=NODE))
+    assert "allow tcp from bridge.example to" in page
+    assert "src=" not in page
+    assert "href=" not in page
