@@ -81,6 +81,7 @@ def make_home(home: Path) -> Installation:
     _write_new(home / "config.toml", CONFIG.encode())
     installation = Installation(Config.load(home))
     _migrate(installation)
+    _bring_up_archive(installation)
     _make_admin(installation)
     return installation
 
@@ -91,6 +92,19 @@ def _migrate(installation: Installation) -> None:
 
     migrate(installation.engine)
     migrate_jobs(installation.config.database_url)
+
+
+def _bring_up_archive(installation: Installation) -> None:
+    """Find objects again that an earlier release kept elsewhere in the archive."""
+    from pacs_bridge.archive.old_folders import bring_up
+
+    try:
+        bring_up(installation.config.archive_dir)
+    except OSError as error:
+        raise RefusedInput(
+            f"The archive cannot be brought up to date ({type(error).__name__}); see that its "
+            "folder can be written, then run `pacs-bridge init` again."
+        ) from error
 
 
 def _make_admin(installation: Installation) -> None:
