@@ -110,6 +110,8 @@ class LoadingConfig(_Section):
     max_retry_seconds: float = 900.0
     grace_seconds: float = 900.0
     attempts: int = Field(5, ge=1)
+    verify_hours: float = Field(24.0, gt=0)  # a ready load is proven anew after so long
+    await_minutes: float = Field(15.0, gt=0)  # media are asked for so often
 
 
 class Config(_Section):

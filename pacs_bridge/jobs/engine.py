@@ -80,9 +80,10 @@ class Jobs:
         DBOS.destroy(workflow_completion_timeout_sec=seconds)
 
     def _tick(self) -> None:
-        """Do what is due by the clock: release readers whose round has opened."""
+        """Do what is due by the clock: release readers, and verify what was proven long ago."""
         while not self._stop.wait(TICK_SECONDS):
             _guarded(self._services.release_due)
+            _guarded(self._services.watch_due)
 
     def _hand_over(self) -> None:
         """Take received objects out of the database: into the archive, and into the queue."""

@@ -58,6 +58,7 @@ class Services:
     deliver_truth: Callable[[str, int], None]
     deliver_mail: Callable[[str], None]
     release_due: Callable[[], int]
+    watch_due: Callable[[], int]
     hand_over: Callable[[], int]
     pace: LoadPace = LoadPace()
     report_commitment: Callable[[int], None] = _nobody_asks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +80,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.forward import deliver_truth, forward_reading
     from pacs_bridge.services.mails import deliver_mail
     from pacs_bridge.services.release import release_due
+    from pacs_bridge.services.watch import WatchTimes, watch_due
     from pacs_bridge.services.send import note_load, park_load, reopen_missing, send_next
     from pacs_bridge.services.verify import verify_load
     from pacs_bridge.wiring.audit import build_drain
@@ -119,6 +121,15 @@ def build_jobs(installation: Installation) -> JobsRole:
         hand_over=partial(hand_over, begin=begin, read=installation.read, archive=archive),
         **commitment_jobs(installation),
         release_due=partial(release_due, begin=begin, now=now, public_url=config.web.public_url),
+        watch_due=partial(
+            watch_due,
+            begin=begin,
+            now=now,
+            times=WatchTimes(
+                ready=timedelta(hours=loading.verify_hours),
+                awaiting=timedelta(minutes=loading.await_minutes),
+            ),
+        ),
         pace=LoadPace(
             chunk=loading.chunk,
             first_verify=loading.first_verify_seconds,

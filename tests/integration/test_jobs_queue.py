@@ -69,6 +69,7 @@ class Recorder:
             deliver_truth=partial(self.call, "truth", None),
             deliver_mail=partial(self.call, "mail", None),
             release_due=partial(self.call, "due", 0),
+            watch_due=partial(self.call, "watch", 0),
             hand_over=lambda: 0,
             pace=LoadPace(
                 chunk=4, first_verify=0.01, retry=0.01, max_retry=0.05, grace=0.2, attempts=3
