@@ -80,9 +80,9 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.forward import deliver_truth, forward_reading
     from pacs_bridge.services.mails import deliver_mail
     from pacs_bridge.services.release import release_due
-    from pacs_bridge.services.watch import WatchTimes, watch_due
     from pacs_bridge.services.send import note_load, park_load, reopen_missing, send_next
     from pacs_bridge.services.verify import verify_load
+    from pacs_bridge.services.watch import WatchTimes, watch_due
     from pacs_bridge.wiring.audit import build_drain
     from pacs_bridge.wiring.commitment import commitment_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
