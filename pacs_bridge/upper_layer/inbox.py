@@ -21,6 +21,7 @@ from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
 from pacs_bridge.upper_layer.wire import acknowledge
 
+_LONGEST_RECORD = 16 << 10  # of TLS, RFC 8446 section 5.1
 _FIRST_BUFFER, _LARGEST_BUFFER = 16 << 10, 1 << 20
 _OF_FOUR_BYTES = frozenset((pdu.ASSOCIATE_RJ, pdu.RELEASE_RQ, pdu.RELEASE_RP, pdu.ABORT))
 _OF_ANY_LENGTH = frozenset((pdu.ASSOCIATE_RQ, pdu.ASSOCIATE_AC))
@@ -58,6 +59,7 @@ class Inbox:
 
     def __init__(self, connection: socket.socket, bounds: Bounds) -> None:
         self._connection, self._bounds = connection, bounds
+        self._is_secure = isinstance(connection, ssl.SSLSocket)
         self._most, self._takes_data = bounds.request_bytes, False
         self._buffer = bytearray(_FIRST_BUFFER)
         self._view = memoryview(self._buffer)
@@ -184,8 +186,24 @@ class Inbox:
         count = self._connection.recv_into(room)
         if not count:
             raise ConnectionError("the peer closed the connection")
+        if count == _LONGEST_RECORD and self._is_secure:
+            count += self._further_records(room[count:])
         self._is_starved = count == len(room)
         self._to += count
+
+    def _further_records(self, room: memoryview) -> int:
+        """Read what else of TLS is here already: a read gives one record, never two."""
+        self._wait_at_most(0)
+        have = 0
+        try:
+            while have < len(room):
+                count = self._connection.recv_into(room[have:])
+                if not count:
+                    break
+                have += count
+        except OSError:
+            pass  # nothing more is here; what is broken says so to the next read too
+        return have
 
     def _seconds(self, patience: float) -> float:
         if not (self._pdu_left or self._piece_left or self._to > self._from):
