@@ -5,7 +5,12 @@ from benchmarks.find import FIND
 from benchmarks.idle import IDLE
 from benchmarks.imports import IMPORT
 from benchmarks.measure import Benchmark
-from benchmarks.receive import SMALL
+from benchmarks.receive import (
+    SMALL,
+    SMALL_IN_MEMORY,
+    SMALL_PARALLEL,
+    SMALL_PARALLEL_IN_MEMORY,
+)
 from benchmarks.receive_large import (
     LARGE_IMAGES as RECEIVE_LARGE,
 )
@@ -17,6 +22,7 @@ from benchmarks.receive_large import (
     PARALLEL_UNSYNCED,
 )
 from benchmarks.send import LARGE_IMAGES, SMALL_OBJECTS, SMALL_OBJECTS_STOCK
+from benchmarks.tls import TLS
 from benchmarks.verify import VERIFY
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -28,7 +34,11 @@ BENCHMARKS: dict[str, Benchmark] = {
         MULTIFRAME_UNSYNCED,
         PARALLEL,
         PARALLEL_UNSYNCED,
+        TLS,
         SMALL,
+        SMALL_IN_MEMORY,
+        SMALL_PARALLEL,
+        SMALL_PARALLEL_IN_MEMORY,
         ECHOES,
         IDLE,
         LARGE_IMAGES,

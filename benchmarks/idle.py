@@ -1,7 +1,7 @@
 """What 500 associations cost that nobody says a word on: processor time, and memory.
 
 Ours is the whole node, called from two addresses, as each has half of the places at most; the
-peer is ``storescp --fork``, a process an association.
+peer is ``storescp --fork``, a process an association, with a hundred: more take it long to start.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def _open(place: Place) -> Iterator[Contest]:
         running_node(place.folder / "home", a_passport(1), MAX_ASSOCIATIONS="1000") as node,
         running_storescp("--fork", "--ignore") as storescp,
     ):
-        peer = _side(storescp.port, "ANY-SCP", storescp.pid, count, watched)
+        peer = _side(storescp.port, "ANY-SCP", storescp.pid, place.count(100, 4), watched)
         yield Contest(
             "% of a core",
             _side(node.port, AE_TITLE, node.pid, count, watched),
-            {"storescp --fork": peer},
+            {"storescp --fork, 100": peer},
             better="less",
             most=1.0,
             pids={OURS: node.pid},
