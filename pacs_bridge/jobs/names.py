@@ -34,7 +34,8 @@ LOADS = Lane("pb_loads", 8, partitioned=True)
 OBJECTS = Lane("pb_objects", 24)
 FORWARD = Lane("pb_forward", 12)
 MAIL = Lane("pb_mail", 1)
-LANES = (LOADS, OBJECTS, FORWARD, MAIL)
+REPORTS = Lane("pb_reports", 4)
+LANES = (LOADS, OBJECTS, FORWARD, MAIL, REPORTS)
 
 JOBS = {
     "load": LOADS,
@@ -45,4 +46,5 @@ JOBS = {
     "forward": FORWARD,
     "deliver_truth": FORWARD,
     "mail": MAIL,
+    "report_commitment": REPORTS,
 }

@@ -68,6 +68,13 @@ EVIDENCE = {
 }
 """What is kept for a person to look at where it names a case of ours."""
 
+COMMITMENT = "1.2.840.10008.1.20.1"
+REPORTED = {
+    COMMITMENT: "Storage Commitment Push Model",
+    "1.2.840.10008.5.1.4.33": "Instance Availability Notification",
+}
+"""What is asked and told about many objects at once (PS3.4 annexes J and R)."""
+
 _LOSSLESS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (70, 57, 80, 90, 201, 202))
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91))
 _HTJ2K = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203))
@@ -95,4 +102,6 @@ SUPPORTED = (
         for uid in GIVEN
     ),
     *(Context(uid, EVIDENCE_SYNTAXES) for uid in EVIDENCE),
+    # a PACS that reports on a commitment is its SCP, on an association that it requests
+    *(Context(uid, TRANSFER_SYNTAXES, requestor_may_be_scp=uid == COMMITMENT) for uid in REPORTED),
 )

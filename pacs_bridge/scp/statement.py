@@ -12,8 +12,19 @@ from importlib import resources
 from string import Template
 
 import pacs_bridge
+from pacs_bridge.domain.commitment import MOST_REFERENCES
 from pacs_bridge.domain.query import ATTRIBUTES, Level
-from pacs_bridge.scp.contexts import EVIDENCE, GIVEN, NAMES, QUERIED, VERIFICATION
+from pacs_bridge.scp.commitment import MEANINGS as COMMITTING
+from pacs_bridge.scp.commitment import REPORTED_REASONS
+from pacs_bridge.scp.contexts import (
+    COMMITMENT,
+    EVIDENCE,
+    GIVEN,
+    NAMES,
+    QUERIED,
+    REPORTED,
+    VERIFICATION,
+)
 from pacs_bridge.scp.retrieve import MEANINGS as RETRIEVING
 from pacs_bridge.scp.status import MEANINGS
 from pacs_bridge.services.query import MOST_MATCHES
@@ -54,6 +65,17 @@ def write_statement(running: Running) -> str:
             f"| {name} | `{uid}` | {'Yes' if uid == _ASKED else 'No'} | Yes |"
             for uid, name in QUERIED.items()
         ),
+        reported="\n".join(
+            f"| {name} | `{uid}` | {'Yes' if uid == COMMITMENT else 'No'} | Yes |"
+            for uid, name in REPORTED.items()
+        ),
+        reported_statuses="\n".join(
+            f"| {code:04X} | {text} |" for code, text in sorted(COMMITTING.items())
+        ),
+        failure_reasons="\n".join(
+            f"| {code:04X} | {text} |" for code, text in REPORTED_REASONS.items()
+        ),
+        most_references=MOST_REFERENCES,
         keys="\n".join(f"| {level.name} | {_keys_of(level)} |" for level in Level),
         most_matches=MOST_MATCHES,
         given="\n".join(f"| {name} | `{uid}` |" for uid, name in GIVEN.items()),
