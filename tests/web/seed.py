@@ -7,7 +7,7 @@ Two hospitals: *northfield* has a ready load and three readers at different poin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -337,6 +337,11 @@ def _traffic(uow: UnitOfWork) -> None:
             NOW - timedelta(hours=1), note="calling AE title or address not registered",
         )
     )  # fmt: skip
+    northfield, viewer = uow.pacs.get("northfield"), ("NFVIEWER", "10.20.0.9")
+    known = Endpoint(*viewer, 0, ("calls-from",), viewer[1], plain=True)
+    uow.pacs.put(replace(northfield, endpoints=(*northfield.endpoints, known)), NOW)
+    told = {"ae_title": viewer[0], "address": viewer[1], "by": "1"}
+    uow.events.add(NOW - timedelta(hours=2), "pacs-caller-adopted", "northfield", **told)
     uow.refusals.add(
         Refusal(
             NOW - timedelta(minutes=30), here, "1.2.840.10008.5.1.4.1.1.88.11", 18_220, 0x0124,

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from pacs_bridge.domain.loading import Readiness
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.web.serve import WebServer
+from tests.dcmtk import attempt
+from tests.nodes import running_node
 from tests.peers import need, need_npm
+from tests.waiting import wait_until
 from tests.web.conftest import served
 from tests.web.seed import DATABASE, NOW, PASSWORD, PEOPLE, SET, Scheme, open_scheme
 
@@ -47,9 +51,11 @@ class Site:
         self.scheme, self.browser, self.url = scheme, browser, server.url.rstrip("/")
         self.complaints: list[str] = []
 
-    def visit(self, who: str, size: tuple[int, int] = WIDE) -> Page:
+    def visit(self, who: str, size: tuple[int, int] = WIDE, *, scripts: bool = True) -> Page:
         """Open a window of its own, signed in as somebody of the scheme."""
-        context = self.browser.new_context(viewport={"width": size[0], "height": size[1]})
+        context = self.browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, java_script_enabled=scripts
+        )
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -220,6 +226,67 @@ def test_a_new_association_appears_by_itself_and_updates_can_be_paused(site: Sit
         expect(page.get_by_text("LATECALLER")).to_be_visible(timeout=2500)
     pause.click()
     expect(page.get_by_text("LATECALLER")).to_be_visible()
+
+
+def test_a_caller_that_is_rejected_appears_and_is_adopted_by_one_key(
+    site: Site, tmp_path: Path
+) -> None:
+    database: Any = SimpleNamespace(begin=site.scheme.begin, clock=site.scheme.now)
+    with running_node(database, tmp_path / "node") as node:
+
+        def call() -> int:
+            return attempt("echoscu", node.port, "-aet", "NEWPACS", called="PACSBRIDGE")[0]
+
+        page = site.visit("admin")
+        page.goto(f"{site.url}/associations")
+        assert call() != 0
+        adopt = page.get_by_role("button", name="Adopt NEWPACS at 127.0.0.1")
+        expect(adopt).to_be_visible()
+        expect(page.get_by_role("log")).to_contain_text("NEWPACS at 127.0.0.1 was rejected")
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if "NEWPACS" in page.evaluate("document.activeElement.innerText"):
+                break
+        page.keyboard.press("Enter")
+        done = page.get_by_role("alert").first
+        expect(done).to_contain_text("NEWPACS may call from 127.0.0.1, unencrypted, as newpacs.")
+        assert call() == 0
+        page.get_by_text("Callers adopted lately: 2").click()
+        page.get_by_role("button", name="Forget NEWPACS at 127.0.0.1").click()
+        expect(done).to_contain_text("NEWPACS may call from 127.0.0.1 no longer.")
+        wait_until(lambda: call() != 0, "the node to hear of it")
+
+
+def test_a_caller_is_adopted_without_scripts_as_part_of_a_pacs_that_is_chosen(site: Site) -> None:
+    page = site.visit("admin", PHONE, scripts=False)
+    page.goto(f"{site.url}/associations")
+    page.get_by_label("PACS that OTHERPACS at 10.99.1.2 belongs to").select_option("southmere")
+    page.get_by_role("button", name="Adopt OTHERPACS").click()
+    expect(page.get_by_role("alert").first).to_contain_text("as southmere.")
+    with site.scheme.begin() as uow:
+        adopted = uow.pacs.of_caller("OTHERPACS", "10.99.1.2")
+        assert adopted is not None
+        assert (adopted.name, adopted.plain) == ("southmere", True)
+    page.get_by_role("link", name="Look again").click()
+    expect(page.get_by_role("log")).to_contain_text("OTHERPACS at 10.99.1.2 may call")
+
+
+def test_what_somebody_is_choosing_is_not_taken_from_under_their_hand(site: Site) -> None:
+    page = site.visit("admin")
+    page.goto(f"{site.url}/associations")
+    choice = page.get_by_label("PACS that OTHERPACS at 10.99.1.2 belongs to")
+    choice.select_option("southmere")
+    choice.focus()
+    with site.scheme.begin() as uow:
+        caller = Caller("SECOND", "PACSBRIDGE", "10.99.1.3")
+        uow.associations.put(Association("s9", NOW, caller, AssociationOutcome.REJECTED, NOW))
+        uow.events.add(NOW, "load-started", "something else")
+    expect(page.get_by_role("log")).to_contain_text("something else")
+    expect(page.locator("#lines")).to_contain_text("SECOND")  # looked again, and left the form be
+    expect(choice).to_have_value("southmere")
+    expect(page.locator("#callers")).not_to_contain_text("SECOND")
+    page.get_by_role("button", name="Pause updates").focus()
+    expect(page.locator("#callers")).to_contain_text("SECOND")
 
 
 def test_a_load_on_its_way_is_watched_to_its_end(site: Site) -> None:
