@@ -16,6 +16,8 @@ from pathlib import Path
 from pacs_bridge.archive.disk import Disk
 from pacs_bridge.domain.errors import StorageFull
 
+_AT_ONCE = 8 << 20  # bytes that the disk is told to begin with
+
 
 def name_on_arrival(key: str) -> str:
     """Give the name under which an object lies until its content was hashed; hexadecimal."""
@@ -41,7 +43,7 @@ class Incoming:
         self._disk, self._is_open = disk, True
         with as_storage_full():
             self._file = disk.create(self.path)
-        self._descriptor = self._file.fileno()
+        self._descriptor, self._written, self._begun = self._file.fileno(), 0, 0
 
     def write(self, data: bytes | memoryview) -> None:
         """Hand bytes to the disk; they are not looked at, and not copied.
@@ -55,6 +57,10 @@ class Incoming:
             written = os.write(self._descriptor, data)
             while written < len(data):
                 written += os.write(self._descriptor, data[written:])
+            self._written += written
+            if self._written - self._begun >= _AT_ONCE:  # so that little is left at the end
+                self._disk.begin_sync(self._descriptor, self._begun, self._written - self._begun)
+                self._begun = self._written
 
     def finish(self) -> Path:
         """Return when every byte is on the disk.

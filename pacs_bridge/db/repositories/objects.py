@@ -15,6 +15,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -141,9 +142,10 @@ class Objects:
         return [_object(row) for row in rows]
 
     def list_newest(self, limit: int = 200) -> list[ReceivedObject]:
-        """List the newest objects, unclaimed and parked ones first."""
+        """List the newest objects that may hold marks, unclaimed and parked ones first."""
         rows = self._session.scalars(
             select(ObjectRow)
+            .where(or_(ObjectRow.image.is_(None), ObjectRow.kind == "overlay"))
             .order_by(ObjectRow.reader.is_not(None), ObjectRow.arrival.desc())
             .limit(limit)
         )
