@@ -25,7 +25,7 @@ _NEEDS = (("dcmsend", "dcmtk"), ("storescp", "dcmtk"))
 @contextmanager
 def _large(place: Place) -> Iterator[Contest]:
     size = SMALL_SIZE if place.tiny else LARGE
-    files = [each.save(place.folder) for each in mammograms(2, size)]
+    files = [each.save(place.folder) for each in mammograms(place.count(4, 1), size)]
     megabytes = sum(file.path.stat().st_size for file in files[1:]) / 1e6
     with running_storescp("--ignore") as storescp:
         yield _contest(storescp.port, files, megabytes, "MB/s")

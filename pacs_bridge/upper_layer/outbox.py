@@ -141,12 +141,13 @@ class Outbox:
             head = data_header(context_id, length, is_command=is_command, is_last=is_end)
             return [head, data]
         view, cut = memoryview(data), list[Bytes]()
-        for start in range(0, length, most):
-            part = view[start : start + most]
-            is_last = is_end and start + most >= length
-            head = data_header(context_id, len(part), is_command=is_command, is_last=is_last)
-            cut += (head, part)
-        return cut
+        head = data_header(context_id, most, is_command=is_command, is_last=False)
+        last = (length - 1) // most * most
+        for start in range(0, last, most):
+            cut += (head, view[start : start + most])
+        rest = view[last:]
+        head = data_header(context_id, len(rest), is_command=is_command, is_last=is_end)
+        return [*cut, head, rest]
 
 
 def _fill(file: FileIO, part: memoryview) -> None:
