@@ -23,7 +23,7 @@ from benchmarks.programs import running_orthanc, running_storescp
 from benchmarks.wire import Call, CallFailed
 
 _CASES = 8
-_MEMORY = Path("/dev/shm")  # noqa: S108  what is measured is this file system
+_MEMORY = Path("/dev/shm")
 
 
 @contextmanager
@@ -43,7 +43,9 @@ def _small(place: Place, *, associations: int, in_memory: bool, bar: float) -> I
             kept = folder / "storescp"
             kept.mkdir()
             storescp = stack.enter_context(running_storescp("-od", str(kept)))
-            peers["storescp"] = take(storescp, "ANY-SCP", held=lambda: len(list(kept.iterdir())))
+            peers["storescp"] = take(
+                storescp.port, "ANY-SCP", held=lambda: len(list(kept.iterdir()))
+            )
         yield Contest(
             unit="objects/s",
             ours=take(node.port, AE_TITLE, held=node.held),
