@@ -77,6 +77,7 @@ class CommittingNode:
         return [image.sop_instance_uid for *_, image in self.passport.instances()]
 
     def ask(self, seconds: float = 30.0, **changes: Any) -> LoadCommitment:
+        self.house.pass_time(1)
         return ask_commitment(
             1,
             begin=self.house.begin,

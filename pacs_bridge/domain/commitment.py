@@ -229,8 +229,8 @@ class Committer(Protocol):
             Status and Error Comment of the answer.
         """
 
-    def hear_reports(self, pacs: Pacs, *, take: TakeReport, seconds: float) -> None:
-        """Open an association on which a PACS may report, and wait so long."""
+    def hear_reports(self, pacs: Pacs, *, take: TakeReport, seconds: float, most: int) -> None:
+        """Open an association on which a PACS may report, and wait so long for so many."""
 
     def report_commitment(self, pacs: Pacs, report: CommitmentReport) -> int:
         """Report to a PACS over a new association; gives the status it answered."""

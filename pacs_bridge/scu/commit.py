@@ -80,8 +80,15 @@ class DimseCommitter:
                 association.listen(seconds, lambda: hearing.has_heard)
         return status, clean(answer.error_comment or "", 64)
 
-    def hear_reports(self, pacs: Pacs, *, take: TakeReport, seconds: float) -> None:
+    def hear_reports(self, pacs: Pacs, *, take: TakeReport, seconds: float, most: int) -> None:
         """Open an association on which a PACS may report on what it was asked before.
+
+        Parameters
+        ----------
+        seconds : float
+            How long to wait.
+        most : int
+            Reports that are expected; after so many it is not waited any longer.
 
         Raises
         ------
@@ -89,8 +96,9 @@ class DimseCommitter:
             Naming the phase.
         """
         with associate(pacs, commit_endpoint(pacs), _OFFERS, self._secure) as association:
-            _hear_on(association, _Hearing(take, ""))
-            association.listen(seconds, lambda: False)
+            hearing = _Hearing(take, "")
+            _hear_on(association, hearing)
+            association.listen(seconds, lambda: hearing.count >= most)
 
     def report_commitment(self, pacs: Pacs, report: CommitmentReport) -> int:
         """Report to a PACS over a new association, in which we are the SCP.
@@ -125,7 +133,7 @@ class _Hearing:
 
     def __init__(self, take: TakeReport, asked: str) -> None:
         self._take, self._asked = take, asked
-        self.has_heard = False
+        self.has_heard, self.count = False, 0
 
     def __call__(self, command: Command, transfer_syntax_uid: str, data_set: bytes) -> Answer:
         return hear_report(command, transfer_syntax_uid, data_set, self._keep)
@@ -134,6 +142,7 @@ class _Hearing:
         is_asked = report.transaction_uid == self._asked
         self._take(report, Route.SAME if is_asked else Route.NEXT)
         self.has_heard = self.has_heard or is_asked
+        self.count += 1
 
 
 def commit_endpoint(pacs: Pacs) -> Endpoint:

@@ -88,7 +88,8 @@ def ask_commitment(
         wanted = _references(uow, load, standing.to_ask)
     take = partial(take_report, pacs=pacs.name, begin=begin, now=now)
     if standing.waiting:
-        peer.hear_reports(pacs, take=take, seconds=seconds)
+        expected = sum(each.state in _OPEN for each in standing.transactions)
+        peer.hear_reports(pacs, take=take, seconds=seconds, most=expected)
     for start in range(0, len(wanted), at_once):
         request = CommitmentRequest(_new_uid(), tuple(wanted[start : start + at_once]))
         with begin() as uow:
@@ -261,12 +262,14 @@ def _standing(uow: UnitOfWork, load: Load, now: Clock) -> LoadCommitment:
     ]
     transactions = uow.commitments.of_load(load.load_id)
     latest: dict[str, tuple[InstanceCommitment, int | None, bool]] = {}
-    for each in transactions:  # the oldest first: what was said last counts
+    for each in transactions:  # the oldest first: what was said last counts, but for a promise
         if each.state is TransactionState.REFUSED:
             continue
         is_late = each.state in _OPEN and now() - each.asked_at > CONFIRM_WITHIN
         for asked in uow.commitments.instances(each.transaction_uid):
-            latest[asked.reference.sop_instance_uid] = (asked.state, asked.reason, is_late)
+            uid = asked.reference.sop_instance_uid
+            if uid not in latest or latest[uid][0] is not InstanceCommitment.COMMITTED:
+                latest[uid] = (asked.state, asked.reason, is_late)
 
     def those(state: InstanceCommitment, *, is_late: bool = False) -> tuple[str, ...]:
         return tuple(uid for uid in sent if uid in latest and latest[uid][::2] == (state, is_late))
