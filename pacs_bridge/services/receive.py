@@ -297,6 +297,16 @@ def refusal_kind(error: PacsBridgeError) -> str:
     return next((_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS), "failed")
 
 
+def _told(refusal: Refusal) -> dict[str, str | int]:
+    """Say of a refused object what anybody may know: nothing that was in it."""
+    return {
+        "association": refusal.caller.association_id,
+        "why": refusal.kind,
+        "status": f"{refusal.status:04X}",
+        "bytes": refusal.size,
+    }
+
+
 def note_refusal(
     request: StoreRequest,
     error: PacsBridgeError,
@@ -329,6 +339,7 @@ def note_refusal(
     try:
         with begin() as uow:
             uow.refusals.add(refusal)
+            uow.events.add(moment, "object-refused", caller.pacs or "", **_told(refusal))
             if alien and caller.pacs is not None:
                 answer_aliens(uow, caller.pacs, moment)
             if isinstance(error, ConflictingObject):

@@ -72,7 +72,7 @@ def _retrieve(_kind: str, pacs: str, detail: Detail) -> str:
 
 
 def _refused(_kind: str, pacs: str, detail: Detail) -> str:
-    return f"An object of {pacs or 'somebody'} was refused: {detail.get('kind', '')}."
+    return f"An object of {pacs or 'somebody'} was refused: {detail.get('why', '')}."
 
 
 def _adopted(kind: str, pacs: str, detail: Detail) -> str:

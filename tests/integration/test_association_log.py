@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,9 @@ from pacs_bridge.services import association_log
 from pacs_bridge.services.association_log import AssociationLog, KnownCallers
 from pacs_bridge.services.associations import Admission
 from tests.databases import TestDatabase
-from tests.nodes import register
+from tests.dcmtk import attempt
+from tests.nodes import register, running_node
+from tests.waiting import wait_until
 
 RELEASED = AssociationOutcome.RELEASED
 
@@ -107,3 +110,55 @@ def test_a_known_caller_is_believed_for_a_moment_only(database: TestDatabase) ->
     with database.begin() as uow:
         uow.pacs.put(replace(uow.pacs.get("hospital"), endpoints=()), database.clock())
     assert find("HOSPITAL", "127.0.0.1") is None
+
+
+def test_every_association_becomes_events(database: TestDatabase) -> None:
+    register(database)
+    log = a_log(database)
+    _, caller = log.admit(a_caller())
+    assert log.flush()
+    row = Association(caller.association_id, database.clock(), caller, RELEASED, stored=2)
+    log.end(replace(row, ended_at=database.clock(), requests={"C-FIND": 1}))
+    log.admit(a_caller(ae_title="STRANGER\x1b"))
+    log.close()
+    with database.begin() as uow:
+        events = {event.kind: event for event in uow.events.newest()}
+    assert events["association-opened"].subject == "hospital"
+    ended = events["association-ended"].detail
+    assert (ended["stored"], ended["requests"], ended["tls"]) == (2, {"C-FIND": 1}, False)
+    assert ended["association"] == caller.association_id
+    rejected = events["association-rejected"]
+    assert (rejected.subject, rejected.detail["ae_title"]) == ("", "(unfit AE title)")
+
+
+def test_what_goes_on_in_an_association_is_seen_at_little_cost(database: TestDatabase) -> None:
+    register(database)
+    commits = []
+
+    def begin() -> UnitOfWork:
+        commits.append(1)
+        return database.begin()
+
+    log = a_log(database, begin=begin)
+    _, caller = log.admit(a_caller())
+    assert log.flush()
+    row = Association(caller.association_id, database.clock(), caller)
+    for count in range(1, 1_001):
+        log.note(replace(row, stored=count))
+    wait_until(lambda: rows(database)[0].stored == 1_000, "the count to be kept")
+    assert len(commits) < 10
+    log.end(replace(row, outcome=RELEASED, stored=1_001))
+    log.close()
+    assert [(r.outcome, r.stored) for r in rows(database)] == [(RELEASED, 1_001)]
+
+
+@pytest.mark.peer("dcmtk")
+def test_requests_of_every_kind_are_counted(database: TestDatabase, tmp_path: Path) -> None:
+    register(database)
+    with running_node(database, tmp_path) as node:
+        words = ("-aet", "HOSPITAL", "-S", "-k", "QueryRetrieveLevel=STUDY", "--repeat", "2")
+        attempt("findscu", node.port, *words, called="PACSBRIDGE")
+        (row,) = wait_until(
+            lambda: [r for r in node.rows() if r.outcome is not AssociationOutcome.OPEN], "the end"
+        )
+    assert row.requests == {"C-FIND": 2}
