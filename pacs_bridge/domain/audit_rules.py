@@ -11,7 +11,7 @@ PS3.15 A.5.3.7 (instances transferred), A.5.3.11 (security alert).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -73,7 +73,17 @@ class Fact:
                 [each.user_id, each.role.name, each.requested, each.address]
                 for each in self.participants
             ],
-            "subjects": [{**asdict(each), "thing": each.thing.name} for each in self.subjects],
+            "subjects": [
+                {
+                    "thing": each.thing.name,
+                    "identifier": each.identifier,
+                    "name": each.name,
+                    "details": [list(detail) for detail in each.details],
+                    "accession": each.accession,
+                    "sop_classes": [list(counted) for counted in each.sop_classes],
+                }
+                for each in self.subjects
+            ],
             "said": self.said,
         }
 

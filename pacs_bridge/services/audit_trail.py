@@ -71,8 +71,11 @@ def bring_up_to_date(*, begin: Begin, read: Begin, sealer: Sealer) -> int:
             sealed += uow.audit.put_in_order(sealer, _text)
 
 
-def make_room(most: int, *, begin: Begin, now: Clock) -> Dropped | None:
+def make_room(most: int, *, begin: Begin, read: Begin, now: Clock) -> Dropped | None:
     """Drop the oldest messages where there are more than so many, and raise the alarm."""
+    with read() as uow:  # nobody waits for us where there is room
+        if not uow.audit.is_over(most):
+            return None
     with begin() as uow:
         gone = uow.audit.drop_oldest(most, now())
         if gone is not None:

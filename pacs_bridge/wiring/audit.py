@@ -81,7 +81,7 @@ def build_drain(installation: Installation) -> AuditDrain:
         bring_up_to_date=partial(
             bring_up_to_date, begin=begin, read=read, sealer=build_sealer(installation)
         ),
-        make_room=partial(make_room, config.security.audit_rows, begin=begin, now=now),
+        make_room=partial(make_room, config.security.audit_rows, begin=begin, read=read, now=now),
         send_waiting=None
         if sender is None
         else partial(

@@ -71,7 +71,9 @@ def a_drain(database: TestDatabase, repository: Repository) -> AuditDrain:
         bring_up_to_date=lambda: bring_up_to_date(
             begin=database.begin, read=database.begin, sealer=SEALER
         ),
-        make_room=lambda: make_room(100_000, begin=database.begin, now=database.clock),
+        make_room=lambda: make_room(
+            100_000, begin=database.begin, read=database.begin, now=database.clock
+        ),
         send_waiting=lambda: send_all(database, SyslogSender(repository)),
         note=note,
         tick=0.02,

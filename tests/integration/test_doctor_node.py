@@ -113,7 +113,7 @@ def test_the_doctor_says_what_expires_and_how_the_audit_trail_stands(
             uow.events.add(home.now() - timedelta(hours=1), "signed-in", "1")
         uow.events.add(home.now(), "audit-waits", "audit", said="nobody was there")
     gather(home)
-    assert make_room(10, begin=home.begin, now=home.now) is not None
+    assert make_room(10, begin=home.begin, read=home.read, now=home.now) is not None
     seen = found(home)
     assert not seen["audit room"].good
     assert "were dropped and sent nowhere" in seen["audit room"].says

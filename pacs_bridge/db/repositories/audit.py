@@ -29,7 +29,7 @@ from pacs_bridge.domain.audit_rules import (
     of_refusal,
 )
 
-_AT_ONCE = 1_000  # rows of another table in one transaction
+_AT_ONCE = 100  # rows in one transaction: whoever stores an object meanwhile waits for it
 _SOURCES = {
     "events": EventRow.event_id,
     "objects": ObjectRow.arrival,
@@ -258,11 +258,21 @@ class AuditTrail:
             .values(sent_at=now)
         )
 
+    def is_over(self, most: int) -> bool:
+        """Tell whether there are more than so many messages in order."""
+        first, last = self._span()
+        return last - first + 1 > most
+
+    def _span(self) -> tuple[int, int]:
+        """Give the first and the last place; nothing is in between where there are none."""
+        place = AuditRow.place
+        first, last = self._session.execute(select(func.min(place), func.max(place))).one()
+        return (first or 1, last or 0)
+
     def drop_oldest(self, most: int, now: datetime) -> Dropped | None:
         """Keep at most so many; what goes is written down. None where there is room."""
-        first = self._session.scalar(select(func.min(AuditRow.place)))
-        last, _ = self.end()
-        if first is None or last - first + 1 <= most:
+        first, last = self._span()
+        if last - first + 1 <= most:
             return None
         until = last - most * 9 // 10  # a tenth more than needed: not again in a moment
         seal = self._session.scalar(select(AuditRow.seal).where(AuditRow.place == until)) or ""
