@@ -181,7 +181,7 @@ def running_node(
     archive = archive or LocalArchive(folder / "archive")
     begin, now = database.begin, database.clock
     log = AssociationLog(begin=begin, read=begin, our_ae_title="PACSBRIDGE", now=now)
-    commit = GroupCommit(begin)
+    commit = GroupCommit(database.begin_for_many)
     undecided = Budget((bounds or Bounds()).undecided_bytes)
     settings = {"undecided": undecided, **(streams or {})}
     desk = Desk(begin, begin, commit, archive, RULES, now, **settings)

@@ -14,6 +14,7 @@ from pydicom import Dataset
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.objects import ReceivedObject, Refusal
+from pacs_bridge.services.arrivals import hand_over
 from pacs_bridge.services.came_back import judge_image
 from tests.builders import a_passport
 from tests.databases import TestDatabase
@@ -152,11 +153,18 @@ def refusals(database: TestDatabase) -> list[Refusal]:
         return uow.refusals.newest()
 
 
+def queued(node: RunningNode) -> list[tuple[str, tuple[Any, ...]]]:
+    """The jobs that are due, now that the jobs role has looked for new objects."""
+    begin = node.database.begin
+    hand_over(begin=begin, read=begin, archive=node.archive)
+    return node.database.jobs.jobs
+
+
 def judge_all(node: RunningNode) -> list[str]:
     """Do the jobs that are due; gives what each came to."""
     judge = partial(
         judge_image, begin=node.database.begin, archive=node.archive, now=node.database.clock
     )
-    due = [args[0] for job, args in node.database.jobs.jobs if job == "came_back"]
+    due = [args[0] for job, args in queued(node) if job == "came_back"]
     node.database.jobs.jobs.clear()
     return [judge(key) for key in due]

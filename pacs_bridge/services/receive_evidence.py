@@ -11,8 +11,8 @@ from pacs_bridge.archive.part10 import file_head
 from pacs_bridge.db.repositories.standing import Standing
 from pacs_bridge.domain.errors import AlienObject, Crowded, PausedPeer, StorageFull
 from pacs_bridge.domain.objects import ReceivedObject
-from pacs_bridge.services.receive import Conflict, keep_object, valid_uids
-from pacs_bridge.services.reception import Reception
+from pacs_bridge.services.receive import PAUSED, Conflict, valid_uids
+from pacs_bridge.services.reception import Reception, announce
 from pacs_bridge.upper_layer.collect import Held
 from pacs_bridge.upper_layer.elements import STUDY
 from pacs_bridge.upper_layer.stream_scan import Seen
@@ -59,9 +59,7 @@ class EvidenceReception(Reception):
                 accession=seen.accession_number or seen.accession_within,
             )
         if not standing.pacs_is_open:
-            raise PausedPeer(
-                "This PACS is paused here; ask the scheme to resume it, then send again."
-            )
+            raise PausedPeer(PAUSED)
         if standing.cases:
             self._standing = standing
             file = self._new_file(
@@ -99,5 +97,12 @@ class EvidenceReception(Reception):
             accession=standing.cases[0].accession if len(standing.cases) == 1 else None,
             received_at=desk.now(),
         )
-        if not keep_object(received, desk.commit):
+        if announce(received, desk.commit):
+            return
+        with desk.read() as uow:  # somebody else was quicker, or the PACS was paused
+            known = uow.objects.same_content(head.sop_instance_uid)
+        if known is None:
+            raise PausedPeer(PAUSED)
+        if known != received.same_content:
             raise Conflict(content.content_hash)
+        desk.commit(lambda uow: uow.objects.count_repeat(head.sop_instance_uid))

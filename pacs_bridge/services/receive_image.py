@@ -12,10 +12,10 @@ import secrets
 
 from pacs_bridge.archive.incoming import name_on_arrival
 from pacs_bridge.archive.part10 import file_head
-from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.errors import AlienObject, ConflictingObject, PausedPeer
 from pacs_bridge.domain.objects import ReceivedObject
-from pacs_bridge.services.reception import Reception
+from pacs_bridge.services.receive import PAUSED
+from pacs_bridge.services.reception import Reception, announce
 from pacs_bridge.upper_layer.stream_scan import Seen
 
 MOST_CONTENTS = 32
@@ -30,9 +30,7 @@ class ImageReception(Reception):
         with self._desk.read() as uow:
             standing = uow.images.ask(caller.pacs or "", head.sop_instance_uid)
         if not standing.pacs_is_open:
-            raise PausedPeer(
-                "This PACS is paused here; ask the scheme to resume it, then send again."
-            )
+            raise PausedPeer(PAUSED)
         if standing.accession is None:
             raise AlienObject("This is not a case of this scheme.")
         if standing.kept >= MOST_CONTENTS:
@@ -67,11 +65,8 @@ class ImageReception(Reception):
             image=head.sop_instance_uid,
         )
 
-        def keep(uow: UnitOfWork) -> None:
-            uow.objects.add(received)
-            uow.enqueue("came_back", key, key=f"came-back-{key}")
-
-        desk.commit(keep)
+        if not announce(received, desk.commit):
+            raise PausedPeer(PAUSED)
 
 
 def new_key() -> str:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from pacs_bridge.archive.incoming import Incoming
 from pacs_bridge.archive.local import LocalArchive
-from pacs_bridge.db.unit_of_work import Begin
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import (
     MismatchedObject,
     OversizedObject,
@@ -21,7 +21,7 @@ from pacs_bridge.domain.errors import (
     UnreadableObject,
 )
 from pacs_bridge.domain.identifiers import parse_uid
-from pacs_bridge.domain.objects import StoreRequest
+from pacs_bridge.domain.objects import ReceivedObject, StoreRequest
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.services.group_commit import Commit
 from pacs_bridge.services.receive import Rules, note_refusal
@@ -171,6 +171,21 @@ class Reception:
             )
         if seen.study_instance_uid:
             parse_uid(seen.study_instance_uid)
+
+
+def announce(received: ReceivedObject, commit: Commit) -> bool:
+    """Commit an object's row, and that its job is due; false where nothing was kept.
+
+    The job is queued by whoever runs the jobs (`services/arrivals`).
+    """
+    added = False
+
+    def keep(uow: UnitOfWork) -> None:
+        nonlocal added
+        added = uow.arrivals.announce(received)
+
+    commit(keep)
+    return added
 
 
 class Receiving(Protocol):

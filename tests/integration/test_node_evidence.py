@@ -41,6 +41,7 @@ from tests.resent import (
     a_capture,
     half_sent,
     image_node,
+    queued,
     refusals,
     send_as_it_is,
     spooled,
@@ -99,7 +100,7 @@ def test_what_names_a_case_is_kept_and_queued(node: RunningNode, build, names: A
     assert send(node.port, ds).Status == SUCCESS
     row = received(node)
     assert (row.state, row.accession, row.image) == ("received", "PERFORMS121101", None)
-    assert node.database.jobs.jobs == [("extract", (UID,))]
+    assert queued(node) == [("extract", (UID,))]
     [path] = node.files()
     assert data_set_of(path) == encode(ds)
     assert path == node.archive.path(row.content_hash)
@@ -166,7 +167,7 @@ def test_the_same_again_is_success_and_other_content_is_a_conflict(node: Running
     assert refusal.kind == "conflict"
     assert node.archive.has(refusal.content_hash)
     assert len(node.files()) == 2
-    assert len(node.database.jobs.jobs) == 1
+    assert len(queued(node)) == 1
 
 
 def test_compressed_ones_are_compared_by_their_fragments(node: RunningNode) -> None:

@@ -40,6 +40,7 @@ from tests.resent import (
     judge_all,
     load,
     our_image,
+    queued,
     refusals,
     send_as_it_is,
     send_big,
@@ -67,7 +68,7 @@ def kept_bytes(node: RunningNode, number: int = 0) -> bytes:
 
 def is_tidy(node: RunningNode) -> bool:
     """Whether nothing at all was kept."""
-    return not node.files() and not images(node.database) and not node.database.jobs.jobs
+    return not node.files() and not images(node.database) and not queued(node)
 
 
 @pytest.mark.peer("dcmtk")
@@ -86,7 +87,7 @@ def test_an_image_of_ours_is_kept_byte_for_byte(
     assert (image.accession, image.caller.pacs) == ("PERFORMS121101", "hospital")
     assert kept_bytes(node) == data_set_of(path)
     assert image.size == len(data_set_of(path))
-    assert node.database.jobs.jobs == [("came_back", (image.sop_instance_uid,))]
+    assert queued(node) == [("came_back", (image.sop_instance_uid,))]
     assert judge_all(node) == ["read"]
     assert kept_bytes(node) == data_set_of(path)
     assert len(node.files()) == 1
@@ -339,7 +340,7 @@ def test_one_that_changed_its_encoding_alone_is_the_same(node: RunningNode) -> N
 
 def test_a_job_that_is_done_twice_changes_nothing(node: RunningNode) -> None:
     assert send(node.port, our_image()).Status == SUCCESS
-    due = list(node.database.jobs.jobs)
+    due = list(queued(node))
     assert judge_all(node) == ["read"]
     before = images(node.database), node.files()
     node.database.jobs.jobs += due

@@ -30,12 +30,15 @@ class Arrival:
     Parameters
     ----------
     data : bytes
-        The whole file, as it will lie in the archive.
+        The whole file, as it will lie in the archive; empty where it lies there already.
+    image : str or None
+        Of an image of ours that came back: its own SOP Instance UID.
     """
 
     sop_instance_uid: str
     content_hash: str
     data: bytes
+    image: str | None = None
 
 
 class Arrivals:
@@ -65,6 +68,16 @@ class Arrivals:
         _ADD.run(connection, {"sop_instance_uid": received.sop_instance_uid, "data": data})
         return True
 
+    def announce(self, received: ReceivedObject) -> bool:
+        """Keep the row of a new object that lies in the archive, and that its job is due.
+
+        Returns
+        -------
+        bool
+            As `add` does.
+        """
+        return self.add(received, b"")
+
     def any(self) -> bool:
         """Whether something waits."""
         return _ANY.run(self._connect(), {}).first() is not None
@@ -72,12 +85,17 @@ class Arrivals:
     def oldest(self, most: int) -> list[Arrival]:
         """List so many of those that wait, in the order in which they came."""
         rows = self._connect().execute(
-            select(ArrivalRow.sop_instance_uid, _object.c.content_hash, ArrivalRow.data)
+            select(
+                ArrivalRow.sop_instance_uid,
+                _object.c.content_hash,
+                ArrivalRow.data,
+                _object.c.image,
+            )
             .join(_object, _object.c.sop_instance_uid == ArrivalRow.sop_instance_uid)
             .order_by(_object.c.arrival)
             .limit(most)
         )
-        return [Arrival(uid, content_hash, data) for uid, content_hash, data in rows]
+        return [Arrival(*row) for row in rows]
 
     def data(self, sop_instance_uid: str) -> bytes | None:
         """Give the file of one object; None where it does not wait here (any more)."""
