@@ -223,24 +223,6 @@ class _Taking:
         return same_content(data_set, explicit=is_explicit(here.transfer_syntax_uid))
 
 
-def keep_object(received: ReceivedObject, commit: Commit) -> bool:
-    """Commit row and job, or that it came again; false where other content has its UID."""
-    uid, ours = received.sop_instance_uid, True
-
-    def keep(uow: UnitOfWork) -> None:
-        nonlocal ours
-        ours = True
-        if uow.objects.add(received):
-            queue_extract(uow, uid)
-            return
-        ours = uow.objects.same_content(uid) == received.same_content
-        if ours:
-            uow.objects.count_repeat(uid)
-
-    commit(keep)
-    return ours
-
-
 def _names(scanned: Scan) -> Names:
     studies = frozenset((scanned.study_instance_uid, *scanned.referenced_studies))
     return studies, scanned.referenced_instances, scanned.accession_number

@@ -11,8 +11,9 @@ from pacs_bridge.db.tables.base import Base
 class ArrivalRow(Base):
     """The file of one received object, whole; gone when it lies in the archive and has its job.
 
-    Empty for one that lies in the archive and waits for its job alone. No foreign key: it is written in one transaction with the object's own row, and checking that
-    would cost as much as writing it.
+    Empty for one that lies in the archive and waits for its job alone. No foreign key: it is
+    written in one transaction with the object's own row, and checking that would cost as much as
+    writing it.
     """
 
     __tablename__ = "pb_arrival"
