@@ -1,4 +1,8 @@
-"""``python -m benchmarks [NAME …] [--json] [--runs N]``: measure, a line a peer."""
+"""``python -m benchmarks [NAME …] [--json] [--runs N]``: measure, a line a peer.
+
+``python -m benchmarks --write docs/performance.md FILE`` puts what was kept in FILE by
+``--keep FILE`` into that document.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 NOTE = "ratio: above 1, ours is better; median of the rounds' own ratios. TCP_NODELAY on both sides"
 NOTE_STOCK = "(DCMTK's switch) except in send-small-stock."
@@ -18,11 +23,20 @@ NOTE_STOCK = "(DCMTK's switch) except in send-small-stock."
 def main(words: Sequence[str] | None = None) -> int:
     """Run what is asked for; gives the exit status: 0 all measured, 1 not all, 2 usage."""
     arguments = _parser().parse_args(words)
+    from benchmarks import table
     from benchmarks.catalogue import BENCHMARKS
 
+    if arguments.write is not None:
+        document, file = arguments.write
+        try:
+            table.write_into(document, table.read_rows(file))
+        except (table.NotATable, OSError) as error:
+            say(str(error))
+            return 2
+        return 0
     if arguments.list:
         for each in BENCHMARKS.values():
-            print(f"{each.name:<18}{each.says}")
+            print(f"{each.name:<30}{each.says}")
         return 0
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown:
@@ -30,10 +44,11 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     chosen = arguments.names or list(BENCHMARKS)
     if not arguments.json:
-        print(_row("what", "ours", "peer", "ratio", "unit", "peer's name"))
-    measured = [_measure(name, arguments) for name in chosen]
+        print(table.head())
+    rows: list[table.Row] = []
+    measured = [_measure(name, arguments, rows) for name in chosen]
     if not arguments.json:
-        say(f"{NOTE}\n{NOTE_STOCK}")
+        say(f"{table.summary(rows)}\n{NOTE}\n{NOTE_STOCK}")
         say(f"{arguments.runs} rounds; load average {os.getloadavg()[0]:.1f} at the end.")
     return 0 if all(measured) else 1
 
@@ -54,6 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tiny", action="store_true", help="a few objects only: shows that it works, no more"
     )
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="write JSON lines there too")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        nargs=2,
+        metavar=("DOCUMENT", "FILE"),
+        help="put the figures kept in FILE into a document; measure nothing",
+    )
     parser.add_argument("--list", action="store_true", help="say what there is, measure nothing")
     return parser
 
@@ -65,8 +88,9 @@ def _rounds(text: str) -> int:
     return count
 
 
-def _measure(name: str, arguments: argparse.Namespace) -> bool:
+def _measure(name: str, arguments: argparse.Namespace, rows: list[dict[str, Any]]) -> bool:
     """Run one benchmark and print its lines; False, with the reason said, where it cannot."""
+    from benchmarks import table
     from benchmarks.catalogue import BENCHMARKS
     from benchmarks.measure import Place, run
     from benchmarks.programs import find_program
@@ -85,17 +109,13 @@ def _measure(name: str, arguments: argparse.Namespace) -> bool:
             say(f"{name}: {error}")
             return False
     for line in lines:
-        values = line.as_json()
-        if arguments.json:
-            print(json.dumps(values), flush=True)
-        else:
-            ours, peer, ratio = (f"{values[key]:g}" for key in ("ours", "peer", "ratio"))
-            print(_row(name, ours, peer, ratio, line.unit, line.peer_name), flush=True)
+        row = line.as_json()
+        rows.append(row)
+        print(json.dumps(row) if arguments.json else table.plain(row), flush=True)
+        if arguments.keep is not None:
+            with arguments.keep.open("a") as file:
+                file.write(json.dumps(row) + "\n")
     return True
-
-
-def _row(name: str, ours: str, peer: str, ratio: str, unit: str, peer_name: str) -> str:
-    return f"{name:<17} {ours:>9} {peer:>9} {ratio:>9}  {unit:<15} {peer_name}"
 
 
 def say(text: str) -> None:

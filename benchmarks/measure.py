@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
@@ -106,6 +107,8 @@ class Line:
         Peak of memory, the program's own included.
     most_mb : float or None
         What ours is to stay below.
+    load : float
+        Load average of the machine at the end.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Line:
     ours_mb: float | None = None
     peer_mb: float | None = None
     most_mb: float | None = None
+    load: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """The line as plain JSON values, to four significant digits."""
@@ -160,7 +164,20 @@ def run(benchmark: Benchmark, place: Place, runs: int) -> Iterator[Line]:
             ours_mb=peaks.get(OURS),
             peer_mb=peaks.get(peer_name),
             most_mb=contest.most_mb,
+            load=os.getloadavg()[0],
         )
+
+
+def is_reached(row: Mapping[str, Any]) -> bool | None:
+    """Tell whether a line, as JSON has it, reached all that it is to reach; None for nothing."""
+    judged = []
+    if row["bar"] is not None:
+        judged.append(row["ratio"] >= row["bar"])
+    if row["most"] is not None:
+        judged.append(row["ours"] < row["most"])
+    if row["most_mb"] is not None:
+        judged.append(row["ours_mb"] <= row["most_mb"])
+    return all(judged) if judged else None
 
 
 def _rounds(contest: Contest, runs: int, *, warm_up: bool) -> list[dict[str, float]]:

@@ -28,7 +28,7 @@ def _large(place: Place) -> Iterator[Contest]:
     files = [each.save(place.folder) for each in mammograms(place.count(4, 1), size)]
     megabytes = sum(file.path.stat().st_size for file in files[1:]) / 1e6
     with running_storescp("--ignore") as storescp:
-        yield _contest(storescp.port, files, megabytes, "MB/s")
+        yield _contest(storescp.port, files, megabytes, "MB/s", bar=1.0)
 
 
 @contextmanager
@@ -42,11 +42,17 @@ def _small(place: Place) -> Iterator[Contest]:
 def _small_stock(place: Place) -> Iterator[Contest]:
     files = [each.save(place.folder) for each in Reports(4).take(1 + place.count(10, 3))]
     with running_storescp("--ignore", stock=True) as storescp:
-        yield _contest(storescp.port, files, len(files) - 1, "objects/s", stock=True)
+        yield _contest(storescp.port, files, len(files) - 1, "objects/s", bar=10.0, stock=True)
 
 
 def _contest(
-    port: int, files: Sequence[Sendable], work: float, unit: str, *, stock: bool = False
+    port: int,
+    files: Sequence[Sendable],
+    work: float,
+    unit: str,
+    *,
+    bar: float | None = None,
+    stock: bool = False,
 ) -> Contest:
     def theirs(some: Sequence[Sendable]) -> float:
         names = [str(file.path) for file in some]
@@ -63,7 +69,12 @@ def _contest(
             raise CallFailed("storescp did not take every object of ours")
         return seconds
 
-    return Contest(unit, _sender(ours, files, work), {"dcmsend": _sender(theirs, files, work)})
+    return Contest(
+        unit,
+        _sender(ours, files, work),
+        {"dcmsend": _sender(theirs, files, work)},
+        bars={} if bar is None else {"dcmsend": bar},
+    )
 
 
 def _sender(

@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import table
 from benchmarks.__main__ import main
 from benchmarks.catalogue import BENCHMARKS
 from benchmarks.data import Reports
-from benchmarks.measure import Benchmark, Contest, Place, run
+from benchmarks.measure import Benchmark, Contest, Place, is_reached, run
+from benchmarks.processes import cpu_seconds, peak_mb
 from tests.peers import need
 
 ROOT = Path(__file__).parents[2]
 KEYS = ["name", "ours", "peer", "peer_name", "ratio", "unit", "runs", "bar", "most", "ours_mb",
-        "peer_mb", "most_mb"]  # fmt: skip
+        "peer_mb", "most_mb", "load"]  # fmt: skip
 
 
 def a_benchmark(ours, peer, *, better="more"):
@@ -90,6 +92,73 @@ def test_a_missing_peer_is_named_with_the_line_that_installs_it(capsys, monkeypa
     said = capsys.readouterr()
     assert "sudo apt-get install libgdcm-tools" in said.err
     assert said.out == ""
+
+
+def a_row(**changes):
+    row = {"name": "thing", "ours": 2e6, "peer": 3.14159, "peer_name": "them", "ratio": 1.25,
+           "unit": "MB/s", "runs": 5, "bar": 1.2, "most": None, "ours_mb": 60.0, "peer_mb": None,
+           "most_mb": 64.0, "load": 0.5}  # fmt: skip
+    return row | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "reached"),
+    [
+        ({}, True),
+        ({"ratio": 1.19}, False),
+        ({"ours_mb": 64.5}, False),
+        ({"most": 2e6}, False),
+        ({"most": 2.1e6}, True),
+        ({"bar": None}, True),
+        ({"bar": None, "most_mb": None}, None),
+    ],
+)
+def test_a_figure_reaches_its_bar_only_with_ratio_figure_and_memory(changes, reached):
+    assert is_reached(a_row(**changes)) is reached
+
+
+def test_kept_figures_take_the_place_of_those_in_a_document(tmp_path):
+    document, file = tmp_path / "performance.md", tmp_path / "kept"
+    document.write_text(f"# Before\n\n{table.BEGIN}\nold\n{table.END}\n\nAfter\n")
+    rows = [a_row(), a_row(name="other", ratio=1.0)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["--write", str(document), str(file)]) == 0
+    text = document.read_text()
+    assert text.startswith(f"# Before\n\n{table.BEGIN}\n\n| name |")
+    assert text.endswith(f"\n\n{table.END}\n\nAfter\n")
+    assert "| `thing` | them | MB/s | 2,000,000 | 3.14 | **1.25** | 1.2x | yes | 60 (<64) |" in text
+    assert "1 of 2 bars reached; not other against them." in text
+    assert "old" not in text
+
+
+@pytest.mark.parametrize("kept", ["", "[]\n", '{"name": "thing"}\n', "what  ours  peer\n"])
+def test_what_holds_no_figures_leaves_the_document_alone(tmp_path, capsys, kept):
+    document, file = tmp_path / "performance.md", tmp_path / "kept"
+    document.write_text(f"{table.BEGIN}\n{table.END}\n")
+    file.write_text(kept)
+    assert main(["--write", str(document), str(file)]) == 2
+    assert "make it with --json or --keep" in capsys.readouterr().err
+    assert document.read_text() == f"{table.BEGIN}\n{table.END}\n"
+
+
+def test_a_document_without_a_place_for_figures_is_not_touched(tmp_path, capsys):
+    document, file = tmp_path / "performance.md", tmp_path / "kept"
+    document.write_text("nothing\n")
+    file.write_text(json.dumps(a_row()))
+    assert main(["--write", str(document), str(file)]) == 2
+    assert "has no place for figures" in capsys.readouterr().err
+    assert document.read_text() == "nothing\n"
+
+
+def test_a_peak_of_memory_is_that_of_the_process_itself():
+    program = "import sys\nkept = bytearray(200_000_000)\nprint(len(kept))\nsys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"200000000\n"
+        assert 200 < peak_mb(process.pid) < 250
+        assert cpu_seconds(process.pid) > 0
+        process.stdin.close()
 
 
 @pytest.mark.slow
