@@ -14,9 +14,6 @@ import os
 import secrets
 import unicodedata
 
-from cryptography.exceptions import InvalidKey
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
 from pacs_bridge.domain.errors import RefusedInput
 
 SHORTEST, LONGEST = 10, 256
@@ -53,6 +50,8 @@ def normalise(password: str) -> str:
 
 def hash_password(password: str) -> str:
     """Hash a password for `add_account`."""
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id  # 6 MB, and seldom needed
+
     kdf = Argon2id(
         salt=os.urandom(16),
         length=_LENGTH,
@@ -65,6 +64,9 @@ def hash_password(password: str) -> str:
 
 def verify_password(password: str, password_hash: str) -> bool:
     """Whether a password is the one that was hashed; False also where the hash is none."""
+    from cryptography.exceptions import InvalidKey
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     try:
         Argon2id.verify_phc_encoded(normalise(password).encode(), password_hash)
     except InvalidKey:
