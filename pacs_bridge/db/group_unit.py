@@ -86,7 +86,7 @@ class _GroupUnit(UnitOfWork):
             if isinstance(error, OperationalError):
                 raise not_taken(error) from error
             raise
-        self.arrivals = Arrivals(lambda: self._connection)
+        self.arrivals = Arrivals(self._connect)
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -122,6 +122,11 @@ class _GroupUnit(UnitOfWork):
                 self._units.give_back(is_sound=is_sound)
         if isinstance(error, OperationalError):
             raise not_taken(error) from error
+
+    def _connect(self) -> Connection:
+        if "_session" in self.__dict__:
+            self._session.flush()
+        return self._connection
 
     def _make(self) -> Session:
         return Session(self._connection, expire_on_commit=False)

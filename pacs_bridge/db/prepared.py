@@ -59,14 +59,12 @@ class Prepared:
 def _compile(statement: ClauseElement, dialect: Any) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
     positional = bool(compiled.positional)
-    names = tuple(compiled.positiontup if positional else compiled.binds)
+    binds = {name: bind for bind, name in compiled.bind_names.items()}
+    names = tuple(compiled.positiontup if positional else binds)
     return _Compiled(
         str(compiled),
         names,
-        tuple(
-            compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
-            for name in names
-        ),
-        {name: each.effective_value for name, each in compiled.binds.items() if not each.required},
+        tuple(binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names),
+        {name: bind.effective_value for name, bind in binds.items() if not bind.required},
         positional,
     )

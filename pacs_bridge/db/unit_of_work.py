@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -63,7 +64,7 @@ class UnitOfWork:
             Marks(session),
             Refusals(session),
         )
-        self.arrivals = Arrivals(session.connection)
+        self.arrivals = Arrivals(self._connect)
         self.readings, self.outbox = Readings(session), Outbox(session)
         self.summaries = Summaries(session)
         self.associations, self.events = Associations(session), Events(session)
@@ -92,6 +93,11 @@ class UnitOfWork:
         if isinstance(error, OperationalError):
             raise not_taken(error) from error
 
+    def _connect(self) -> Connection:
+        """Give the connection, with all that was changed by now on it."""
+        self._session.flush()
+        return self._session.connection()
+
     def enqueue(
         self,
         job: str,
@@ -103,9 +109,7 @@ class UnitOfWork:
         """Queue a job that becomes due exactly when this transaction commits."""
         if self._enqueue is None:
             raise RuntimeError("this unit of work was opened without a queue")
-        self._session.flush()
-        connection = self._session.connection()
-        self._enqueue(connection, job, *args, key=key, partition=partition, delay=delay)
+        self._enqueue(self._connect(), job, *args, key=key, partition=partition, delay=delay)
 
 
 def not_taken(error: OperationalError) -> RetryLater:
