@@ -120,6 +120,11 @@ class Pacs:
         """The endpoint for a role, else the first one."""
         return next((e for e in self.endpoints if role in e.roles), self.endpoints[0])
 
+    @property
+    def is_called(self) -> bool:
+        """Whether we call it at all; one that was adopted only calls us, at first."""
+        return any(role in OUTWARD for each in self.endpoints for role in each.roles)
+
     def towards(self, endpoint: Endpoint) -> Pacs:
         """The PACS as it is at one endpoint: title, TLS and time-outs of that one."""
         timeouts = {**self.timeouts, **endpoint.timeouts}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.found import PacsAnswer
-from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.domain.pacs import OUTWARD, Endpoint, Pacs
 from pacs_bridge.domain.ports import MoveOriginator, Sendable, StoreAnswer
 from pacs_bridge.domain.retrieving import (
     LIMITS,
@@ -45,7 +45,7 @@ class DimsePeer:
         self._secure = secure
 
     def echo(self, pacs: Pacs) -> None:
-        """Ask for a C-ECHO at each address that we send to or query.
+        """Ask for a C-ECHO at each address that we call.
 
         Raises
         ------
@@ -163,8 +163,9 @@ class _Sweep:
 
 
 def _asked(pacs: Pacs) -> list[Endpoint]:
-    """List the distinct addresses that we call."""
-    found: dict[tuple[str, str, int], Endpoint] = {}
-    for endpoint in (pacs.endpoint("store"), pacs.endpoint("query")):
-        found.setdefault((endpoint.ae_title, endpoint.host, endpoint.port), endpoint)
+    """List the distinct addresses that we call, under each title that we have there."""
+    found: dict[tuple[str, str, int, str], Endpoint] = {}
+    for endpoint in map(pacs.endpoint, OUTWARD):
+        place = (endpoint.ae_title, endpoint.host, endpoint.port, endpoint.our_ae_title)
+        found.setdefault(place, endpoint)
     return list(found.values())

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
-from pacs_bridge.domain.errors import NotFound
+from pacs_bridge.domain.errors import NotFound, RefusedInput
 from pacs_bridge.domain.identifiers import SetName, parse_name
 from pacs_bridge.domain.loading import (
     CaseVerdict,
@@ -45,13 +45,18 @@ def start_load(
     Raises
     ------
     RefusedInput
-        When the set's name is none.
+        When the set's name is none, or the PACS has no address that we may call.
     NotFound
         When there is no such set or PACS.
     """
     name, hospital = str(SetName.parse(set_name)), parse_name(pacs)
     with begin() as uow:
         passport, known = uow.case_sets.get(name, copy), uow.pacs.get(hospital)
+        if not known.is_called:
+            raise RefusedInput(
+                f"{known.name} has only called us so far; say where it is with "
+                f"`pacs change {known.name} --role store --host HOST --port PORT`."
+            )
         load = uow.loads.plan(passport, known.name, now())
         run = uow.loads.start_run(load.load_id)
         if way is not None and way is not load.way:

@@ -172,6 +172,9 @@ def _peers(installation: Installation) -> Iterator[Finding]:
     with installation.read() as uow:
         registered = uow.pacs.all()
     for pacs in registered:
+        if not pacs.is_called:
+            yield Finding(f"PACS {pacs.name}", good=True, says="only calls us")
+            continue
         try:
             peer.echo(pacs)
         except PacsBridgeError as error:

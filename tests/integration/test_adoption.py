@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import partial
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from pacs_bridge.cli.main import main
-from pacs_bridge.domain.errors import NotFound, RefusedInput
+from pacs_bridge.domain.errors import NotFound, PeerUnavailable, RefusedInput
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.people import Site
 from pacs_bridge.scp.node import SecurePort
+from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services.adopt import (
     Adopted,
     adopt_association,
@@ -25,6 +28,8 @@ from pacs_bridge.services.adopt import (
 )
 from pacs_bridge.services.associations import UNFIT
 from pacs_bridge.services.certificates import read_certificate
+from pacs_bridge.services.pacs_change import Changes, change_pacs
+from pacs_bridge.services.plan import start_load
 from pacs_bridge.upper_layer import tls
 from pacs_bridge.upper_layer.credentials import Credentials
 from pacs_bridge.upper_layer.pdu import AssociateAccept, AssociateReject
@@ -101,6 +106,25 @@ def test_a_caller_may_belong_to_a_pacs_that_is_known(
     assert {row.caller.pacs for row in node.rows()} == {None, "hospital"}
     forget("MODALITY", "127.0.0.1")
     assert pacs_named(node.database, "hospital") == before
+
+
+def test_who_was_adopted_is_not_called_until_it_is_said_where_it_is(
+    node: RunningNode, adopt: Callable[..., Adopted]
+) -> None:
+    call_in_vain(node, "NEWPACS")
+    adopt("NEWPACS", "127.0.0.1", into="")
+    begin, now = node.database.begin, node.database.clock
+    with pytest.raises(RefusedInput, match="pacs change newpacs --role store"):
+        start_load("PERFORMS121", "newpacs", begin=begin, now=now)
+    pacs = pacs_named(node.database, "newpacs")
+    assert pacs is not None
+    with pytest.raises(PeerUnavailable, match="no address is registered"):
+        DimsePeer().echo(pacs)
+    where = Changes("store", host="127.0.0.1", port=node.port)
+    changed = change_pacs("newpacs", where, begin=begin, now=now)
+    with pytest.raises(PeerUnavailable, match="it rejected us"):
+        DimsePeer().echo(changed)  # it is reached, and is a node that we are no PACS of
+    assert start_load("PERFORMS121", "newpacs", begin=begin, now=now).pacs == "newpacs"
 
 
 def test_adopting_twice_is_adopting_once(node: RunningNode, adopt: Callable[..., Adopted]) -> None:
@@ -197,7 +221,7 @@ def test_who_comes_with_a_certificate_is_let_in_with_that_one_only(
 
 
 def test_unknown_callers_are_adopted_and_forgotten_from_the_command_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
     installation = make_home(home)
@@ -208,9 +232,10 @@ def test_unknown_callers_are_adopted_and_forgotten_from_the_command_line(
 
     def run(*words: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["pacs-bridge", "pacs", *words, "--home", str(home)])
-        with pytest.raises(SystemExit) as ended:
+        out = StringIO()
+        with redirect_stdout(out), redirect_stderr(StringIO()), pytest.raises(SystemExit) as ended:
             main()
-        return int(ended.value.code or 0), capsys.readouterr().out
+        return int(ended.value.code or 0), out.getvalue()
 
     (listed,) = json.loads(run("adopt", "--json")[1])
     assert (listed["ae_title"], listed["address"], listed["tls"]) == ("NEWPACS", "10.0.0.1", False)
