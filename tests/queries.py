@@ -29,6 +29,7 @@ from pacs_bridge.services.query import find_matches, note_query
 from pacs_bridge.services.query_index import QueryIndex
 from pacs_bridge.services.query_times import study_time_in
 from pacs_bridge.services.retrieve import find_wanted, note_retrieval, send_to
+from pacs_bridge.services.worklist import find_worklist
 from tests.builders import a_case, a_passport
 from tests.databases import TestDatabase
 from tests.loads import an_image
@@ -77,7 +78,7 @@ def services_of(database: TestDatabase, **changes: Any) -> QueryServices:
     find = partial(find_matches, **{"read": database.begin, "index": QueryIndex(), **changes})
 
     note = partial(note_query, log=EventLog(database.begin), now=database.clock)
-    return QueryServices(find, note)
+    return QueryServices(find, partial(find_worklist, read=database.begin), note)
 
 
 def retrieving(

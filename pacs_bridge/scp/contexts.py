@@ -43,11 +43,13 @@ TRANSFER_SYNTAXES = (EXPLICIT, IMPLICIT)
 
 _MODELS = "1.2.840.10008.5.1.4.1.2."
 
+WORKLIST = "1.2.840.10008.5.1.4.31"
+
 QUERIED = {
     f"{_MODELS}{model}.{service}": f"{root} Root Query/Retrieve Information Model - {name}"
     for model, root in ((1, "Patient"), (2, "Study"))
     for service, name in ((1, "FIND"), (2, "MOVE"), (3, "GET"))
-}
+} | {WORKLIST: "Modality Worklist Information Model - FIND"}
 """The models in which the case sets loaded into a PACS may be asked for (PS3.4 C.6)."""
 
 GIVEN = {

@@ -23,6 +23,7 @@ from pacs_bridge.domain.query import (
     UnfitIdentifier,
     UnknownDestination,
 )
+from pacs_bridge.scp.contexts import WORKLIST
 from pacs_bridge.services.query import Found
 
 LOG = structlog.get_logger()
@@ -44,7 +45,8 @@ class QueryServices:
     """What a query calls; joined by wiring, every other argument already given."""
 
     find: Callable[[FindRequest, Root], Found]
-    note: Callable[[Caller, Root, Level | None, int, int], None]
+    worklist: Callable[[FindRequest], Found]
+    note: Callable[[Caller, Root | None, Level | None, int, int], None]
 
 
 def on_c_find(request: FindRequest, services: QueryServices) -> Generator[FindAnswer, None, None]:
@@ -54,12 +56,12 @@ def on_c_find(request: FindRequest, services: QueryServices) -> Generator[FindAn
     acceptor says that the peer is gone. Each question leaves one event, whatever its end.
     """
     root = FIND.get(request.sop_class_uid)
-    if root is None:
+    if root is None and request.sop_class_uid != WORKLIST:
         yield FindAnswer(SOP_CLASS_NOT_SUPPORTED, comment="Not a model that is answered here.")
         return
     level, sent, status = None, 0, CANCELLED
     try:
-        found = services.find(request, root)
+        found = services.worklist(request) if root is None else services.find(request, root)
         level = found.level
         pending = PENDING_KEYS_IGNORED if found.ignored else PENDING
         for identifier in found.identifiers:

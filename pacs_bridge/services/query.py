@@ -173,7 +173,7 @@ class _Form:
 
 def note_query(
     caller: Caller,
-    root: Root,
+    root: Root | None,
     level: Level | None,
     status: int,
     matches: int,
@@ -181,10 +181,16 @@ def note_query(
     log: EventLog,
     now: Clock,
 ) -> None:
-    """Keep that a question was asked, and how it ended; never what it was."""
+    """Keep that a question was asked, and how it ended; never what it was.
+
+    Parameters
+    ----------
+    root : Root or None
+        None where the worklist was asked.
+    """
     detail: dict[str, str | int] = {
         "association": caller.association_id,
-        "model": root.value,
+        "model": "worklist" if root is None else root.value,
         "level": level.name if level is not None else "",
         "status": f"{status:04X}",
         "matches": matches,

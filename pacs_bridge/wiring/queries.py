@@ -9,7 +9,7 @@ from pacs_bridge.domain.ports import PacsPeer, StoreAnswer
 from pacs_bridge.scp.query import QueryServices
 from pacs_bridge.scp.query_replies import answer_question
 from pacs_bridge.scp.retrieve import RetrieveServices
-from pacs_bridge.services import query, retrieve
+from pacs_bridge.services import query, retrieve, worklist
 from pacs_bridge.services.event_log import EventLog
 from pacs_bridge.services.query_index import QueryIndex
 from pacs_bridge.services.query_times import study_time_in
@@ -36,6 +36,7 @@ def build_desk(installation: Installation) -> Callable[[Question], Iterator[Repl
         answer_question,
         queries=QueryServices(
             find=partial(query.find_matches, read=read, index=index),
+            worklist=partial(worklist.find_worklist, read=read),
             note=partial(query.note_query, log=log, now=now),
         ),
         retrievals=RetrieveServices(

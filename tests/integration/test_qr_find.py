@@ -294,7 +294,7 @@ def test_a_failure_of_our_own_is_answered_and_says_nothing(database: TestDatabas
         raise RuntimeError("PLANTED")
 
     noted: list[Any] = []
-    services = QueryServices(broken, lambda *what: noted.append(what))
+    services = QueryServices(broken, pytest.fail, lambda *what: noted.append(what))
     request = FindRequest(CALLER, STUDY_ROOT, EXPLICIT, memoryview(b""))
     [answer] = on_c_find(request, services)
     assert answer.status == 0xC000
