@@ -121,7 +121,7 @@ def list_(home: Home = None, json: Json = False) -> None:
                 pacs.name if nth == 0 else "",
                 endpoint.ae_title,
                 endpoint.host,
-                str(endpoint.port),
+                str(endpoint.port or ""),
                 ", ".join(endpoint.roles),
                 endpoint.net,
                 (pacs.isolation.value + ", paused" * pacs.paused) if nth == 0 else "",
