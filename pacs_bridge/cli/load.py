@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pacs_bridge.cli.load_commit import commit
 from pacs_bridge.cli.load_fetch import fetch
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 app.command()(fetch)
+app.command()(commit)
 
 SetPrefix = Annotated[
     str, typer.Argument(metavar="SET", help="The set's prefix.", show_default=False)
