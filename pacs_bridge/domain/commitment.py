@@ -219,9 +219,20 @@ class Committer(Protocol):
     """The commitment service of a PACS, and ours towards it."""
 
     def request_commitment(
-        self, pacs: Pacs, request: CommitmentRequest, *, take: TakeReport, seconds: float
+        self,
+        pacs: Pacs,
+        request: CommitmentRequest,
+        *,
+        take: TakeReport,
+        seconds: float,
+        is_enough: Callable[[], bool],
     ) -> tuple[int, str]:
         """Ask a PACS to commit, and hear its reports on the same association for a while.
+
+        Parameters
+        ----------
+        is_enough : callable
+            Whether the report came in another way meanwhile.
 
         Returns
         -------

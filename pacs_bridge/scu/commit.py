@@ -7,6 +7,8 @@ PS3.4 J.3.2 (N-ACTION), J.3.3 (N-EVENT-REPORT and who opens the association for 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pacs_bridge.domain.commitment import (
     PUSH_MODEL,
     PUSH_MODEL_INSTANCE,
@@ -43,7 +45,13 @@ class DimseCommitter:
         self._secure = secure
 
     def request_commitment(
-        self, pacs: Pacs, request: CommitmentRequest, *, take: TakeReport, seconds: float
+        self,
+        pacs: Pacs,
+        request: CommitmentRequest,
+        *,
+        take: TakeReport,
+        seconds: float,
+        is_enough: Callable[[], bool] = lambda: False,
     ) -> tuple[int, str]:
         """Ask a PACS to commit, and hear its reports on this association for a while.
 
@@ -53,6 +61,8 @@ class DimseCommitter:
         ----------
         seconds : float
             How long to wait for the report once the request was accepted.
+        is_enough : callable
+            Whether it came in another way meanwhile; asked four times a second.
 
         Returns
         -------
@@ -77,7 +87,7 @@ class DimseCommitter:
             )
             status = status_of(answer)
             if not status:
-                association.listen(seconds, lambda: hearing.has_heard)
+                association.listen(seconds, lambda: hearing.has_heard or is_enough())
         return status, clean(answer.error_comment or "", 64)
 
     def hear_reports(self, pacs: Pacs, *, take: TakeReport, seconds: float, most: int) -> None:

@@ -95,7 +95,13 @@ def ask_commitment(
         with begin() as uow:
             uow.commitments.add(request, pacs.name, load_id, now())
         try:
-            status, comment = peer.request_commitment(pacs, request, take=take, seconds=seconds)
+            status, comment = peer.request_commitment(
+                pacs,
+                request,
+                take=take,
+                seconds=seconds,
+                is_enough=partial(_is_reported, request.transaction_uid, begin),
+            )
         except PeerUnavailable as error:
             with begin() as uow:
                 uow.events.add(now(), "commitment-unasked", pacs.name, reason=str(error)[:200])
@@ -111,6 +117,13 @@ def ask_commitment(
                 status=f"{status:04X}",
             )
     return commitment_of_load(load_id, begin=begin, now=now)
+
+
+def _is_reported(transaction_uid: str, begin: Begin) -> bool:
+    """Tell whether a report came meanwhile, to the node."""
+    with begin() as uow:
+        transaction = uow.commitments.find(transaction_uid)
+    return transaction is not None and transaction.state is TransactionState.REPORTED
 
 
 def take_report(

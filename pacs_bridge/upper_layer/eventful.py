@@ -10,6 +10,7 @@ PS3.7 sections 10.1.1 (N-EVENT-REPORT), 10.1.4 (N-ACTION), 10.3; PS3.4 J.3.3.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from pacs_bridge.upper_layer import pdu
@@ -25,6 +26,7 @@ HearEvent = Callable[[Command, str, bytes], Answer]
 """Answers an N-EVENT-REPORT: command, transfer syntax, data set. Must not raise."""
 
 _RESPONSE = 0x8000
+_LOOK_SECONDS = 0.25
 
 
 class _Released(ConnectionError):
@@ -101,15 +103,19 @@ class EventfulAssociation(RequestedAssociation):
         Parameters
         ----------
         is_enough : callable
-            Asked after each report.
+            Asked after each report, and four times a second.
         """
-        deadline = Deadline(seconds)
+        end = time.monotonic() + seconds
         try:
             while not (self._is_broken or is_enough()):
-                if not self._inbox.has_more(max(0.0, _left(deadline))):
+                left = end - time.monotonic()
+                if left <= 0:
                     return
-                self._hear_one(Deadline(self.answer_seconds).left)
-        except (OSError, ValueError, Malformed):
+                if self._inbox.has_more(min(_LOOK_SECONDS, left)):
+                    self._hear_one(Deadline(self.answer_seconds).left)
+        except Malformed as error:
+            self._quietly_abort(error.reason)
+        except (OSError, ValueError):
             self._is_broken = True
 
     def _read(
@@ -181,10 +187,3 @@ class EventfulAssociation(RequestedAssociation):
                 raise Malformed("a message is longer than allowed")
             if piece.is_last:
                 return piece.context_id, gathered
-
-
-def _left(deadline: Deadline) -> float:
-    try:
-        return deadline.left()
-    except TimeoutError:
-        return 0.0
