@@ -21,7 +21,7 @@ from pydicom import Dataset
 
 from tests.hostile.mutations import conversations, data_sets, mutate
 from tests.hostile.peer import EXPLICIT, Peer
-from tests.hostile.siege import ANSWERED_WITHIN, FULL, MEMORY_BACK_WITHIN, HostileNode, running
+from tests.hostile.siege import ANSWERED_WITHIN, FULL, HostileNode, running
 from tests.waiting import wait_until
 
 CASES = int(os.environ.get("FUZZ_CASES", "20000" if FULL else "300"))
@@ -73,13 +73,7 @@ class Honest:
         wait_until(self._is_back, "threads, sockets and memory to be back", seconds=30)
 
     def _is_back(self) -> bool:
-        now, before = self._node.measure(), self.before
-        return (
-            now.threads <= before.threads
-            and now.sockets <= before.sockets
-            and now.files <= before.files
-            and now.memory <= before.memory * MEMORY_BACK_WITHIN
-        )
+        return self._node.measure().is_back_to(self.before)
 
 
 def converse(peer: Peer, number: int) -> None:

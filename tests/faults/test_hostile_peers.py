@@ -55,13 +55,26 @@ TRIALS: dict[str, Attack] = {
     "disk": objects.fill_the_disk,
 }
 
-NOT_YET: dict[str, str] = {}
-"""Trials that the acceptor of today fails, with the reason; `make faults` runs them all."""
+OTHER_WAYS: dict[str, tuple[str, int]] = {"portable": ("portable", 1), "processes": ("", 2)}
+"""Other ways to run the node, and in how many processes."""
+
+SHORT = ("hold", "a3-ended", "k3")
+"""Trials of the short form in these ways; the full form has all."""
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileNode]:
-    with running(tmp_path_factory.mktemp("hostile"), hurried=not FULL) as node:
+    with running(tmp_path_factory.mktemp("hostile"), ways="" if FULL else "hurried") as node:
+        yield node
+
+
+@pytest.fixture(scope="module", params=OTHER_WAYS)
+def other_node(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[HostileNode]:
+    ways, processes = OTHER_WAYS[request.param]
+    ways = ways if FULL else f"hurried {ways}"
+    with running(tmp_path_factory.mktemp("hostile"), ways=ways, processes=processes) as node:
         yield node
 
 
@@ -71,7 +84,15 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileNode]:
 def test_honest_peers_are_answered_during_an_attack_and_nothing_of_it_stays(
     node: HostileNode, name: str
 ) -> None:
-    if name in NOT_YET and not FULL:
-        pytest.skip(NOT_YET[name])
     with besieged(node) as siege:
+        siege.run(TRIALS[name])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600 if FULL else 120)
+@pytest.mark.parametrize("name", TRIALS if FULL else SHORT)
+def test_the_same_holds_for_a_node_of_portable_calls_and_for_one_of_two_processes(
+    other_node: HostileNode, name: str
+) -> None:
+    with besieged(other_node) as siege:
         siege.run(TRIALS[name])

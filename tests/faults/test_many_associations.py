@@ -114,15 +114,6 @@ class Traffic:
             self.done += kinds
 
 
-def is_back(now: Measure, before: Measure) -> bool:
-    return (
-        now.memory <= before.memory * MEMORY_WITHIN
-        and now.threads <= before.threads
-        and now.sockets <= before.sockets
-        and now.files <= before.files
-    )
-
-
 def at_rest(node: HostileNode) -> Measure:
     """What the process holds once every row is written and every conversation over."""
     open_rows = "SELECT count(*) FROM pb_association WHERE outcome = 'open'"
@@ -148,7 +139,7 @@ def test_associations_that_come_and_go_leave_nothing_in_the_process(node: Hostil
     after = at_rest(node)
     print(f"{COUNT} associations: {before} became {after}; {dict(traffic.done)}")
     try:
-        wait_until(lambda: is_back(node.measure(), before), "all to be given back")
+        wait_until(lambda: node.measure().is_back_to(before, MEMORY_WITHIN), "all to be given back")
     except AssertionError:
         raise AssertionError(f"{before} became {node.measure()}") from None
     assert sum(traffic.done.values()) == COUNT
