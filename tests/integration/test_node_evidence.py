@@ -85,16 +85,15 @@ def a_reference(uid: str = OUR_IMAGE) -> Dataset:
 
 
 @pytest.mark.parametrize(
-    "names",
+    ("build", "names"),
     [
-        {},
-        naming_nothing(AccessionNumber="PERFORMS121101"),
-        naming_nothing(SourceImageSequence=[a_reference()]),
-        naming_nothing(StudyInstanceUID=OUR_STUDY),
+        (a_capture, {}),
+        (a_document, naming_nothing(AccessionNumber="PERFORMS121101")),
+        (a_capture, naming_nothing(SourceImageSequence=[a_reference()])),
+        (a_document, naming_nothing(StudyInstanceUID=OUR_STUDY)),
     ],
     ids=["study and no number", "number", "reference", "study"],
 )
-@pytest.mark.parametrize("build", [a_capture, a_document])
 def test_what_names_a_case_is_kept_and_queued(node: RunningNode, build, names: Any) -> None:
     ds = build(**names)
     assert send(node.port, ds).Status == SUCCESS

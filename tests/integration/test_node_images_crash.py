@@ -19,7 +19,7 @@ from tests.peers import ROOT
 from tests.resent import half_sent, images, load, our_image, send_big
 from tests.waiting import wait_until
 
-STEPS = ("sync", "rename", "sync_folder")
+STEPS = ("sync", "rename")
 
 
 @contextmanager
