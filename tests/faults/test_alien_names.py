@@ -12,9 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from pacs_bridge.services.audit_trail import send_waiting
+from pacs_bridge.syslog.sender import Repository, SyslogSender
+from pacs_bridge.wiring.audit import gather
+from pacs_bridge.wiring.installation import Installation
 from tests.hostile.aliens import MARKER, UIDS, an_alien_object
 from tests.hostile.peer import REPORT, STATE, Peer
 from tests.hostile.siege import FULL, HostileNode, running
+from tests.syslog_server import syslog_server
 
 ALIENS = 1000 if FULL else 60
 BEFORE_A_PAUSE = 19  # the twentieth in an hour pauses a PACS
@@ -73,4 +78,28 @@ def test_no_byte_of_an_alien_object_is_kept_anywhere(node: HostileNode, tmp_path
     assert holding(tmp_path, "PERFORMS121101")  # the search finds what is there
     assert holding(tmp_path, MARKER, UIDS) == set()  # while the database and its WAL are open
     assert node.stop() == 0
+    sent = audited(node, tmp_path)
+    assert sum(b"objects refused, alien" in message for message in sent) >= len(SITES)
+    planted = [text.lower().encode() for text in (MARKER, UIDS)]
+    assert not any(each in message.lower() for message in sent for each in planted)
     assert holding(tmp_path, MARKER, UIDS) == set()
+
+
+def audited(node: HostileNode, folder: Path) -> list[bytes]:
+    """Audit what happened, look through the buffer while it is full, then send it away."""
+    installation = Installation.open(node.home)
+    begin, read = installation.begin, installation.read
+    try:
+        gather(installation)
+        assert node.installation.row("SELECT count(*) FROM pb_audit") > len(SITES)
+        assert holding(folder, MARKER, UIDS) == set()
+        with syslog_server() as server:
+            sender = SyslogSender(Repository("127.0.0.1", server.port, "tcp", seconds=60))
+            while send_waiting(
+                begin=begin, read=read, send=sender, source="PACSBRIDGE", now=installation.now
+            ):
+                pass
+        return [line.message for line in server.lines]
+    finally:
+        installation.engine.dispose()
+        installation.reading_engine.dispose()
