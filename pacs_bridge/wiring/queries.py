@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 
 from pacs_bridge.domain.ports import PacsPeer, StoreAnswer
+from pacs_bridge.domain.query import FindRequest
 from pacs_bridge.scp.query import QueryServices
 from pacs_bridge.scp.query_replies import answer_question
 from pacs_bridge.scp.retrieve import RetrieveServices
-from pacs_bridge.services import query, retrieve, worklist
+from pacs_bridge.services import query, retrieve
 from pacs_bridge.services.event_log import EventLog
 from pacs_bridge.services.query_index import QueryIndex
 from pacs_bridge.services.query_times import study_time_in
@@ -29,6 +30,11 @@ def build_desk(installation: Installation) -> Callable[[Question], Iterator[Repl
 
         return build_peer(installation)
 
+    def find_worklist(request: FindRequest) -> query.Found:
+        from pacs_bridge.services import worklist  # its parser takes 40 MB, and few ask for one
+
+        return worklist.find_worklist(request, read=read)
+
     def send(wanted: retrieve.Wanted) -> Iterator[StoreAnswer]:
         return retrieve.send_to(wanted, peer=peer())
 
@@ -36,7 +42,7 @@ def build_desk(installation: Installation) -> Callable[[Question], Iterator[Repl
         answer_question,
         queries=QueryServices(
             find=partial(query.find_matches, read=read, index=index),
-            worklist=partial(worklist.find_worklist, read=read),
+            worklist=find_worklist,
             note=partial(query.note_query, log=log, now=now),
         ),
         retrievals=RetrieveServices(
