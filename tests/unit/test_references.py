@@ -86,6 +86,14 @@ def test_a_uid_that_is_none_is_refused(uid: str) -> None:
     assert uid not in str(refused.value)
 
 
+def test_more_objects_than_ten_thousand_are_refused_at_once() -> None:
+    for count, status in ((10_001, 0x0213), (25_000, 0x0110)):
+        many = tuple(Reference("1.2", f"1.2.{number}") for number in range(count))
+        with pytest.raises(RefusedRequest) as refused:
+            decode_request(encode_request(CommitmentRequest("1.2.3", many), IMPLICIT), IMPLICIT)
+        assert refused.value.status == status
+
+
 def test_a_list_that_is_none_is_refused() -> None:
     for data in (b"", b"\x08", encode(a_data_set())[:-3], b"\xff" * 400):
         with pytest.raises(RefusedRequest):
