@@ -36,7 +36,8 @@ from pacs_bridge.upper_layer.identity import (
     MAXIMUM_PDU,
 )
 
-_ASKED = "1.2.840.10008.5.1.4.1.2.2.1"  # the model in which we ask ourselves
+_ASKED = frozenset(f"1.2.840.10008.5.1.4.1.2.2.{service}" for service in (1, 2, 3))
+"""The model in which we ask, ourselves: Study Root, C-FIND, C-MOVE and C-GET."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def write_statement(running: Running) -> str:
         ),
         contexts="\n".join(f"| {name} | `{uid}` |" for uid, name in NAMES.items()),
         queried="\n".join(
-            f"| {name} | `{uid}` | {'Yes' if uid == _ASKED else 'No'} | Yes |"
+            f"| {name} | `{uid}` | {'Yes' if uid in _ASKED else 'No'} | Yes |"
             for uid, name in QUERIED.items()
         ),
         reported="\n".join(
