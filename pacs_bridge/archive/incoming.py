@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pacs_bridge.archive.disk import Disk
 from pacs_bridge.domain.errors import StorageFull
+from pacs_bridge.upper_layer.wire import write
 
 _AT_ONCE = 8 << 20  # bytes that the disk is told to begin with
 
@@ -54,10 +55,8 @@ class Incoming:
             When it does not take them.
         """
         with as_storage_full():
-            written = os.write(self._descriptor, data)
-            while written < len(data):
-                written += os.write(self._descriptor, data[written:])
-            self._written += written
+            write(self._descriptor, (data,))
+            self._written += len(data)
             if self._written - self._begun >= _AT_ONCE:  # so that little is left at the end
                 self._disk.begin_sync(self._descriptor, self._begun, self._written - self._begun)
                 self._begun = self._written

@@ -22,8 +22,6 @@ class Context:
     requestor_may_be_scp : bool
         Whether the SCP role is granted to a requestor that asks for it, as for the objects of
         a C-GET (PS3.7 D.3.3.4).
-    only_to_requestor : bool
-        Whether it is offered for that alone: what a C-GET gives back is not taken in.
     taken_in : tuple of str
         The transfer syntaxes in their order where the requestor is no SCP; empty for the same.
     """
@@ -31,7 +29,6 @@ class Context:
     sop_class_uid: str
     transfer_syntaxes: tuple[str, ...]
     requestor_may_be_scp: bool = False
-    only_to_requestor: bool = False
     taken_in: tuple[str, ...] = ()
 
 

@@ -128,9 +128,7 @@ def _answer(
 ) -> AnsweredContext:
     context = supported.get(proposed.abstract_syntax)
     first = proposed.transfer_syntaxes[0]
-    if context is None or (
-        context.only_to_requestor and proposed.abstract_syntax not in scp_classes
-    ):
+    if context is None:
         result = ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
         return AnsweredContext(proposed.context_id, result, first)
     syntaxes = context.transfer_syntaxes
@@ -148,5 +146,4 @@ def _roles(request: AssociateRequest, supported: Mapping[str, Context]) -> Itera
         context = supported.get(asked.sop_class_uid)
         if context is not None:
             scp = asked.scp and context.requestor_may_be_scp
-            scu = asked.scu and not context.only_to_requestor
-            yield RoleSelection(asked.sop_class_uid, scu=scu, scp=scp)
+            yield RoleSelection(asked.sop_class_uid, scu=asked.scu, scp=scp)

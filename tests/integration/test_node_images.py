@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,12 +12,16 @@ import pydicom
 import pytest
 
 from pacs_bridge.archive.local import LocalArchive
+from pacs_bridge.domain.errors import UnreadableObject
+from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.objects import Refusal
 from pacs_bridge.sandbox.orthanc import Modality
 from pacs_bridge.services import receive_image
+from pacs_bridge.upper_layer.prescan import scan
 from tests.builders import a_case, a_passport, an_image
 from tests.databases import TestDatabase
 from tests.dcmtk import data_set_of, dcmtk
+from tests.hostile.peer import Peer
 from tests.mammograms import MAMMOGRAM, a_tomosynthesis, write
 from tests.nodes import (
     IMPLICIT,
@@ -44,6 +49,7 @@ from tests.resent import (
     refusals,
     send_as_it_is,
     send_big,
+    spooled,
     wait_for_spool,
     with_overlay,
 )
@@ -120,8 +126,7 @@ def test_a_real_compressed_mammogram_stays_compressed(
         )  # fmt: skip
         [image] = images(database)
         assert image.transfer_syntax_uid == "1.2.840.10008.1.2.4.70"
-        kept = pydicom.dcmread(node.archive.path(image.content_hash))
-        assert kept.PixelData == pydicom.dcmread(source).PixelData
+        assert kept_bytes(node) == data_set_of(source)
         assert judge_all(node) == ["read"]
 
 
@@ -262,6 +267,41 @@ def test_a_damaged_image_is_refused_and_leaves_a_row(
     [refusal] = refusals(node.database)
     assert (refusal.kind, refusal.status) == (kind, status)
     assert is_tidy(node)
+
+
+SEED = 20261122
+
+
+def test_damaged_images_are_judged_as_marks_are_and_none_half_kept(node: RunningNode) -> None:
+    sound = encode(with_overlay(our_image()), undefined=True)
+    kept = 0
+    with Peer(node.port).associate(MAMMOGRAM) as talk:
+        for number in range(60):
+            chance = random.Random(f"{SEED}-{number}")
+            data = bytearray(sound)
+            for _ in range(chance.randint(1, 3)):
+                place = chance.randrange(min(len(data), 1500))
+                data[place] = chance.choice((0, 1, 0xFF, 0xFE, 0xE0, chance.randrange(256)))
+            piece = chance.choice((2, 50, 300, 16_000))
+            status = talk.store(OUR_IMAGE, bytes(data), piece=piece)
+            assert (status == SUCCESS) == is_sound(bytes(data)), number
+            assert status in (SUCCESS, NEVER, MISMATCH), number
+            kept += status == SUCCESS
+        assert talk.release()
+    assert kept > 5
+    assert len(images(node.database)) == kept
+    assert len(refusals(node.database)) == 60 - kept
+    assert spooled(node) == []
+
+
+def is_sound(data: bytes) -> bool:
+    """Whether the check of whole objects takes it as the image that it is sent as."""
+    try:
+        found = scan(data, explicit=True)
+        parse_uid(found.study_instance_uid or "1.2")
+    except UnreadableObject:
+        return False
+    return (found.sop_class_uid, found.sop_instance_uid) == (MAMMOGRAM, OUR_IMAGE)
 
 
 def test_an_image_over_the_limit_is_refused(database: TestDatabase, tmp_path: Path) -> None:

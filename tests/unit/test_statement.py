@@ -106,7 +106,6 @@ def test_every_offered_syntax_is_in_the_statement_and_none_that_is_not() -> None
         is_given, is_evidence = (context.sop_class_uid in kind for kind in (GIVEN, EVIDENCE))
         may_be_scp = is_given or context.sop_class_uid == COMMITMENT
         assert context.requestor_may_be_scp is may_be_scp
-        assert not context.only_to_requestor
         compressed = GIVEN_SYNTAXES if is_given else EVIDENCE_SYNTAXES
         wanted = compressed if is_given or is_evidence else TRANSFER_SYNTAXES
         assert context.transfer_syntaxes == wanted
