@@ -18,8 +18,8 @@ from benchmarks.processes import cpu_seconds
 from benchmarks.programs import running_storescp
 from benchmarks.wire import VERIFICATION, Call
 
-_SETTLED = 1.0  # seconds, in which rows and events of the associations are written
-_WATCHED = 2.0
+_SETTLED = 0.5  # seconds, in which rows and events of the associations are written
+_WATCHED = 1.5
 _LEAST = 0.001  # per cent; a process that had no time at all is as good as this
 
 
