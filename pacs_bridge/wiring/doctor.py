@@ -222,7 +222,10 @@ def _audit_backlog(installation: Installation, unsent: int, since: datetime | No
     security = installation.config.security
     where = f"{security.audit_host}:{security.audit_port}"
     if since is None or installation.now() - since < AUDIT_PATIENCE:
-        return Finding("audit repository", good=True, says=f"{where} has every message")
+        says = f"{where} has every message"
+        if unsent:
+            says = f"{where}: {unsent} messages are on their way"
+        return Finding("audit repository", good=True, says=says)
     with installation.read() as uow:
         heard = uow.events.newest(1, kind="audit-waits")
     why = f": {heard[0].detail.get('said', '')}" if heard else ""

@@ -213,7 +213,10 @@ class AuditTrail:
     def put_in_order(self, seal: Seal, text: Callable[[Kept], str]) -> int:
         """Give the next messages their place and seal; gives how many were."""
         rows = self._session.scalars(
-            select(AuditRow).where(_unsealed()).order_by(AuditRow.audit_id).limit(_AT_ONCE)
+            select(AuditRow)
+            .where(_unsealed())
+            .order_by(AuditRow.at, AuditRow.audit_id)
+            .limit(_AT_ONCE)
         ).all()
         if not rows:
             return 0
