@@ -14,7 +14,6 @@ from pydicom import Dataset
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.objects import ReceivedObject, Refusal
-from pacs_bridge.services.arrivals import hand_over
 from pacs_bridge.services.came_back import judge_image
 from tests.builders import a_passport
 from tests.databases import TestDatabase
@@ -155,8 +154,7 @@ def refusals(database: TestDatabase) -> list[Refusal]:
 
 def queued(node: RunningNode) -> list[tuple[str, tuple[Any, ...]]]:
     """The jobs that are due, now that the jobs role has looked for new objects."""
-    begin = node.database.begin
-    hand_over(begin=begin, read=begin, archive=node.archive)
+    node.hand_over()
     return node.database.jobs.jobs
 
 

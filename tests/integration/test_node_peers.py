@@ -75,6 +75,7 @@ def test_storescu_stores_and_the_bytes_are_the_same(
     with node.database.begin() as uow:
         state = uow.objects.find("1.2.3.9.1")
     assert state is not None
+    assert node.hand_over() == 2
     # storescu writes what it read anew, with lengths of its own
     assert node.archive.path(state.content_hash).read_bytes().endswith(encode(our_state()))
 
