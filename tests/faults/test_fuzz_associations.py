@@ -19,25 +19,39 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from tests.hostile.mutations import conversations, data_sets, mutate
+from pacs_bridge.wiring.installation import Installation
+from tests.builders import a_passport
+from tests.hostile.mutations import conversations, data_sets, mutate, questions
 from tests.hostile.peer import EXPLICIT, Peer
 from tests.hostile.siege import ANSWERED_WITHIN, FULL, HostileNode, running
+from tests.raw_peer import p_data
 from tests.waiting import wait_until
 
 CASES = int(os.environ.get("FUZZ_CASES", "20000" if FULL else "300"))
 SEED = 20261122
 AT_ONCE = 4
 STATUSES = {0x0000, 0x0122, 0x0124, 0xA700, 0xA900, 0xC000, 0xC001}
-HANGS_AFTER = 20.0  # seconds; the node cuts long before
+OUR_FAILURES = ("association broken", "admission failed", "end not kept", "Traceback")
+HANGS_AFTER = 60.0  # seconds; the node cuts long before
+
+OF_QUESTIONS = CASES // 5
+OF_CONVERSATIONS = OF_OBJECTS = (CASES - OF_QUESTIONS) // 2
 
 FOUND_IN_CONVERSATIONS: tuple[int, ...] = ()
 FOUND_IN_DATA_SETS: tuple[int, ...] = ()
+FOUND_IN_QUESTIONS: tuple[int, ...] = ()
 """Numbers of cases that once were answered wrongly; they run always."""
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileNode]:
     with running(tmp_path_factory.mktemp("fuzz")) as node:
+        installation = Installation.open(node.home)
+        with installation.begin() as uow:  # so that there is something to find
+            uow.loads.plan(a_passport(), "hospital", installation.now())
+        installation.engine.dispose()
+        for sound in questions():  # each is answered, and what it needs is loaded
+            assert ask(node, *sound) == 0x0000
         yield node
 
 
@@ -69,8 +83,14 @@ class Honest:
     def check(self) -> None:
         """It was answered each time, and what the cases took is given back."""
         self._done.result()
+        log = self._node.log.read_text(errors="replace").splitlines()
+        failures = [line for line in log if any(failure in line for failure in OUR_FAILURES)]
+        assert failures == []
         assert median(self.seconds) < ANSWERED_WITHIN
-        wait_until(self._is_back, "threads, sockets and memory to be back", seconds=30)
+        try:
+            wait_until(self._is_back, "threads, sockets and memory to be back")
+        except AssertionError:
+            raise AssertionError(f"{self.before} became {self._node.measure()}") from None
 
     def _is_back(self) -> bool:
         return self._node.measure().is_back_to(self.before)
@@ -96,7 +116,7 @@ def converse(peer: Peer, number: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_a_damaged_conversation_is_answered_or_cut(node: HostileNode) -> None:
-    numbers = [*FOUND_IN_CONVERSATIONS, *range(CASES // 2)]
+    numbers = [*FOUND_IN_CONVERSATIONS, *range(OF_CONVERSATIONS)]
     honest = Honest(node)
     with honest, ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda number: converse(node.hostile, number), numbers))
@@ -121,7 +141,7 @@ def send(node: HostileNode, number: int) -> int | None:
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_a_damaged_object_is_taken_whole_or_refused_with_a_row(node: HostileNode) -> None:
-    numbers = [*FOUND_IN_DATA_SETS, *range(CASES - CASES // 2)]
+    numbers = [*FOUND_IN_DATA_SETS, *range(OF_OBJECTS)]
     refusals = "SELECT count(*) FROM pb_refusal"
     before, honest = node.installation.row(refusals), Honest(node)
     with honest, ThreadPoolExecutor(AT_ONCE) as pool:
@@ -134,6 +154,30 @@ def test_a_damaged_object_is_taken_whole_or_refused_with_a_row(node: HostileNode
     node.wait_for_no_stray_file()
     unreadable = [path for path in archived(node) if not is_readable(path)]
     assert unreadable == []
+
+
+def question(node: HostileNode, number: int) -> int | None:
+    """Ask with one damaged identifier; gives the last status."""
+    chance = case(number)
+    sop_class, words, identifier = chance.choice(questions())
+    return ask(node, sop_class, words, mutate(identifier, chance))
+
+
+def ask(node: HostileNode, sop_class: str, words: bytes, identifier: bytes) -> int | None:
+    stream = p_data(words, is_command=True, last=True)
+    with node.hostile.associate(sop_class) as talk:
+        return talk.ask_many(stream + p_data(identifier, is_command=False, last=True))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_a_damaged_question_is_answered(node: HostileNode) -> None:
+    numbers, honest = [*FOUND_IN_QUESTIONS, *range(OF_QUESTIONS)], Honest(node)
+    with honest, ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda number: question(node, number), numbers))
+    honest.check()
+    assert [n for n, answer in zip(numbers, answers, strict=True) if answer is None] == []
+    assert 0 < answers.count(0x0000) < len(answers)
 
 
 def archived(node: HostileNode) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pydicom
 from pydicom import Dataset
 
+from pacs_bridge.domain.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE
 from pacs_bridge.domain.marks import BreastDecision, Mark
 from pacs_bridge.sr.write import write_gsps, write_report
 from tests.builders import NOON
@@ -17,7 +18,8 @@ from tests.hostile.conversations import asking_for
 from tests.hostile.peer import REPORT, STATE, echo_rq
 from tests.nodes import OUR_STUDY, encode, our_report, our_state
 from tests.peers import DATA
-from tests.raw_peer import ECHO, IMPLICIT, p_data, pdu, store_rq
+from tests.queries import PATIENT_ROOT, STUDY_ROOT, a_question
+from tests.raw_peer import ECHO, IMPLICIT, command, element, p_data, pdu, store_rq
 from tests.unit.sr_builders import RCC, four_views
 
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -43,11 +45,61 @@ def conversations() -> tuple[bytes, ...]:
         asking_for([(1, STATE, [IMPLICIT])]) + _store(STATE, "1.2.3.7.1", state) * 2 + abort,
         asking_for(both) + release + release,
         asking_for([(2 * n + 1, STATE, [IMPLICIT]) for n in range(40)]) + release,
+        *(
+            asking_for([(1, sop_class, [EXPLICIT])]) + _ask(words, identifier, 300) + release
+            for sop_class, words, identifier in questions()
+        ),
     )
 
 
+@cache
+def questions() -> tuple[tuple[str, bytes, bytes], ...]:
+    """Requests with an identifier: SOP class, command set, identifier in explicit VR."""
+    study = {"StudyInstanceUID": OUR_STUDY}
+    finds = [
+        a_question("STUDY", AccessionNumber="PERFORMS1211*", PatientName="performs^*"),
+        a_question("STUDY", StudyDate="20240101-20261231", StudyTime="08-10", PatientID=""),
+        a_question("STUDY", StudyInstanceUID=[OUR_STUDY, "1.2.3", "1.2.4"], ModalitiesInStudy="MG"),
+        a_question("SERIES", SeriesInstanceUID="", Modality="MG", SeriesNumber="", **study),
+        a_question("IMAGE", SOPInstanceUID="", Rows=None, SeriesInstanceUID="1.2.101.2", **study),
+        a_question("STUDY", SpecificCharacterSet="ISO_IR 192", PatientName="Zoë*"),
+    ]
+    found = [(STUDY_ROOT, _find_rq(STUDY_ROOT), encode(ds)) for ds in finds]
+    patient = a_question("PATIENT", PatientID="PERFORMS*", PatientBirthDate="")
+    found.append((PATIENT_ROOT, _find_rq(PATIENT_ROOT), encode(patient)))
+    commitment = Dataset()
+    commitment.TransactionUID, commitment.ReferencedSOPSequence = "1.2.3.99", []
+    for number in range(3):
+        reference = Dataset()
+        reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = STATE, f"1.2.{number}"
+        commitment.ReferencedSOPSequence.append(reference)
+    found.append((PUSH_MODEL, _action_rq(), encode(commitment)))
+    return tuple(found)
+
+
+def _find_rq(sop_class: str) -> bytes:
+    """The command set of a C-FIND-RQ (PS3.7 9.3.2.1)."""
+    return command(
+        element(0x0002, sop_class.encode()), element(0x0100, b"\x20\0"), element(0x0110, b"\1\0"),
+        element(0x0700, b"\0\0"), element(0x0800, b"\0\0"),
+    )  # fmt: skip
+
+
+def _action_rq() -> bytes:
+    """The command set of an N-ACTION-RQ that asks for commitment (PS3.7 10.3.5.1, PS3.4 J.3.2)."""
+    return command(
+        element(0x0003, PUSH_MODEL.encode()), element(0x0100, b"\x30\1"), element(0x0110, b"\1\0"),
+        element(0x0800, b"\0\0"), element(0x1001, PUSH_MODEL_INSTANCE.encode()),
+        element(0x1008, b"\1\0"),
+    )  # fmt: skip
+
+
 def _store(sop_class: str, uid: str, data_set: bytes, piece: int = 4000) -> bytes:
-    stream = p_data(store_rq(sop_class, uid), is_command=True, last=True)
+    return _ask(store_rq(sop_class, uid), data_set, piece)
+
+
+def _ask(words: bytes, data_set: bytes, piece: int) -> bytes:
+    stream = p_data(words, is_command=True, last=True)
     for start in range(0, len(data_set), piece):
         part = data_set[start : start + piece]
         last = start + piece >= len(data_set)

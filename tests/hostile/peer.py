@@ -25,6 +25,7 @@ REPORT = "1.2.840.10008.5.1.4.1.1.88.33"
 EXPLICIT = "1.2.840.10008.1.2.1"
 CLOSED, ACCEPTED, REJECTED, DATA, RELEASED, ABORTED = 0, 2, 3, 4, 6, 7
 PIECE = 16_000  # bytes of a data set in one PDU
+_PENDING = (0xFF00, 0xFF01)
 _STATUS = struct.pack("<HHL", 0, 0x0900, 2)
 
 
@@ -100,6 +101,17 @@ class Talk:
             return None
         kind, content = read_pdu(self.connection)
         return status_in(content) if kind == DATA else None
+
+    def ask_many(self, stream: bytes) -> int | None:
+        """Send PDUs, and give the status of the last of many answers; None where it was cut."""
+        self.connection.sendall(stream)
+        while True:
+            kind, content = read_pdu(self.connection)
+            if kind != DATA:
+                return None
+            status = status_in(content[content.rfind(_STATUS) :])
+            if status is not None and status not in _PENDING:
+                return status
 
     def release(self) -> bool:
         """Ask for a release; whether it was granted."""
