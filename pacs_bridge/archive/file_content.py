@@ -56,11 +56,11 @@ def read_content(path: Path) -> FileContent:
     """
     with path.open("rb") as file:
         content_hash = hashlib.file_digest(file, "sha256").hexdigest()
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            start, syntax = _read_head(mapped)
-            with memoryview(mapped) as whole, whole[start:] as data_set:
-                same = _same_content(mapped, data_set, explicit=is_explicit(syntax))
-    return FileContent(content_hash, same)
+        # Closed with the last view of it: where the structure is broken, the error holds some.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    start, syntax = _read_head(mapped)
+    data_set = memoryview(mapped)[start:]
+    return FileContent(content_hash, _same_content(mapped, data_set, explicit=is_explicit(syntax)))
 
 
 def _read_head(mapped: mmap.mmap) -> tuple[int, str]:
