@@ -10,7 +10,7 @@ LOCKS := requirements/build.txt requirements/run.txt requirements/dev.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers demo test check format bench faults fuzz lock clean
+.PHONY: help setup peers demo test check format bench matrix faults fuzz lock clean
 
 help: ## print these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -40,6 +40,9 @@ format: $(DEV) ## put the code into its one form, mend what ruff can
 
 bench: $(DEV) ## measure against peers in the same run (ARGS="NAME --json")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+matrix: $(DEV) peers ## speak with every peer in every service; writes conformance/MATRIX.md
+	@MATRIX=write $(BIN)/python -m pytest -q conformance/test_matrix.py $(ARGS)
 
 faults: $(DEV) peers ## break it on purpose: kills, full disks, cut lines
 	@PACS_BRIDGE_FULL_FAULTS=1 $(BIN)/python -m pytest tests/faults $(ARGS)
