@@ -130,13 +130,19 @@ def reader(
 def site(
     name: Annotated[str, typer.Argument(help="The site's name here.", show_default=False)],
     pacs: Annotated[str, typer.Option("--pacs", help="The PACS it reads on.", show_default=False)],
+    require_check: Annotated[
+        bool,
+        typer.Option("--require-check", help="Nobody reads before a workstation was checked."),
+    ] = False,
     home: Home = None,
 ) -> None:
     """Make a site known: one hospital unit, and the PACS it reads on."""
     from pacs_bridge.services.people import add_site
 
-    made = add_site(name, pacs=pacs, begin=open_home(home).begin)
-    say(f"{made.name} reads on {made.pacs}.")
+    begin = open_home(home).begin
+    made = add_site(name, pacs=pacs, begin=begin, requires_check=require_check)
+    more = ", once a workstation was checked" if made.requires_check else ""
+    say(f"{made.name} reads on {made.pacs}{more}.")
 
 
 @app.command("round")

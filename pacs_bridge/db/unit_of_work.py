@@ -23,6 +23,7 @@ from pacs_bridge.db.repositories.query import Visible
 from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
 from pacs_bridge.db.repositories.standing import Standings
 from pacs_bridge.db.repositories.watch import Associations, Events, Mails
+from pacs_bridge.db.repositories.workstations import Workstations
 from pacs_bridge.domain.errors import RetryLater, StorageFull, StoreBusy
 from pacs_bridge.domain.ports import Enqueue
 
@@ -58,7 +59,7 @@ class UnitOfWork:
         self.pacs, self.loads = PacsList(session), Loads(session)
         self.sites, self.readers = Sites(session), Readers(session)
         self.rounds, self.enrolments = Rounds(session), Enrolments(session)
-        self.accounts = Accounts(session)
+        self.accounts, self.workstations = Accounts(session), Workstations(session)
         self.objects, self.marks, self.refusals = (
             Objects(session),
             Marks(session),

@@ -30,10 +30,17 @@ class Account:
 
 @dataclass(frozen=True)
 class Site:
-    """One hospital unit; reads on one PACS."""
+    """One hospital unit; reads on one PACS.
+
+    Parameters
+    ----------
+    requires_check : bool
+        Whether nobody reads here before a workstation was checked.
+    """
 
     name: str
     pacs: str
+    requires_check: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,20 @@ class Round:
         return self.opens_at <= now < self.closes_at
 
 
-def judge_release(enrolment: Enrolment, round_: Round, readiness: Readiness, now: datetime) -> bool:
-    """Whether a reader is released: enrolled, consent given, load ready, round open."""
-    return enrolment.consent and readiness is Readiness.READY and round_.is_open(now)
+def judge_release(
+    enrolment: Enrolment,
+    round_: Round,
+    readiness: Readiness,
+    now: datetime,
+    *,
+    checked: bool = True,
+) -> bool:
+    """Whether a reader is released: enrolled, consent given, load ready, round open.
+
+    Parameters
+    ----------
+    checked : bool
+        Whether a workstation was checked, or the site does not ask for that.
+    """
+    ready = readiness is Readiness.READY and checked
+    return enrolment.consent and ready and round_.is_open(now)

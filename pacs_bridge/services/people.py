@@ -174,9 +174,15 @@ def set_alias(pacs: str, login: str, reader: str, *, begin: Begin) -> None:
         uow.readers.set_alias(name, alias, code)
 
 
-def add_site(name: str, *, pacs: str, begin: Begin) -> Site:
-    """Make a site, or change the PACS it reads on; raises `NotFound` for an unknown PACS."""
-    site = Site(parse_name(name), parse_name(pacs))
+def add_site(name: str, *, pacs: str, begin: Begin, requires_check: bool = False) -> Site:
+    """Make a site, or change it; raises `NotFound` for an unknown PACS.
+
+    Parameters
+    ----------
+    requires_check : bool
+        Whether nobody reads there before a workstation was checked.
+    """
+    site = Site(parse_name(name), parse_name(pacs), requires_check)
     with begin() as uow:
         uow.pacs.get(site.pacs)
         uow.sites.put(site)

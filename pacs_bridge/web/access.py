@@ -62,6 +62,8 @@ ACCESS: dict[str, Rule] = {
     "loads.progress": _only(Role.CONTACT, Role.ADMIN, prolongs=False),
     "loads.start": _LOADS,
     "loads.verify": _LOADS,
+    "workstation.show": _LOADS,
+    "workstation.check": _LOADS,
     "pack.show": _LOADS,
     "pack.orders": _LOADS,
     "results.index": _RESULTS,

@@ -20,6 +20,7 @@ from pacs_bridge.web import (
     results,
     sign_in,
     watch,
+    workstation,
 )
 from pacs_bridge.web.access import protect, seconds_left
 from pacs_bridge.web.context import EXTENSION, WebServices, WebSettings, settings
@@ -61,7 +62,8 @@ def create_app(web_settings: WebSettings, web_services: WebServices) -> Flask:
     """
     app = _Application("pacs_bridge.web")
     app.extensions[EXTENSION] = (web_settings, web_services)
-    for module in (account, associations, health, home, loads, pack, results, sign_in, watch):
+    pages = (account, associations, health, home, loads, pack, results, sign_in, watch, workstation)
+    for module in pages:
         app.register_blueprint(module.blueprint)
     set_up_words(app)
     pack.set_up_pack(app)

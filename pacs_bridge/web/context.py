@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pacs_bridge.db.accounts import AccountStore, SignIn
     from pacs_bridge.db.queries import Queries
     from pacs_bridge.db.watch_queries import WatchQueries
+    from pacs_bridge.domain.workstation import WorkstationCheck
     from pacs_bridge.services.adopt import Adopted
     from pacs_bridge.services.site_pack import Orders, SitePack
+    from pacs_bridge.services.workstation import ToCheck
 
 EXTENSION = "pacs_bridge"
 
@@ -64,6 +66,8 @@ class WebServices:
         Keep an event for the audit trail: kind, subject, details.
     adopt, forget : callable
         Let a caller in that was rejected; see `services.adopt`.
+    what_to_check, check_workstation : callable
+        The workstation check; see `services.workstation`.
     site_pack, orders_for : callable
         What a hospital needs for one case set; see `services.site_pack`.
     """
@@ -77,6 +81,8 @@ class WebServices:
     record: Callable[..., None]
     adopt: Callable[..., Adopted]
     forget: Callable[..., str]
+    what_to_check: Callable[[int], ToCheck]
+    check_workstation: Callable[..., WorkstationCheck]
     site_pack: Callable[..., SitePack]
     orders_for: Callable[..., Orders]
 

@@ -25,6 +25,7 @@ def build_web(installation: Installation) -> Flask:
     from pacs_bridge.services.audit import record_event
     from pacs_bridge.services.plan import queue_verify, start_again
     from pacs_bridge.services.site_pack import orders_for, site_pack
+    from pacs_bridge.services.workstation import check_workstation, what_to_check
     from pacs_bridge.web.app import WebServices, WebSettings, create_app
 
     config, begin, now = installation.config, installation.begin, installation.now
@@ -49,6 +50,8 @@ def build_web(installation: Installation) -> Flask:
                 adopt_association, our_ae_title=config.node.ae_title, begin=begin, now=now
             ),
             forget=partial(forget_caller, begin=begin, now=now),
+            what_to_check=partial(what_to_check, begin=installation.read),
+            check_workstation=partial(check_workstation, begin=begin, now=now),
             site_pack=partial(
                 site_pack, begin=installation.read, node=our_node(installation.config)
             ),

@@ -10,8 +10,11 @@ import pytest
 
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.loading import Completeness, Load, Readiness, Way
+from pacs_bridge.domain.people import Site
 from pacs_bridge.services.plan import LoadStatus, load_status, start_load
+from pacs_bridge.services.release import release_due
 from pacs_bridge.services.watch import watch_due
+from pacs_bridge.services.workstation import check_workstation
 from tests.load_desk import PACS, SET, Desk, FakePeer, people, released
 from tests.loads import START, House, a_house, a_pacs, a_passport
 
@@ -156,3 +159,20 @@ def test_a_load_whose_round_is_over_is_left_alone(desk: Desk) -> None:
     ready(desk)
     desk.house.pass_time(timedelta(days=31).total_seconds())
     assert watch(desk) == 0
+
+
+# The last metre
+
+
+def test_a_site_that_wants_its_workstations_checked_waits_for_that(desk: Desk) -> None:
+    people(desk)
+    with desk.house.begin() as uow:
+        uow.sites.put(Site("unit", PACS, requires_check=True))
+    ready(desk)
+    assert not released(desk)
+    done = check_workstation(
+        1, "unit", "Room 1", typed="", hung=True, begin=desk.house.begin, now=desk.house.now
+    )
+    assert done.passed
+    assert release_due(begin=desk.house.begin, now=desk.house.now) == 1
+    assert released(desk)

@@ -25,6 +25,7 @@ from pacs_bridge.services.adopt import adopt_association, forget_caller
 from pacs_bridge.services.audit import record_event
 from pacs_bridge.services.plan import queue_verify, start_again
 from pacs_bridge.services.site_pack import OurNode, orders_for, site_pack
+from pacs_bridge.services.workstation import check_workstation, what_to_check
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
 from tests.web.seed import (
     DATABASE,
@@ -72,6 +73,8 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
                 adopt_association, our_ae_title="PACSBRIDGE", begin=scheme.begin, now=scheme.now
             ),
             forget=partial(forget_caller, begin=scheme.begin, now=scheme.now),
+            what_to_check=partial(what_to_check, begin=scheme.begin),
+            check_workstation=partial(check_workstation, begin=scheme.begin, now=scheme.now),
             site_pack=partial(site_pack, begin=scheme.begin, node=NODE),
             orders_for=partial(orders_for, begin=scheme.begin, now=scheme.now),
         ),

@@ -45,6 +45,7 @@ from tests.web.summaries import a_summary
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SET = "PERFORMS121"
+WORD = "K7QD"  # printed on practice case 001
 DATABASE = "web.sqlite"
 PASSWORD = "correct-horse-battery"
 PEOPLE = {
@@ -149,7 +150,8 @@ def _case(number: int) -> Case:
     study = Study(f"{root}.9", f"S{number}", "20240101", (series,))
     kind = PERFORMS.kind_of(number)
     name = f"{SET}{number:03d}"
-    return Case(name, number, kind, name, f"{SET}^{number:03d}", "19600101", "F", (study,))  # type: ignore[arg-type]
+    word = WORD if number == 1 else ""
+    return Case(name, number, kind, name, f"{SET}^{number:03d}", "19600101", "F", (study,), word)  # type: ignore[arg-type]
 
 
 def _places(uow: UnitOfWork) -> None:

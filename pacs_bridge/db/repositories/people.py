@@ -33,14 +33,14 @@ class Sites:
     def put(self, site: Site) -> None:
         """Make or change a site."""
         row = self._session.get(SiteRow, site.name) or SiteRow(name=site.name)
-        row.pacs = site.pacs
+        row.pacs, row.requires_check = site.pacs, site.requires_check
         self._session.add(row)
         self._session.flush()
 
     def all(self) -> list[Site]:
         """List all sites."""
         rows = self._session.scalars(select(SiteRow).order_by(SiteRow.name))
-        return [Site(row.name, row.pacs) for row in rows]
+        return [Site(row.name, row.pacs, row.requires_check) for row in rows]
 
 
 class Readers:

@@ -38,6 +38,7 @@ from pacs_bridge.db.tables.people import (
     SiteRow,
 )
 from pacs_bridge.db.tables.watch import AssociationRow, EventRow, MailRow
+from pacs_bridge.db.tables.workstations import WorkstationCheckRow
 
 __all__ = [
     "AccountRoleRow",
@@ -77,4 +78,5 @@ __all__ = [
     "SiteRow",
     "SummaryRow",
     "TruthRow",
+    "WorkstationCheckRow",
 ]

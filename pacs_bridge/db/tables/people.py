@@ -17,6 +17,7 @@ class SiteRow(Base):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), index=True)
     title: Mapped[str] = mapped_column(String(200), default="")
+    requires_check: Mapped[bool] = mapped_column(default=False, server_default="0")
 
 
 class ReaderRow(Base):
