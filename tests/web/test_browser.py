@@ -231,7 +231,8 @@ def test_a_new_association_appears_by_itself_and_updates_can_be_paused(site: Sit
 def test_a_caller_that_is_rejected_appears_and_is_adopted_by_one_key(
     site: Site, tmp_path: Path
 ) -> None:
-    database: Any = SimpleNamespace(begin=site.scheme.begin, clock=site.scheme.now)
+    begin = site.scheme.begin
+    database: Any = SimpleNamespace(begin=begin, begin_for_many=begin, clock=site.scheme.now)
     with running_node(database, tmp_path / "node") as node:
 
         def call() -> int:
@@ -277,12 +278,13 @@ def test_what_somebody_is_choosing_is_not_taken_from_under_their_hand(site: Site
     choice = page.get_by_label("PACS that OTHERPACS at 10.99.1.2 belongs to")
     choice.select_option("southmere")
     choice.focus()
-    with site.scheme.begin() as uow:
-        caller = Caller("SECOND", "PACSBRIDGE", "10.99.1.3")
-        uow.associations.put(Association("s9", NOW, caller, AssociationOutcome.REJECTED, NOW))
-        uow.events.add(NOW, "load-started", "something else")
-    expect(page.get_by_role("log")).to_contain_text("something else")
-    expect(page.locator("#lines")).to_contain_text("SECOND")  # looked again, and left the form be
+    for title in ("SECOND", "THIRD"):
+        with site.scheme.begin() as uow:
+            caller = Caller(title, "PACSBRIDGE", "10.99.1.3")
+            uow.associations.put(Association(title, NOW, caller, AssociationOutcome.REJECTED, NOW))
+            uow.events.add(NOW, "load-started", f"after {title}")
+        expect(page.get_by_role("log")).to_contain_text(f"after {title}")
+        expect(page.locator("#lines")).to_contain_text(title)  # looked again
     expect(choice).to_have_value("southmere")
     expect(page.locator("#callers")).not_to_contain_text("SECOND")
     page.get_by_role("button", name="Pause updates").focus()
