@@ -15,13 +15,19 @@ from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 
 from pacs_bridge.domain.caseset import Passport
-from pacs_bridge.domain.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, Custody, Transaction
+from pacs_bridge.domain.commitment import (
+    PUSH_MODEL,
+    PUSH_MODEL_INSTANCE,
+    Custody,
+    CustodyState,
+    Transaction,
+)
 from pacs_bridge.domain.loading import InstanceState
 from pacs_bridge.domain.objects import Caller, ReceivedObject
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.scp.node import Node, NodeServices
 from pacs_bridge.scu.commit import DimseCommitter
-from pacs_bridge.scu.transport import request_association, settle_library
+from pacs_bridge.scu.transport import RequestedAssociation, request_association, settle_library
 from pacs_bridge.services import commitment_reports
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.commitment import LoadCommitment, ask_commitment, commitment_of_load
@@ -34,6 +40,18 @@ STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 wait = partial(wait_until, seconds=60.0)
 BOUNDS = Bounds(notice_seconds=0.05)
+
+SILENT = Bounds(notice_seconds=600.0)
+"""Never reports on the association of the request."""
+
+
+class Unhurried(RequestedAssociation):
+    """An association of pynetdicom's own that is always paused, as nothing runs beside it.
+
+    The library says that it is not once it has served a request, and waits for ever then.
+    """
+
+    _is_paused = property(lambda _self: True, lambda _self, _value: None)  # type: ignore[assignment]
 
 
 @dataclass
@@ -97,6 +115,10 @@ class CommittingNode:
     def custody(self, custody_id: int = 1) -> Custody:
         with self.house.begin() as uow:
             return uow.custodies.get(custody_id)
+
+    def await_report(self, custody_id: int = 1) -> None:
+        """Wait until the peer's answer to a report is kept."""
+        wait(lambda: self.custody(custody_id).state is CustodyState.REPORTED, "the report")
 
     def run_report(self, custody_id: int = 1) -> None:
         """Do what the job does, once."""
@@ -163,6 +185,7 @@ def associated(
         AE("HOSPITAL"), "127.0.0.1", port, "PACSBRIDGE", contexts, roles=roles, handlers=handlers
     )
     assert association.is_established
+    association.__class__ = Unhurried
     try:
         yield association
     finally:
@@ -198,12 +221,6 @@ def tell(association: Association, ds: Dataset, event: int = 1) -> int:
     """Report on a commitment; gives the status."""
     status, _ = association.send_n_event_report(ds, event, PUSH_MODEL, PUSH_MODEL_INSTANCE)
     return int(status.Status)
-
-
-def hear(association: Association) -> None:
-    """Wait until one report of the peer was served, which the library does in a thread."""
-    wait(lambda: not association._is_paused, "a report")
-    association._is_paused = True  # as it was before: nothing else runs that could be otherwise
 
 
 def contents(ds: Dataset) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from pacs_bridge.domain.pacs import Endpoint
 from pacs_bridge.domain.ports import Sendable
 from pacs_bridge.sandbox.orthanc import Modality, Orthanc
 from pacs_bridge.scu.store import store
-from pacs_bridge.upper_layer.contract import Bounds
-from tests.commitments import STATE, CommittingNode, committing_node, wait
+from tests.commitments import SILENT, STATE, CommittingNode, committing_node, wait
 from tests.loads import a_pacs
 from tests.orthanc import running_orthanc
 
@@ -30,7 +29,7 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
 
 @pytest.fixture
 def node(tmp_path: Path, orthanc: Orthanc) -> Iterator[CommittingNode]:
-    with committing_node(tmp_path, Bounds()) as node:
+    with committing_node(tmp_path, SILENT) as node:
         orthanc.add_modality(Modality(AT_NODE, "PACSBRIDGE", node.port))
         node.register(a_pacs(orthanc.dicom_port))
         yield node

@@ -25,6 +25,7 @@ from pacs_bridge.services.commitment_reports import park_report
 from tests.commitments import (
     EXPLICIT,
     IMPLICIT,
+    SILENT,
     STATE,
     CommittingNode,
     a_request,
@@ -32,7 +33,6 @@ from tests.commitments import (
     associated,
     at,
     committing_node,
-    hear,
     listening,
     named,
     reporting,
@@ -49,6 +49,13 @@ def node(tmp_path: Path) -> Iterator[CommittingNode]:
         yield node
 
 
+@pytest.fixture
+def silent(tmp_path: Path) -> Iterator[CommittingNode]:
+    """A node that reports on new associations only."""
+    with committing_node(tmp_path, SILENT) as node:
+        yield node
+
+
 def jobs(node: CommittingNode) -> list[Any]:
     return node.house.queued.named("report_commitment")
 
@@ -61,11 +68,9 @@ def test_the_report_comes_on_the_same_association_while_it_stays_open(
     heard: list[Any] = []
     with associated(node.port, handlers=[reporting(heard)], syntaxes=[syntax]) as association:
         assert ask(association, a_request("1.2.3.1", "1.2.9.1")) == 0x0000
-        assert node.custody().state in (CustodyState.WAITING, CustodyState.REPORTING)
         assert jobs(node) == [(1,)]  # so it is reported whatever becomes of the association
-        hear(association)
+        node.await_report()
     assert heard == [(1, {"transaction": "1.2.3.1", "committed": ["1.2.9.1"], "failed": {}})]
-    wait(lambda: node.custody().state is CustodyState.REPORTED, "the answer to be kept")
     assert node.custody().route is Route.SAME
     assert node.custody().references == ()  # what else a hospital has is not remembered
     node.run_report()  # finds nothing left to do: nobody listens on the PACS's port
@@ -83,7 +88,7 @@ def test_each_object_that_is_not_committed_to_has_its_reason(node: CommittingNod
     heard: list[Any] = []
     with associated(node.port, handlers=[reporting(heard)]) as association:
         assert ask(association, request) == 0x0000
-        hear(association)
+        node.await_report()
     ((event_type, report),) = heard
     assert event_type == 2
     assert report["committed"] == ["1.2.9.1"]
@@ -100,16 +105,16 @@ def test_what_another_pacs_stored_does_not_exist_for_the_one_that_asks(
     heard: list[Any] = []
     with associated(node.port, handlers=[reporting(heard)]) as association:
         assert ask(association, a_request("1.2.3.1", "1.2.9.1", "1.2.9.2")) == 0x0000
-        hear(association)
+        node.await_report()
     ((_, report),) = heard
     assert report["failed"] == {"1.2.9.1": 0x0112, "1.2.9.2": 0x0112}  # no difference to be seen
 
 
 @pytest.mark.parametrize("with_roles", [True, False])
 def test_the_report_goes_out_on_a_new_association_when_the_first_has_ended(
-    node: CommittingNode, *, with_roles: bool
+    silent: CommittingNode, *, with_roles: bool
 ) -> None:
-    node.hold("1.2.9.1")
+    silent.hold("1.2.9.1")
     heard: list[Any] = []
     proposed: list[Any] = []
 
@@ -119,42 +124,42 @@ def test_the_report_goes_out_on_a_new_association_when_the_first_has_ended(
         )
 
     with listening([reporting(heard), (evt.EVT_ACCEPTED, look)], with_roles=with_roles) as port:
-        node.register(at(port))
-        with associated(node.port) as association:
+        silent.register(at(port))
+        with associated(silent.port) as association:
             assert ask(association, a_request("1.2.3.1", "1.2.9.1", "1.2.9.2")) == 0x0000
-        node.run_report()
+        silent.run_report()
     assert [event for event, _ in heard] == [2]
     assert heard[0][1]["failed"] == {"1.2.9.2": 0x0112}
     assert proposed == [[(False, True)]]
-    assert node.custody().state is CustodyState.REPORTED
-    assert node.custody().route is Route.NEW
+    assert silent.custody().state is CustodyState.REPORTED
+    assert silent.custody().route is Route.NEW
 
 
 def test_a_report_that_is_not_taken_is_tried_again_and_parked_in_the_end(
-    node: CommittingNode,
+    silent: CommittingNode,
 ) -> None:
     answers = [0x0110, 0x0000]
     with listening([(evt.EVT_N_EVENT_REPORT, lambda _e: (answers.pop(0), None))]) as port:
-        node.register(at(port))
-        with associated(node.port) as association:
+        silent.register(at(port))
+        with associated(silent.port) as association:
             assert ask(association, a_request("1.2.3.1", "1.2.9.1")) == 0x0000
         with pytest.raises(PeerUnavailable, match="0x0110"):
-            node.run_report()
-        assert node.custody().state is CustodyState.WAITING
-        assert "0x0110" in node.custody().note
-        node.run_report()
-    assert node.custody().state is CustodyState.REPORTED
-    with associated(node.port) as association:
+            silent.run_report()
+        assert silent.custody().state is CustodyState.WAITING
+        assert "0x0110" in silent.custody().note
+        silent.run_report()
+    assert silent.custody().state is CustodyState.REPORTED
+    with associated(silent.port) as association:
         assert ask(association, a_request("1.2.3.2", "1.2.9.1")) == 0x0000
     with pytest.raises(PeerUnavailable, match="connect"):
-        node.run_report(2)
+        silent.run_report(2)
     for _ in range(2):
-        park_report(2, "It took none.", begin=node.house.begin, now=node.house.now)
-    assert node.custody(2).state is CustodyState.PARKED
-    assert node.events("custody-parked") == [{"reason": "It took none."}]
-    node.run_report(2)  # parked is parked
-    park_report(1, "Too late.", begin=node.house.begin, now=node.house.now)
-    assert node.custody(1).state is CustodyState.REPORTED
+        park_report(2, "It took none.", begin=silent.house.begin, now=silent.house.now)
+    assert silent.custody(2).state is CustodyState.PARKED
+    assert silent.events("custody-parked") == [{"reason": "It took none."}]
+    silent.run_report(2)  # parked is parked
+    park_report(1, "Too late.", begin=silent.house.begin, now=silent.house.now)
+    assert silent.custody(1).state is CustodyState.REPORTED
 
 
 def test_a_report_that_gets_no_answer_is_left_to_the_job(node: CommittingNode) -> None:
@@ -171,33 +176,33 @@ def test_a_report_that_gets_no_answer_is_left_to_the_job(node: CommittingNode) -
 
 
 def test_whoever_took_a_report_on_and_is_gone_does_not_hold_it_for_ever(
-    node: CommittingNode,
+    silent: CommittingNode,
 ) -> None:
     heard: list[Any] = []
     with listening([reporting(heard)]) as port:
-        node.register(at(port))
-        with associated(node.port) as association:
+        silent.register(at(port))
+        with associated(silent.port) as association:
             assert ask(association, a_request("1.2.3.1", "1.2.9.1")) == 0x0000
-        now = node.house.now()
-        with node.house.begin() as uow:
+        now = silent.house.now()
+        with silent.house.begin() as uow:
             assert uow.custodies.claim(1, now, now)
             assert not uow.custodies.claim(1, now, now)  # one at a time
         with pytest.raises(Exception, match="on its way"):
-            node.run_report()
-        node.house.pass_time(600)
-        node.run_report()
+            silent.run_report()
+        silent.house.pass_time(600)
+        silent.run_report()
     assert len(heard) == 1
 
 
 def test_a_request_that_comes_again_is_one_and_its_uid_is_not_taken_for_another(
-    node: CommittingNode,
+    silent: CommittingNode,
 ) -> None:
-    with associated(node.port) as association:
+    with associated(silent.port) as association:
         assert ask(association, a_request("1.2.3.1", "1.2.9.1", "1.2.9.2")) == 0x0000
-    with associated(node.port) as association:
+    with associated(silent.port) as association:
         assert ask(association, a_request("1.2.3.1", "1.2.9.2", "1.2.9.1")) == 0x0000
         assert ask(association, a_request("1.2.3.1", "1.2.9.1")) == 0x0131
-    assert jobs(node) == [(1,)]
+    assert jobs(silent) == [(1,)]
 
 
 def test_what_is_no_request_is_refused_with_the_reason(node: CommittingNode) -> None:
@@ -245,7 +250,7 @@ def test_ten_thousand_objects_are_taken_at_once(node: CommittingNode) -> None:
 
 
 def test_a_request_that_is_longer_than_allowed_ends_the_association(tmp_path: Path) -> None:
-    with committing_node(tmp_path) as node:
+    with committing_node(tmp_path, SILENT) as node:
         with associated(node.port) as association:
             request = a_request("1.2.3.1", "1.2.9.1", SelectorUTValue="x" * (5 << 20))
             status, _ = association.send_n_action(request, 1, PUSH_MODEL, "1.2.840.10008.1.20.1.1")
@@ -266,5 +271,5 @@ def test_an_object_that_is_named_twice_is_reported_once(node: CommittingNode) ->
     heard: list[Any] = []
     with associated(node.port, handlers=[reporting(heard)]) as association:
         assert ask(association, a_request("1.2.3.1", "1.2.9.1", "1.2.9.1")) == 0x0000
-        hear(association)
+        node.await_report()
     assert heard[0][1]["committed"] == ["1.2.9.1"]
