@@ -92,6 +92,7 @@ class Conversation:
         self._places, self._identify, self._secure = places, identify, secure
         self._caller: Caller | None = None
         self._is_half_open, self._is_cut = True, False
+        self._shaking: socket.socket | None = None
         self._messages: Messages | None = None
 
     @property
@@ -104,7 +105,7 @@ class Conversation:
         self._is_cut = True
         try:
             # the plain socket's own: an SSLSocket's would forget that it is one
-            socket.socket.shutdown(self._connection, socket.SHUT_RD)
+            socket.socket.shutdown(self._shaking or self._connection, socket.SHUT_RD)
         except OSError:
             pass  # it has gone by itself
 
@@ -113,7 +114,7 @@ class Conversation:
         try:
             tune(self._connection)
             if self._secure is not None:
-                self._connection = self._shake_hands(self._secure)
+                self._shake_hands(self._secure)
             self._inbox = Inbox(self._connection, self._bounds)
             outcome, note = self._talk()
         except Exception as error:  # noqa: BLE001  the thread ends, the node goes on
@@ -129,11 +130,16 @@ class Conversation:
             self._places.leave(self._address)
             self._messages = None  # it sends through us; a cycle would wait for the collector
 
-    def _shake_hands(self, secure: Secure) -> socket.socket:
-        try:
-            return secure(self._connection, self._bounds.pdu_seconds)
-        except OSError as error:
-            raise HandshakeFailed(words_of(error)) from error
+    def _shake_hands(self, secure: Secure) -> None:
+        # what wraps the connection takes it away from us, and it may have to be cut meanwhile
+        with self._connection.dup() as self._shaking:
+            try:
+                self._connection = secure(self._connection, self._bounds.pdu_seconds)
+            except OSError as error:
+                raise HandshakeFailed(words_of(error)) from error
+            self._shaking = None
+        if self._is_cut:
+            raise ConnectionAbortedError("the node stops")
 
     def _talk(self) -> tuple[AssociationOutcome, str]:
         first = self._inbox.next(self._bounds.negotiation_seconds)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -17,11 +19,13 @@ from cryptography.x509.oid import NameOID
 
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.upper_layer import tls
+from pacs_bridge.upper_layer.acceptor import THREAD_NAME
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.upper_layer.conversation import Secure
 from tests.nodes import as_file, our_state
 from tests.peers import need
 from tests.ul_peer import Peer, Scripted, a_request, accepting, echo_request, results
+from tests.waiting import wait_until
 
 
 def make_certificate(
@@ -144,6 +148,24 @@ def test_silent_peers_hold_nobody_up(service: Scripted, folder: Path) -> None:
         with secured(port, client(folder)) as peer:
             peer.socket.settimeout(30)
             assert results(peer.ask(a_request())) == [0]
+
+
+def test_a_stop_does_not_wait_for_who_is_silent_in_a_handshake(
+    service: Scripted, folder: Path
+) -> None:
+    bounds = Bounds(pdu_seconds=300, negotiation_seconds=300)
+    with ExitStack() as stack:
+        with accepting(service, grace=120, secure=secure(folder), bounds=bounds) as port:
+            for _ in range(3):
+                stack.enter_context(Peer(port)).send(b"\x16\x03\x01\x02\x00\x01")
+            wait_until(lambda: len(conversations()) == 3, "three handshakes to begin")
+            began = time.monotonic()
+        assert time.monotonic() - began < 60
+        wait_until(lambda: not conversations(), "every handshake to end")
+
+
+def conversations() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
 
 
 def test_silent_peers_are_cut(service: Scripted, folder: Path) -> None:
