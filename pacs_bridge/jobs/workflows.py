@@ -75,9 +75,7 @@ def register(services: Services) -> None:
     DBOS.workflow(name="load")(_load_workflow(services))
     DBOS.workflow(name="verify")(lambda load_id: _verify_once(services, load_id))
     DBOS.workflow(name="extract")(lambda uid: _extract(services, uid))
-    DBOS.workflow(name="came_back")(
-        lambda key: _until_done("came_back", lambda: services.judge_image(key), days=1)
-    )
+    DBOS.workflow(name="came_back")(lambda key: _judge_image(services, key))
     DBOS.workflow(name="close")(lambda uid: services.close_reading(uid))
     DBOS.workflow(name="forward")(
         lambda outbox_id: _until_done(
@@ -201,6 +199,14 @@ def _report(services: Services, number: int) -> str:
     if end != "done":
         DBOS.run_step({"name": "park"}, services.park_report, number, UNREPORTED)
     return end
+
+
+def _judge_image(services: Services, key: str) -> str:
+    try:
+        return _until_done("came_back", lambda: services.judge_image(key), days=1)
+    except Exception:
+        LOG.exception("came-back-failed", object=key)
+        return services.park_object(key, "Our own look at it failed; it is kept for repair.")
 
 
 def _until_done(name: str, call: Callable[[], Any], *, days: float) -> str:

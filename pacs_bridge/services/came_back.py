@@ -40,7 +40,8 @@ def judge_image(key: str, *, begin: Begin, archive: LocalArchive, now: Clock) ->
         master = uow.images.master(received.image) if received and received.image else None
     name = name_on_arrival(key)
     if received is None or received.state != "received":
-        archive.forget(name)
+        if received is None or received.content_hash != name:  # it has its own name by now
+            archive.forget(name)
         return received.state if received else "same"
     try:
         content = read_content(archive.path(name))

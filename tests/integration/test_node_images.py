@@ -388,6 +388,20 @@ def test_a_job_that_is_done_twice_changes_nothing(node: RunningNode) -> None:
     assert (images(node.database), node.files()) == before
 
 
+def test_one_that_was_damaged_on_our_disk_is_kept_for_a_person(node: RunningNode) -> None:
+    assert send(node.port, our_image()).Status == SUCCESS
+    [path] = node.files()
+    path.write_bytes(path.read_bytes()[:-9])
+    due = list(queued(node))
+    assert judge_all(node) == ["parked"]
+    node.database.jobs.jobs += due
+    assert judge_all(node) == ["parked"]
+    assert node.files() == [path]
+    [image] = images(node.database)
+    assert node.archive.path(image.content_hash) == path
+    assert "kept as it came" in image.reason
+
+
 def test_too_many_contents_of_one_image_are_for_a_person(
     node: RunningNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
