@@ -74,6 +74,8 @@ class SyslogServer:
     ----------
     breaks : int
         Connections that are read to the end and then reset, as by a server that dies.
+    is_silent : bool
+        Whether it ends TLS connections without a close_notify, as some do.
     """
 
     port: int = 0
@@ -81,7 +83,7 @@ class SyslogServer:
     errors: list[BaseException] = field(default_factory=list)
     connections: int = 0
     breaks: int = 0
-    read_then: threading.Event | None = None
+    is_silent: bool = False
 
     @property
     def numbers(self) -> list[int]:
@@ -102,7 +104,7 @@ class SyslogServer:
             linger = b"\x01\0\0\0\0\0\0\0"
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return
-        if isinstance(connection, ssl.SSLSocket):
+        if isinstance(connection, ssl.SSLSocket) and not self.is_silent:
             with contextlib.suppress(OSError):
                 connection.unwrap()
 

@@ -4,6 +4,10 @@ Syslog has no acknowledgement. What it has is the end of a connection: a server 
 of ours by closing too once it has read all that came before. So each batch goes over a connection
 of its own, and counts only when the server has closed its side. Over UDP nobody knows.
 
+Some servers close a TLS connection without saying so. In TLS 1.3 that looks the same as a server
+that never took our certificate, because a client is not told that it did; such a server is sent to
+by TLS 1.2, in which it is.
+
 References
 ----------
 RFC 5424 (messages), RFC 5425 (over TLS; 4.4, closure), RFC 6587 3.4.1 (over TCP), RFC 5426 (over
@@ -25,6 +29,7 @@ from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
 NAME = "the audit repository"
 TRANSPORTS = ("tls", "tcp", "udp")
 _SECONDS = 10.0
+_1_3 = "TLSv1.3"
 _MOST_DATAGRAM = 60_000  # bytes; RFC 5426 3.2
 
 
@@ -53,11 +58,16 @@ class Repository:
     seconds: float = _SECONDS
 
 
+class _NoGoodbye(Exception):
+    """A connection by TLS 1.3 ended without a word: nobody knows whether anything was read."""
+
+
 class SyslogSender:
     """Sends numbered messages, batch by batch, each batch over a connection of its own."""
 
     def __init__(self, repository: Repository) -> None:
         self._to = repository
+        self._most = ssl.TLSVersion.MAXIMUM_SUPPORTED
 
     def __call__(self, messages: Sequence[tuple[int, AuditMessage]]) -> None:
         """Send messages in their order; returns when the repository has them.
@@ -77,7 +87,12 @@ class SyslogSender:
         if self._to.transport == "udp":
             self._send_datagrams(lines)
         else:
-            self._send_stream(b"".join(map(octet_counted, lines)))
+            data = b"".join(map(octet_counted, lines))
+            try:
+                self._send_stream(data)
+            except _NoGoodbye:
+                self._most = ssl.TLSVersion.TLSv1_2
+                self._send_stream(data)
 
     def _send_stream(self, data: bytes) -> None:
         with self._connect(socket.SOCK_STREAM) as plain, self._secure(plain) as connection:
@@ -91,10 +106,14 @@ class SyslogSender:
         """Close our side, and wait until the server has read everything and closes its own."""
         try:
             if isinstance(connection, ssl.SSLSocket):
+                is_known = self._most is ssl.TLSVersion.TLSv1_2 or connection.version() != _1_3
                 try:
                     connection.unwrap()
-                except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                    pass  # it closed the connection without saying so: it read to the end, too
+                except ssl.SSLZeroReturnError:
+                    pass  # it had closed by itself, having read
+                except ssl.SSLEOFError as error:
+                    if not is_known:
+                        raise _NoGoodbye from error
                 except ssl.SSLError as error:
                     detail = "it did not take our certificate, or broke TLS off"
                     raise PeerUnavailable(NAME, "TLS", detail) from error
@@ -158,6 +177,7 @@ class SyslogSender:
                 "[security], and keys/tls of the home."
             ) from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.maximum_version = self._most
         return context
 
     def _failed(self, phase: str, error: OSError) -> PeerUnavailable:

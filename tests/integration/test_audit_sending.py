@@ -251,8 +251,25 @@ def test_a_repository_that_does_not_know_us_fails_at_tls(
         with pytest.raises(PeerUnavailable) as caught:
             send_all(database, sender)
         assert server.lines == []
-    assert caught.value.phase in ("TLS", "data", "answer")  # 1.3 tells a client late, or not at all
+    assert caught.value.phase in ("TLS", "data", "answer")  # 1.3 tells a client late
     assert standing(read=database.begin).unsent == 1
+
+
+def test_a_repository_that_ends_tls_without_a_word_has_what_it_read(
+    database: TestDatabase, authority: Desk
+) -> None:
+    happen(database, 2)
+    ca = authority.authority / "ca.pem"
+    with syslog_server(server_context(authority.authority, "repository")) as server:
+        server.is_silent = True
+        sender = SyslogSender(Repository("127.0.0.1", server.port, "tls", ca, seconds=15))
+        assert send_all(database, sender) == 2
+        assert set(server.numbers) == {1, 2}
+        happen(database, 1)
+        before = server.connections
+        assert send_all(database, sender) == 1
+        assert server.connections == before + 1  # it is known by now
+    assert server.numbers.count(3) == 1
 
 
 def test_a_repository_that_reads_and_says_nothing_has_not_got_it(database: TestDatabase) -> None:
