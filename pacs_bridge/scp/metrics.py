@@ -56,7 +56,14 @@ _HELP = {
     OPEN: ("gauge", "Associations that are open."),
     QUEUE: ("gauge", "Rows by what they are and the state they stand in."),
 }
-_SERVICES = {0x0020: "C-FIND", 0x0021: "C-MOVE", 0x0010: "C-GET"}
+_SERVICES = {
+    0x0020: "C-FIND",
+    0x0021: "C-MOVE",
+    0x0010: "C-GET",
+    0x0100: "N-EVENT-REPORT",
+    0x0130: "N-ACTION",
+    0x0140: "N-CREATE",
+}
 _PENDING = range(0xFF00, 0xFF02)  # PS3.7 annex C.1
 
 
