@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,18 @@ def stranger(stage: Stage) -> None:
 
 @check(DCMJS, CLIENT, IT, "C-STORE of SR, PR, KO; byte for byte at its own PDU length")
 def stores(stage: Stage) -> None:
-    def send(port: int, files: list[Path]) -> None:
-        said = stage.dcmjs(do="store", port=port, files=files)
-        assert said["statuses"] == [SUCCESS] * len(files), said
-
     with stage.files() as files:
-        stage.same_bytes(files, send)
+        stage.same_bytes(files, partial(_send, stage))
+
+
+def _send(stage: Stage, port: int, files: list[Path]) -> None:
+    said = stage.dcmjs(do="store", port=port, files=files)
+    assert said["statuses"] == [SUCCESS] * len(files), said
+
+
+@check(DCMJS, CLIENT, IT, "C-STORE of a changed image of ours; byte for byte")
+def stores_image(stage: Stage) -> None:
+    stage.image_comes_back(partial(_send, stage))
 
 
 @check(DCMJS, CLIENT, IT, "object of no case of ours refused with 0124")

@@ -55,8 +55,13 @@ def _enter_stores() -> None:
                 with stage.files() as files:
                     stage.same_bytes(files, partial(store, program, ("--max-send-pdu", pdu)))
 
+            def image_at(stage: Stage, program: str = program, pdu: int = pdu) -> None:
+                stage.image_comes_back(partial(store, program, ("--max-send-pdu", pdu)))
+
             service = f"C-STORE of SR, PR, KO; byte for byte at max PDU {pdu}"
             check(DCMTK, program, IT, service)(bytes_at)
+            service = f"C-STORE of a changed image of ours; byte for byte at max PDU {pdu}"
+            check(DCMTK, program, IT, service)(image_at)
 
 
 _enter_stores()

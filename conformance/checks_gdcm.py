@@ -56,6 +56,11 @@ def stores(stage: Stage) -> None:
         stage.same_bytes(files, store)
 
 
+@check(GDCM, "gdcmscu", IT, "C-STORE of a changed image of ours; byte for byte")
+def stores_image(stage: Stage) -> None:
+    stage.image_comes_back(store)
+
+
 @check(GDCM, "gdcmscu", IT, "C-STORE in Implicit VR Little Endian; byte for byte")
 def stores_implicit(stage: Stage) -> None:
     with stage.files(implicit=True) as files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -131,19 +131,19 @@ def echo(stage: Stage) -> None:
     server(stage).post("/modalities/node/echo")
 
 
+def _send(stage: Stage, pdu: int, port: int, files: list[Path]) -> None:
+    node = "node-tls" if pdu == 131072 else "node"
+    to = "reference" if port == stage.reference.port else node
+    said = server(stage, pdu).send(to, files)
+    assert (said["InstancesCount"], said["FailedInstancesCount"]) == (len(files), 0), said
+
+
 def _enter_stores() -> None:
     for pdu in PDUS:
 
         def bytes_at(stage: Stage, pdu: int = pdu) -> None:
-            made = server(stage, pdu)
-            node = "node-tls" if pdu == 131072 else "node"
-
-            def send(port: int, files: list[Path]) -> None:
-                said = made.send("reference" if port == stage.reference.port else node, files)
-                assert (said["InstancesCount"], said["FailedInstancesCount"]) == (len(files), 0)
-
             with stage.files() as files:
-                stage.same_bytes(files, send)
+                stage.same_bytes(files, partial(_send, stage, pdu))
 
         how = " over mutual TLS" if pdu == 131072 else ""
         service = f"C-STORE of SR, PR, KO{how}; byte for byte at max PDU {pdu}"

@@ -73,6 +73,11 @@ def stores(stage: Stage) -> None:
         stage.same_bytes(files, lambda port, some: _store(stage, port, some))
 
 
+@check(PYNETDICOM, "storescu", IT, "C-STORE of a changed image of ours; byte for byte")
+def stores_image(stage: Stage) -> None:
+    stage.image_comes_back(lambda port, some: _store(stage, port, some))
+
+
 @check(PYNETDICOM, "storescu", IT, "object of no case of ours refused with 0124")
 def alien(stage: Stage) -> None:
     with stage.files(KINDS["SR"], accession=ALIEN) as [file]:

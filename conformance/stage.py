@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
@@ -108,6 +108,7 @@ class Stage:
     """One run of the matrix: peers start as they are first needed, and end with it."""
 
     folder: Path
+    loaded_files: dict[str, Dataset] = field(default_factory=dict)
     _running: list[Running] = field(default_factory=list)
 
     def end(self) -> list[int]:
@@ -204,6 +205,8 @@ class Stage:
 
         wait_until(is_there, f"the load into {name}")
         brought = receiver.received()
+        if name == "hospital":
+            self.loaded_files = {uid_of(path): dcmread(path) for path in receiver.folder.iterdir()}
         receiver.forget()
         return brought
 
@@ -216,8 +219,6 @@ class Stage:
         """Found by asking the node, as any PACS would."""
         folder = self._make("studies")
         self.find(folder, "STUDY", "AccessionNumber", "StudyInstanceUID")
-        from pydicom import dcmread
-
         answers = [dcmread(path) for path in folder.glob("rsp*.dcm")]
         return {str(each.AccessionNumber): str(each.StudyInstanceUID) for each in answers}
 
@@ -308,6 +309,25 @@ class Stage:
         wait_until(lambda: all(map(self.house.archived, uids)), "the archive to have all")
         for uid in uids:
             assert_same(self.house.archived(uid), [sent[uid]])
+
+    def image_comes_back(self, sends: Any) -> None:
+        """Hold the archive to an image of a case that a peer sends us, with a comment added.
+
+        The peer sends it twice, as in `same_bytes`. The bytes are the peer's, beside our own.
+        """
+        assert self.loaded
+        uid = next(iter(self.loaded))
+        folder = self._make("changed")
+        path = folder / f"{uid}.dcm"
+        image = self.loaded_files[uid]
+        image.ImageComments = generate_uid()
+        image.save_as(path, enforce_file_format=True)
+        self.reference.forget()
+        sends(self.reference.port, [path])
+        [sent] = self.reference.received().values()
+        assert sent not in self.house.archived(uid)
+        sends(self.hospital.port, [path])
+        wait_until(lambda: sent in self.house.archived(uid), "the image to be kept as it was sent")
 
     def same_images(self, received: dict[str, bytes], count: int = 4) -> None:
         """Hold images that went out to the archive, which may hold what came back beside them."""

@@ -10,6 +10,7 @@ import pytest
 from conformance import (  # noqa: F401  each enters its checks
     checks_dcmjs,
     checks_dcmtk,
+    checks_dicom3tools,
     checks_gdcm,
     checks_orthanc,
     checks_pynetdicom,
