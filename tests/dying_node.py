@@ -26,6 +26,7 @@ from pacs_bridge.archive.disk import Disk
 from pacs_bridge.archive.incoming import Incoming
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.db.engine import make_engine
+from pacs_bridge.db.group_unit import GroupUnits
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.objects import StoreRequest
 from pacs_bridge.services.arrivals import SMALL, hand_over
@@ -42,7 +43,7 @@ POINTS = {
     "large": (*_FILE, "begin", "enqueue", "insert", "committed"),
     "small": ("begin", "insert", "committed"),
     "handed": (*_FILE, "enqueue", "commit"),
-    "streamed": (*_FILE, "begin", "enqueue", "insert", "committed"),
+    "streamed": (*_FILE, "begin", "insert", "committed"),
 }
 """Every point of the write path by what it calls: "before" a call, within it or after it."""
 
@@ -172,7 +173,7 @@ def main(folder: Path, way: str, step: str, count: int) -> None:
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
     database = TestDatabase(begin, jobs, Clock())
     archive = LocalArchive(folder / "archive", disk=DyingDisk(death))
-    group = dying_group(death, begin)
+    group = dying_group(death, GroupUnits(engine, jobs))
     receive = nodes.receiving(database, archive, group, small=0 if way == "large" else SMALL)
 
     def receive_and_die(request: StoreRequest) -> None:
