@@ -28,7 +28,7 @@ from pacs_bridge.services.associations import (
 )
 
 LOG = structlog.get_logger()
-_GATHER_SECONDS = 0.02
+_GATHER_SECONDS = 0.05
 _AGAIN_SECONDS = 1.0  # after the database did not take them
 _KNOWN_SECONDS = 1.0
 _PROGRESS_SECONDS = 1.0  # between two looks at what goes on in open associations
