@@ -15,6 +15,7 @@ from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.objects import Refusal
+from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.sandbox.orthanc import Modality
 from pacs_bridge.services import receive_image
 from pacs_bridge.upper_layer.prescan import scan
@@ -184,8 +185,11 @@ def test_an_image_of_a_set_that_was_not_loaded_into_this_pacs_is_alien(
     with image_node(database, tmp_path) as node:
         other = a_passport(103)
         other = type(other)(**{**other.__dict__, "set_name": "PERFORMS121", "copy": 3})
+        elsewhere = Endpoint("ELSEWHERE", "127.0.0.1", 105, ("store",))
         with database.begin() as uow:
             uow.case_sets.add(other)
+            uow.pacs.put(Pacs("elsewhere", (elsewhere,), plain=True), database.clock())
+            uow.loads.plan(other, "elsewhere", database.clock())
         assert send(node.port, our_image("1.2.103.4.1")).Status == ALIEN
         load(database, other)
         assert send(node.port, our_image("1.2.103.4.1")).Status == SUCCESS
