@@ -96,7 +96,8 @@ def test_a_host_name_that_is_not_known_lets_nobody_in(house):
 def test_registering_again_changes_it_and_keeps_pause_and_time_outs(house):
     register(house)
     with house.begin() as uow:
-        uow.pacs.put(a_pacs(104, paused=True), house.now())
+        slow = {**a_pacs(104).timeouts, "connect": 2.0}
+        uow.pacs.put(a_pacs(104, paused=True, timeouts=slow), house.now())
     again = register(house, port=105, isolation="private")
     assert again.endpoint("store").port == 105
     assert again.isolation is Isolation.PRIVATE
