@@ -25,11 +25,11 @@ from pathlib import Path
 
 from pacs_bridge.domain.audit import AuditMessage, octet_counted, syslog_line
 from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
+from pacs_bridge.syslog.goodbye import TlsTalk
 
 NAME = "the audit repository"
 TRANSPORTS = ("tls", "tcp", "udp")
 _SECONDS = 10.0
-_1_3 = "TLSv1.3"
 _MOST_DATAGRAM = 60_000  # bytes; RFC 5426 3.2
 
 
@@ -95,32 +95,34 @@ class SyslogSender:
                 self._send_stream(data)
 
     def _send_stream(self, data: bytes) -> None:
-        with self._connect(socket.SOCK_STREAM) as plain, self._secure(plain) as connection:
+        with self._connect(socket.SOCK_STREAM) as connection:
+            if self._to.transport == "tls":
+                self._talk(connection, data)
+                return
             try:
                 connection.sendall(data)
             except OSError as error:
                 raise self._failed("data", error) from error
-            self._await_end(connection)
+            try:
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):
+                    pass
+            except OSError as error:
+                raise self._failed("answer", error) from error
 
-    def _await_end(self, connection: socket.socket) -> None:
-        """Close our side, and wait until the server has read everything and closes its own."""
+    def _talk(self, connection: socket.socket, data: bytes) -> None:
+        """Send over TLS, close our side, and wait until the server has closed its own."""
+        talk = self._agree(connection)
         try:
-            if isinstance(connection, ssl.SSLSocket):
-                is_known = self._most is ssl.TLSVersion.TLSv1_2 or connection.version() != _1_3
-                try:
-                    connection.unwrap()
-                except ssl.SSLZeroReturnError:
-                    pass  # it had closed by itself, having read
-                except ssl.SSLEOFError as error:
-                    if not is_known:
-                        raise _NoGoodbye from error
-                except ssl.SSLError as error:
-                    detail = "it did not take our certificate, or broke TLS off"
-                    raise PeerUnavailable(NAME, "TLS", detail) from error
-                return
-            connection.shutdown(socket.SHUT_WR)
-            while connection.recv(4096):
-                pass
+            talk.send(data)
+        except OSError as error:
+            raise self._failed("data", error) from error
+        try:
+            if not talk.say_goodbye() and not talk.is_known:
+                raise _NoGoodbye
+        except ssl.SSLError as error:
+            detail = "it did not take our certificate, or broke TLS off"
+            raise PeerUnavailable(NAME, "TLS", detail) from error
         except OSError as error:
             raise self._failed("answer", error) from error
 
@@ -151,20 +153,21 @@ class SyslogSender:
                 return connection
         raise self._failed("connect", failure or OSError()) from failure
 
-    def _secure(self, connection: socket.socket) -> socket.socket:
-        if self._to.transport != "tls":
-            return connection
-        context = self._context()
+    def _agree(self, connection: socket.socket) -> TlsTalk:
+        talk = TlsTalk(connection, self._context(), self._to.host)
         try:
-            return context.wrap_socket(connection, server_hostname=self._to.host)
+            talk.shake_hands()
         except ssl.SSLCertVerificationError as error:
             detail = f"its certificate is not accepted, {error.verify_message}"
             raise PeerUnavailable(NAME, "TLS", detail) from error
         except TimeoutError as error:
             raise self._failed("TLS", error) from error
         except OSError as error:
-            detail = "nothing could be agreed on; check that audit_port is its port for TLS"
+            detail = (
+                "nothing could be agreed on; check audit_port, and that it takes our certificate"
+            )
             raise PeerUnavailable(NAME, "TLS", detail) from error
+        return talk
 
     def _context(self) -> ssl.SSLContext:
         try:
