@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import socket
@@ -19,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 NPM = ROOT / ".peers" / "node_modules"
 HOST = "127.0.0.1"
 DEADLINE = 120.0  # seconds
+
+_RANDOM = random.SystemRandom()
 
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
 """DCMTK's own switch against 40 ms of waiting a message (Nagle's algorithm)."""
@@ -60,10 +63,18 @@ def run(*command: object, cwd: Path | None = None) -> subprocess.CompletedProces
 
 
 def free_port() -> int:
-    """A TCP port that was free on every address a moment ago: some peers listen on all."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that was free on every address a moment ago: some peers listen on all.
+
+    Below those that the system gives to connections, which come and go meanwhile.
+    """
+    while True:
+        port = _RANDOM.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+            except OSError:
+                continue
+            return port
 
 
 class Running:

@@ -19,7 +19,7 @@ from conformance.matrix import CHECKS, FAIL, PAGE, PASS, Row, read, render
 from conformance.stage import Stage
 from conformance.versions import versions
 
-pytestmark = pytest.mark.peer("dcmtk")
+pytestmark = [pytest.mark.peer("dcmtk"), pytest.mark.slow]
 SEEN: dict[Row, str] = {}
 
 
