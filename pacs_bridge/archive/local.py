@@ -13,84 +13,16 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 from pacs_bridge.archive.disk import Disk
-from pacs_bridge.archive.incoming import Incoming
-from pacs_bridge.domain.errors import NotFound, StorageFull
+from pacs_bridge.archive.incoming import Incoming, as_storage_full
+from pacs_bridge.domain.errors import NotFound
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _PART = re.compile(r"([0-9]+)-[0-9a-f]{16}\.part")
 _STALE_SECONDS = 3600.0
-
-
-@dataclass(frozen=True)
-class Spooled:
-    """A file that is whole and synced in the spool, waiting to be adopted or dropped."""
-
-    path: Path
-    content_hash: str
-    size: int
-
-
-class Spool:
-    """One file on its way in: hashed while it is written, gone unless it is adopted.
-
-    Use as a context manager; what nobody adopted before its end is removed.
-    """
-
-    def __init__(self, folder: Path, disk: Disk) -> None:
-        self._path = _spool_name(folder)
-        self._disk, self._digest, self._size = disk, hashlib.sha256(), 0
-
-    def __enter__(self) -> Spool:
-        with _as_storage_full():
-            self._file = self._disk.create(self._path)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self._file.close()
-        except OSError:
-            pass  # a full disk, at the last flush: said before, or the file is dropped anyway
-        finally:
-            self._disk.remove(self._path)
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Add bytes.
-
-        Raises
-        ------
-        StorageFull
-            When the disk does not take them.
-        """
-        with _as_storage_full():
-            self._file.write(data)
-        self._digest.update(data)
-        self._size += len(data)
-
-    def finish(self) -> Spooled:
-        """Return when every byte is on the disk.
-
-        Raises
-        ------
-        StorageFull
-            When the disk does not take them.
-        """
-        with _as_storage_full():
-            self._disk.sync(self._file)
-            self._file.close()
-        return Spooled(self._path, self._digest.hexdigest(), self._size)
 
 
 class LocalArchive:
@@ -108,18 +40,6 @@ class LocalArchive:
         self._root, self._disk = root, disk or Disk()
         self._folders_are_safe = False
 
-    def spool(self) -> Spool:
-        """Open a file to write into while it is hashed.
-
-        Raises
-        ------
-        StorageFull
-            When there is no room for its folder.
-        """
-        with _as_storage_full():
-            self._make_folders()
-        return Spool(self._root / "tmp", self._disk)
-
     def incoming(self) -> Incoming:
         """Open a file to write a large object into while it arrives; `adopt` takes it over.
 
@@ -128,7 +48,7 @@ class LocalArchive:
         StorageFull
             When there is no room for it.
         """
-        with _as_storage_full():
+        with as_storage_full():
             self._make_folders()
         return Incoming(self._root / "tmp", self._disk)
 
@@ -145,7 +65,7 @@ class LocalArchive:
             When the disk does not take the new name.
         """
         source, target = self.path(arrived), self.path(content_hash)
-        with _as_storage_full():
+        with as_storage_full():
             if not target.exists():
                 try:
                     os.link(source, target)
@@ -167,7 +87,7 @@ class LocalArchive:
         StorageFull
             When it cannot be asked.
         """
-        with _as_storage_full():
+        with as_storage_full():
             self._make_folders()
             return shutil.disk_usage(self._root).free
 
@@ -183,7 +103,7 @@ class LocalArchive:
         for part in parts:
             digest.update(part)
         content_hash = digest.hexdigest()
-        with _as_storage_full():
+        with as_storage_full():
             self._make_folders()
             target = self._root / content_hash[:2] / content_hash
             if not target.exists():
@@ -215,7 +135,7 @@ class LocalArchive:
             When the disk does not take the new name.
         """
         target = self.path(content_hash)
-        with _as_storage_full():
+        with as_storage_full():
             self._make_folders()
             if target.exists():
                 self._disk.remove(spooled)
@@ -280,16 +200,6 @@ class LocalArchive:
 
 def _spool_name(folder: Path) -> Path:
     return folder / f"{os.getpid()}-{secrets.token_hex(8)}.part"
-
-
-@contextmanager
-def _as_storage_full() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageFull(
-            "The archive's disk did not take the object; make room on it, then send again."
-        ) from error
 
 
 def _is_old(path: Path) -> bool:

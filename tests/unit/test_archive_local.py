@@ -15,6 +15,7 @@ from typing import IO
 import pytest
 
 from pacs_bridge.archive.disk import Disk
+from pacs_bridge.archive.incoming import name_on_arrival
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.errors import NotFound, StorageFull
 from tests.peers import ROOT, need
@@ -157,22 +158,40 @@ def test_content_that_is_there_is_synced_once_more_before_we_return(tmp_path: Pa
 
 def test_what_is_not_adopted_leaves_nothing(tmp_path: Path) -> None:
     archive = LocalArchive(tmp_path)
-    with archive.spool() as spool:
-        spool.write(CONTENT)
-        spooled = spool.finish()
-        assert spooled.path.read_bytes() == CONTENT
-        assert (spooled.content_hash, spooled.size) == (HASH, len(CONTENT))
+    incoming = archive.incoming()
+    incoming.write(CONTENT)
+    assert incoming.finish().read_bytes() == CONTENT
+    incoming.drop()
     assert files(tmp_path) == []
     assert not archive.has(HASH)
 
 
-def test_an_adopted_file_stays(tmp_path: Path) -> None:
-    archive = LocalArchive(tmp_path)
-    with archive.spool() as spool:
-        spool.write(CONTENT)
-        spooled = spool.finish()
-        archive.adopt(spooled.path, spooled.content_hash)
-    assert archive.has(HASH)
+def test_an_adopted_file_stays_and_gets_the_name_of_its_content_later(tmp_path: Path) -> None:
+    archive, arrived = LocalArchive(tmp_path), name_on_arrival("2.25.1")
+    incoming = archive.incoming()
+    for start in range(0, len(CONTENT), 7):
+        incoming.write(memoryview(CONTENT)[start : start + 7])
+    archive.adopt(incoming.finish(), arrived)
+    incoming.drop()
+    assert archive.path(arrived).read_bytes() == CONTENT
+    for _ in range(2):  # a job that is done twice
+        archive.settle(arrived, HASH)
+    archive.forget(arrived)
+    archive.forget(arrived)
+    assert archive.path(HASH).read_bytes() == CONTENT
+    assert len(files(tmp_path)) == 1
+    with pytest.raises(NotFound):
+        archive.settle(arrived, "0" * 64)
+
+
+def test_a_full_disk_is_said_of_what_arrives(tmp_path: Path) -> None:
+    with pytest.raises(StorageFull, match="make room"):
+        LocalArchive(tmp_path, disk=FailingDisk("create")).incoming()
+    incoming = LocalArchive(tmp_path, disk=FailingDisk("sync")).incoming()
+    with pytest.raises(StorageFull, match="make room"):
+        incoming.finish()
+    incoming.drop()
+    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize("step", ["create", "sync", "make_folder", "rename", "sync_folder"])
