@@ -16,7 +16,7 @@ MOST_LINES = 400
 
 # A path of somebody's machine: home folders, scratch folders, this checkout. System paths that
 # Debian promises (/usr, /etc) are no secret.
-MACHINE_PATH = re.compile(r"/(?:root|home/[a-z]|Users/[A-Za-z]|work|opt|tmp/[a-z])[/\w.-]*")
+MACHINE_PATH = re.compile(r"/(?:root|home/[a-z]|Users/[A-Za-z]|work\b|opt\b|tmp/[a-z])[/\w.-]*")
 ADDRESS_OPTION = re.compile(r"--(?:extra-)?index-url|--find-links|://")
 
 
