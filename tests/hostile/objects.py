@@ -230,7 +230,7 @@ def fill_the_disk(siege: Siege) -> None:
     padding = explicit(0xFFFCFFFC, "OB", bytes(size))
     data_set = encode(our_state(uid)) + padding
     limit = size - MB // 2  # no file may grow larger: what a full disk says, without one
-    siege.node.process.rlimit(psutil.RLIMIT_FSIZE, (limit, psutil.RLIM_INFINITY))
+    _limit_files(siege, limit)
     try:
         with siege.peer.associate(STATE) as talk:
             assert talk.store(uid, data_set, piece=120_000) == 0xA700
@@ -238,11 +238,15 @@ def fill_the_disk(siege: Siege) -> None:
             siege.node.wait_for_no_stray_file()
             siege.stand()
     finally:
-        unlimited = (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY)
-        siege.node.process.rlimit(psutil.RLIMIT_FSIZE, unlimited)
+        _limit_files(siege, psutil.RLIM_INFINITY)
     assert not _row(siege, uid)
     with siege.peer.associate(STATE) as talk:
         assert talk.store(uid, data_set, piece=120_000) == 0x0000
+
+
+def _limit_files(siege: Siege, size: int) -> None:
+    for process in siege.node.processes:
+        process.rlimit(psutil.RLIMIT_FSIZE, (size, psutil.RLIM_INFINITY))
 
 
 def _row(siege: Siege, uid: str) -> tuple[str, int] | None:
