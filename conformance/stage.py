@@ -110,20 +110,22 @@ class Stage:
     folder: Path
     loaded_files: dict[str, Dataset] = field(default_factory=dict)
     _running: list[Running] = field(default_factory=list)
+    _house: House | None = None
 
     def end(self) -> list[int]:
         """End all peers and the product; gives the exit statuses of its roles."""
-        ended = self.house.end() if "house" in self.__dict__ else []
-        for each in reversed(self._running):
-            each.end()
-        return ended
+        try:
+            return self._house.end() if self._house is not None else []
+        finally:
+            for each in reversed(self._running):
+                each.end()
 
     # The product
 
     @cached_property
     def house(self) -> House:
         """A home with a set of two cases, and its node with a port for TLS."""
-        house = House(self._make("home"))
+        house = self._house = House(self._make("home"))
         images = self.folder / "images"
 
         def certify() -> None:
