@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.repositories.arrivals import Arrivals
+from pacs_bridge.db.repositories.asking import Profiles, SearchNotes
 from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.repositories.case_sets import CaseSets, Truths
 from pacs_bridge.db.repositories.commitment import Availabilities, Commitments, Custodies
@@ -57,6 +58,7 @@ class UnitOfWork:
         session = self._session = self._make_session()
         self.case_sets, self.truths = CaseSets(session), Truths(session)
         self.pacs, self.loads = PacsList(session), Loads(session)
+        self.profiles, self.search_notes = Profiles(session), SearchNotes(session)
         self.sites, self.readers = Sites(session), Readers(session)
         self.rounds, self.enrolments = Rounds(session), Enrolments(session)
         self.accounts, self.workstations = Accounts(session), Workstations(session)

@@ -79,6 +79,9 @@ class CaseVerdict:
         SOP Instance UIDs to send again where nothing else helps; not kept with the verdict.
     waiting : bool
         Whether time alone may mend it: still indexing, not sent yet, could not be asked.
+    search_for : str
+        The name under which the PACS files it, where that is another than ours and may be
+        shown: what a contact accepts as a search note.
     """
 
     accession: str
@@ -91,6 +94,7 @@ class CaseVerdict:
     found: int = 0
     missing: tuple[str, ...] = ()
     waiting: bool = False
+    search_for: str = ""
 
 
 @dataclass(frozen=True)

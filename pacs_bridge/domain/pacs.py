@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from pacs_bridge.domain.loading import Completeness
+from pacs_bridge.domain.profile import UNKNOWN, QueryProfile
+
 OUTWARD = ("store", "query", "retrieve", "commit")
 """Roles of what we call."""
 
@@ -102,6 +105,13 @@ class Pacs:
         Whether nothing is taken from it, and nothing promised to it, until a person resumes it.
         It may still echo, and query and retrieve what was loaded into it: what is wrong with it
         is what it sends, and readers in the middle of a round go on reading.
+    grade : Completeness
+        How sure the sites that read on it want each case: proven, counted or present.
+    grace : float or None
+        Seconds after the last C-STORE in which an image may still be on its way, past a router
+        and into the index of what is queried; None for as long as configured.
+    profile : QueryProfile
+        What was learned by asking it; empty where nobody needs it.
     """
 
     name: str
@@ -115,6 +125,9 @@ class Pacs:
     )
     certificate: str | None = None
     users: tuple[KnownUser, ...] = ()
+    grade: Completeness = Completeness.PROVEN
+    grace: float | None = None
+    profile: QueryProfile = UNKNOWN
 
     def endpoint(self, role: str) -> Endpoint:
         """The endpoint for a role, else the first one."""

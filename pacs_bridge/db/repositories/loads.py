@@ -219,6 +219,7 @@ class Loads:
             row.complete, row.findable, row.near = verdict.complete, verdict.findable, verdict.near
             row.evidence, row.instruction = verdict.evidence[:500], verdict.instruction[:500]
             row.wanted, row.found, row.checked_at = verdict.wanted, verdict.found, now
+            row.search_for = verdict.search_for[:64]
             self._session.add(row)
         load = self._session.get_one(LoadRow, load_id)
         if readiness is Readiness.READY and load.readiness != Readiness.READY:
@@ -242,6 +243,7 @@ class Loads:
                 r.instruction,
                 r.wanted,
                 r.found,
+                search_for=r.search_for,
             )
             for r in rows
         ]

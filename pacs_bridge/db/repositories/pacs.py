@@ -8,8 +8,16 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import EndpointRow, LoadRow, PacsRow, ReaderAliasRow, SiteRow
+from pacs_bridge.db.tables import (
+    EndpointRow,
+    LoadRow,
+    PacsProfileRow,
+    PacsRow,
+    ReaderAliasRow,
+    SiteRow,
+)
 from pacs_bridge.domain.errors import NotFound
+from pacs_bridge.domain.loading import Completeness
 from pacs_bridge.domain.pacs import CALLS_FROM, Endpoint, Isolation, KnownUser, Pacs
 
 
@@ -26,6 +34,7 @@ class PacsList:
         row.paused, row.timeouts = pacs.paused, dict(pacs.timeouts)
         row.certificate = pacs.certificate
         row.users = {user.name: user.passcode_hash for user in pacs.users}
+        row.grade, row.grace = pacs.grade, pacs.grace
         self._session.add(row)
         self._session.flush()
         self._session.execute(delete(EndpointRow).where(EndpointRow.pacs == pacs.name))
@@ -88,6 +97,7 @@ class PacsList:
     def remove(self, name: str) -> None:
         """Forget a PACS that nothing else speaks of."""
         self._session.execute(delete(EndpointRow).where(EndpointRow.pacs == name))
+        self._session.execute(delete(PacsProfileRow).where(PacsProfileRow.pacs == name))
         self._session.execute(delete(PacsRow).where(PacsRow.name == name))
 
     def is_used(self, name: str) -> bool:
@@ -119,6 +129,8 @@ class PacsList:
             dict(row.timeouts),
             row.certificate,
             tuple(KnownUser(*each) for each in (row.users or {}).items()),
+            Completeness(row.grade),
+            row.grace,
         )
 
 

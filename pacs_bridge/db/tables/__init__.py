@@ -1,6 +1,7 @@
 """All tables; their names begin with ``pb_`` because the jobs' tables share the database."""
 
 from pacs_bridge.db.tables.arrivals import ArrivalRow
+from pacs_bridge.db.tables.asking import PacsProfileRow, SearchNoteRow
 from pacs_bridge.db.tables.audit import AuditCursorRow, AuditDropRow, AuditRow
 from pacs_bridge.db.tables.base import Base
 from pacs_bridge.db.tables.case_sets import CaseRow, CaseSetRow, InstanceRow, TruthRow
@@ -67,6 +68,7 @@ __all__ = [
     "MarkRow",
     "ObjectRow",
     "OutboxRow",
+    "PacsProfileRow",
     "PacsRow",
     "ReadObjectRow",
     "ReaderAliasRow",
@@ -75,6 +77,7 @@ __all__ = [
     "RefusalRow",
     "RoleRow",
     "RoundRow",
+    "SearchNoteRow",
     "SiteRow",
     "SummaryRow",
     "TruthRow",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import Float, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
@@ -23,6 +23,8 @@ class PacsRow(Base):
     timeouts: Mapped[dict[str, Any]]
     certificate: Mapped[str | None] = mapped_column(String(64))
     users: Mapped[dict[str, Any] | None]  # name to hash, or null
+    grade: Mapped[str] = mapped_column(String(16), default="proven", server_default="proven")
+    grace: Mapped[float | None] = mapped_column(Float)  # seconds; null: as configured
     created_at: Mapped[datetime]
 
 
@@ -91,4 +93,5 @@ class LoadCaseRow(Base):
     instruction: Mapped[str] = mapped_column(String(500))
     wanted: Mapped[int]
     found: Mapped[int]
+    search_for: Mapped[str] = mapped_column(String(64), default="", server_default="")
     checked_at: Mapped[datetime]
