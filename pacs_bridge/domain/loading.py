@@ -59,12 +59,16 @@ class Way(StrEnum):
 
 
 class InstanceState(StrEnum):
-    """Of one image in a load's ledger. A warning status means stored (PS3.4 B.2.3)."""
+    """Of one image in a load's ledger. A warning status means stored (PS3.4 B.2.3).
+
+    *Skipped* was not sent: the PACS takes no images of its kind.
+    """
 
     PENDING = "pending"
     STORED = "stored"
     WARNED = "warned"
     FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,18 @@ class CaseVerdict:
 
 @dataclass(frozen=True)
 class InstanceCounts:
-    """The ledger in four numbers."""
+    """The ledger in five numbers; what is in none of them is still to be sent."""
 
     total: int
     confirmed: int
     warned: int
     failed: int
+    skipped: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """Images that are still to be sent."""
+        return self.total - self.confirmed - self.failed - self.skipped
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,15 @@ class Load:
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """How one image of a load stands."""
+    """How one image of a load stands.
+
+    Parameters
+    ----------
+    sent_as : str
+        Transfer syntax that it went out in; empty where it did not.
+    in_doubt : bool
+        Whether it may have gone out without an answer: the PACS is asked before it goes again.
+    """
 
     sop_instance_uid: str
     accession: str
@@ -144,6 +162,9 @@ class LedgerRow:
     status: int | None = None
     comment: str = ""
     attempts: int = 0
+    sent_as: str = ""
+    in_doubt: bool = False
+    changed_at: datetime | None = None
 
 
 GRADE = {

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from pacs_bridge.domain.loading import Completeness
 from pacs_bridge.domain.profile import UNKNOWN, QueryProfile
+from pacs_bridge.domain.sending import AS_USUAL, Sending
 
 OUTWARD = ("store", "query", "retrieve", "commit")
 """Roles of what we call."""
@@ -112,6 +113,8 @@ class Pacs:
         and into the index of what is queried; None for as long as configured.
     profile : QueryProfile
         What was learned by asking it; empty where nobody needs it.
+    sending : Sending
+        How much at once, how fast and when it is sent to.
     """
 
     name: str
@@ -128,6 +131,7 @@ class Pacs:
     grade: Completeness = Completeness.PROVEN
     grace: float | None = None
     profile: QueryProfile = UNKNOWN
+    sending: Sending = AS_USUAL
 
     def endpoint(self, role: str) -> Endpoint:
         """The endpoint for a role, else the first one."""

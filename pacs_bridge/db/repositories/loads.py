@@ -139,32 +139,63 @@ class Loads:
         *,
         status: int | None = None,
         comment: str = "",
+        sent_as: str = "",
+        in_doubt: bool = False,
     ) -> None:
         """Write one image's answer into the ledger; pending means that it is tried again."""
         row = self._session.get_one(LoadInstanceRow, (load_id, sop_instance_uid))
         row.state, row.status, row.comment = state, status, comment[:200]
+        row.sent_as, row.in_doubt = sent_as or row.sent_as, in_doubt
         row.attempts += 1
         row.changed_at = now
         if state in (InstanceState.STORED, InstanceState.WARNED):
             self._session.get_one(LoadRow, load_id).last_sent_at = now
 
-    def reopen(self, load_id: int, sop_instance_uids: Iterable[str] | None, now: datetime) -> int:
-        """Make images pending again: the given ones, or all that failed. Gives how many.
+    def doubt(self, load_id: int, sop_instance_uids: Iterable[str], *, in_doubt: bool) -> None:
+        """Note of images whether they may go out now without their answer being kept."""
+        self._session.execute(
+            update(LoadInstanceRow)
+            .where(
+                LoadInstanceRow.load_id == load_id,
+                LoadInstanceRow.sop_instance_uid.in_(list(sop_instance_uids)),
+            )
+            .values(in_doubt=in_doubt)
+        )
 
+    def doubtful(self, load_id: int, sop_instance_uids: Iterable[str]) -> list[str]:
+        """List those of the images of which nobody knows whether the PACS has them, in order."""
+        return list(
+            self._session.scalars(
+                select(LoadInstanceRow.sop_instance_uid)
+                .where(
+                    LoadInstanceRow.load_id == load_id,
+                    LoadInstanceRow.sop_instance_uid.in_(list(sop_instance_uids)),
+                    LoadInstanceRow.in_doubt,
+                )
+                .order_by(LoadInstanceRow.place)
+            )
+        )
+
+    def reopen(self, load_id: int, sop_instance_uids: Iterable[str] | None, now: datetime) -> int:
+        """Make images pending again. Gives how many.
+
+        Those given are known to be missing; what the PACS takes no images of the kind of stays
+        skipped. Without any: all that failed or were skipped, with the doubts there were.
         Their attempts are counted anew.
         """
         query = update(LoadInstanceRow).where(LoadInstanceRow.load_id == load_id)
+        values = {"state": InstanceState.PENDING, "attempts": 0, "changed_at": now}
         if sop_instance_uids is None:
-            query = query.where(LoadInstanceRow.state == InstanceState.FAILED)
+            open_again = (InstanceState.FAILED, InstanceState.SKIPPED)
+            query = query.where(LoadInstanceRow.state.in_(open_again))
         else:
             wanted = list(sop_instance_uids)
+            values["in_doubt"] = False
             query = query.where(
                 LoadInstanceRow.sop_instance_uid.in_(wanted),
-                LoadInstanceRow.state != InstanceState.PENDING,
+                LoadInstanceRow.state.not_in((InstanceState.PENDING, InstanceState.SKIPPED)),
             )
-        done = self._session.execute(
-            query.values(state=InstanceState.PENDING, attempts=0, changed_at=now)
-        )
+        done = self._session.execute(query.values(**values))
         return int(getattr(done, "rowcount", 0))
 
     def ledger(self, load_id: int) -> list[LedgerRow]:
@@ -182,6 +213,9 @@ class Loads:
                 r.status,
                 r.comment,
                 r.attempts,
+                r.sent_as or "",
+                r.in_doubt,
+                r.changed_at,
             )
             for r in rows
         ]
@@ -201,6 +235,7 @@ class Loads:
             by.get(InstanceState.STORED, 0) + warned,
             warned,
             by.get(InstanceState.FAILED, 0),
+            by.get(InstanceState.SKIPPED, 0),
         )
 
     def keep_sweep(

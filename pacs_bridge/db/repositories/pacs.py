@@ -19,6 +19,7 @@ from pacs_bridge.db.tables import (
 from pacs_bridge.domain.errors import NotFound
 from pacs_bridge.domain.loading import Completeness
 from pacs_bridge.domain.pacs import CALLS_FROM, Endpoint, Isolation, KnownUser, Pacs
+from pacs_bridge.domain.sending import sending_of
 
 
 class PacsList:
@@ -34,6 +35,7 @@ class PacsList:
         row.paused, row.timeouts = pacs.paused, dict(pacs.timeouts)
         row.certificate = pacs.certificate
         row.users = {user.name: user.passcode_hash for user in pacs.users}
+        row.sending = pacs.sending.as_dict()
         row.grade, row.grace = pacs.grade, pacs.grace
         self._session.add(row)
         self._session.flush()
@@ -131,6 +133,7 @@ class PacsList:
             tuple(KnownUser(*each) for each in (row.users or {}).items()),
             Completeness(row.grade),
             row.grace,
+            sending=sending_of(row.sending),
         )
 
 

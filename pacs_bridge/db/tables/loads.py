@@ -23,6 +23,7 @@ class PacsRow(Base):
     timeouts: Mapped[dict[str, Any]]
     certificate: Mapped[str | None] = mapped_column(String(64))
     users: Mapped[dict[str, Any] | None]  # name to hash, or null
+    sending: Mapped[dict[str, Any] | None]  # null: as usual
     grade: Mapped[str] = mapped_column(String(16), default="proven", server_default="proven")
     grace: Mapped[float | None] = mapped_column(Float)  # seconds; null: as configured
     created_at: Mapped[datetime]
@@ -77,6 +78,8 @@ class LoadInstanceRow(Base):
     status: Mapped[int | None]
     comment: Mapped[str] = mapped_column(String(200), default="")
     attempts: Mapped[int] = mapped_column(default=0)
+    sent_as: Mapped[str | None] = mapped_column(String(64))  # transfer syntax that went out
+    in_doubt: Mapped[bool] = mapped_column(default=False, server_default="0")
     changed_at: Mapped[datetime]
 
 
