@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 . tools/apt.sh
 
-packages=(orthanc dcmtk dicom3tools libgdcm-tools libpixelmed-java default-jre-headless postgresql chromium)
+packages=(orthanc orthanc-dicomweb dcmtk dicom3tools libgdcm-tools libpixelmed-java default-jre-headless postgresql chromium)
 command -v npm >/dev/null || packages+=(npm) # Debian's; others' nodejs brings its own
 
 if ! apt_need "${packages[@]}" && apt_may_install; then
