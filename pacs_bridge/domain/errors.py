@@ -39,6 +39,10 @@ class PeerUnavailable(RetryLater):
         super().__init__(f"{peer} could not be reached (failed at: {phase}){tail}.")
 
 
+class PeerBusy(PeerUnavailable):
+    """A PACS rejected an association for the moment only: it has too many, or is overloaded."""
+
+
 class StorageFull(RetryLater):
     """Bytes could not be made safe on disk."""
 
@@ -49,6 +53,10 @@ class StoreBusy(RetryLater):
 
 class Crowded(RetryLater):
     """More is arriving at the same time than there is memory for."""
+
+
+class Interrupted(RetryLater):
+    """We were told to stop in the middle of it; the next start goes on."""
 
 
 class ScorerUnavailable(RetryLater):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,8 @@ class StoreAnswer:
     phase : str
         Where it failed, if it did: ``association`` where its kind was not accepted, ``data``
         where our copy could not be read, else ``answer``.
+    sent_as : str
+        Transfer syntax that went out; empty where nothing did.
     """
 
     sop_instance_uid: str
@@ -34,6 +36,7 @@ class StoreAnswer:
     comment: str = ""
     offending: str = ""
     phase: str = "answer"
+    sent_as: str = ""
 
     @property
     def stored(self) -> bool:
@@ -43,12 +46,35 @@ class StoreAnswer:
 
 @dataclass(frozen=True)
 class Sendable:
-    """One archived object to send."""
+    """One archived object to send.
+
+    Parameters
+    ----------
+    pixel_hash : str
+        Of what its pixels decode to; empty where it has none: then it only goes out as it is.
+    """
 
     path: Path
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    pixel_hash: str = ""
+
+
+Convert = Callable[[Sendable, str], Sendable]
+"""Gives a copy of an object in another transfer syntax, proven to have lost nothing.
+
+Raises `GiveUp` where there can be none.
+"""
+
+
+@dataclass(frozen=True)
+class ImageKey:
+    """The unique keys of one image (PS3.4 C.6.2.1)."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
 
 
 @dataclass(frozen=True)
@@ -71,8 +97,18 @@ class PacsPeer(Protocol):
         objects: Iterable[Sendable],
         *,
         originator: MoveOriginator | None = None,
+        convert: Convert | None = None,
     ) -> Iterator[StoreAnswer]:
-        """C-STORE each over one association, yielding each answer as it comes."""
+        """C-STORE each over one association, yielding each answer as it comes.
+
+        What the PACS does not take as it is goes out as `convert` makes it, where it is given.
+        """
+
+    def find_images(self, pacs: Pacs, images: Sequence[ImageKey]) -> dict[str, bool | None]:
+        """Whether the PACS has each image, by SOP Instance UID; None where it cannot say.
+
+        Raises `PeerUnavailable` where it could not be asked about every one.
+        """
 
     def find_case(self, pacs: Pacs, case: Case) -> PacsAnswer:
         """Ask everything about one case; never raises for a broken conversation but says so."""

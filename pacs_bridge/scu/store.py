@@ -15,9 +15,11 @@ from pydicom.uid import UID
 
 from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.domain.pacs import Pacs
-from pacs_bridge.domain.ports import MoveOriginator, Sendable, StoreAnswer
+from pacs_bridge.domain.ports import Convert, MoveOriginator, Sendable, StoreAnswer
+from pacs_bridge.domain.sending import FORMS
 from pacs_bridge.scu.association import associate
 from pacs_bridge.scu.file_head import data_set_offset
+from pacs_bridge.scu.pacing import Bucket, PacedFile
 from pacs_bridge.scu.words import clean
 from pacs_bridge.upper_layer.command import Command
 from pacs_bridge.upper_layer.requested import RequestedAssociation, status_of
@@ -38,17 +40,25 @@ def store(
     objects: Iterable[Sendable],
     secure: SecureCall | None = None,
     originator: MoveOriginator | None = None,
+    *,
+    convert: Convert | None = None,
+    bucket: Bucket | None = None,
 ) -> Iterator[StoreAnswer]:
     """Send each object over one association, yielding each answer as it comes.
 
-    Each is offered in exactly the transfer syntax in which it is archived, and its data set
-    goes out untouched. What the PACS does not take in that form is answered here with
-    `NOT_SUPPORTED`, without being sent.
+    Each is offered in the transfer syntax in which it is archived, and its data set goes out
+    untouched where the PACS takes that. What the PACS takes in no form that we have is answered
+    here with `NOT_SUPPORTED`, without being sent.
 
     Parameters
     ----------
     originator : MoveOriginator, optional
         Whose C-MOVE this is done for; named in each request.
+    convert : callable, optional
+        Makes lossless copies in other transfer syntaxes, which are offered then, too, each in
+        a context of its own.
+    bucket : Bucket, optional
+        How fast may be sent.
 
     Raises
     ------
@@ -60,33 +70,64 @@ def store(
     waiting = list(objects)
     if not waiting:
         return
+    offers = _offers(waiting, convertible=convert is not None)
     try:
-        with associate(pacs, pacs.endpoint("store"), _offers(waiting), secure) as association:
+        with associate(pacs, pacs.endpoint("store"), offers, secure) as association:
             for each in waiting:
-                agreed = association.accepted.get((each.sop_class_uid, each.transfer_syntax_uid))
-                yield (
-                    _not_taken(each)
-                    if agreed is None
-                    else _send(association, each, agreed, originator)
-                )
+                yield _answer(association, each, originator, convert, bucket)
     except ContextsRefused:
         for each in waiting:
-            yield _not_taken(each)
+            yield _not_taken(each, is_kind=convert is not None)
 
 
-def _offers(objects: Sequence[Sendable]) -> list[Offer]:
+def _offers(objects: Sequence[Sendable], *, convertible: bool) -> list[Offer]:
     """One context for each pair, so that one refused syntax does not hide another accepted."""
     pairs = dict.fromkeys((each.sop_class_uid, each.transfer_syntax_uid) for each in objects)
+    if convertible:
+        kinds = dict.fromkeys(each.sop_class_uid for each in objects if each.pixel_hash)
+        pairs |= dict.fromkeys((kind, form) for kind in kinds for form in FORMS)
     return [(sop_class, (syntax,)) for sop_class, syntax in islice(pairs, _MAX_CONTEXTS)]
 
 
-def _not_taken(each: Sendable) -> StoreAnswer:
+def _answer(
+    association: RequestedAssociation,
+    each: Sendable,
+    originator: MoveOriginator | None,
+    convert: Convert | None,
+    bucket: Bucket | None,
+) -> StoreAnswer:
+    """Send one object as it is, else in the first form that the PACS takes and that proves."""
+    sop_class, accepted = each.sop_class_uid, association.accepted
+    agreed = accepted.get((sop_class, each.transfer_syntax_uid))
+    if agreed is not None:
+        return _send(association, each, agreed, originator, bucket)
+    if convert is None or not each.pixel_hash:
+        return _not_taken(each)
+    forms = [form for form in FORMS if (sop_class, form) in accepted]
+    if not forms:
+        return _not_taken(each, is_kind=True)
+    for form in forms:
+        try:
+            copy = convert(each, form)
+        except GiveUp:
+            continue
+        return _send(association, copy, accepted[sop_class, form], originator, bucket)
+    return _inconvertible(each, forms)
+
+
+def _not_taken(each: Sendable, *, is_kind: bool = False) -> StoreAnswer:
     kind, form = UID(each.sop_class_uid).name, UID(each.transfer_syntax_uid).name
+    what = f"The PACS takes no {kind}." if is_kind else f"The PACS does not take {kind} as {form}."
+    return StoreAnswer(each.sop_instance_uid, NOT_SUPPORTED, what, phase="association")
+
+
+def _inconvertible(each: Sendable, forms: Sequence[str]) -> StoreAnswer:
+    names = " or ".join(UID(form).name for form in forms)
     return StoreAnswer(
         each.sop_instance_uid,
-        NOT_SUPPORTED,
-        f"The PACS does not take {kind} as {form}.",
-        phase="association",
+        UNREADABLE,
+        f"It could not be brought into what the PACS takes ({names}) without loss.",
+        phase="data",
     )
 
 
@@ -104,9 +145,10 @@ def _send(
     each: Sendable,
     context_id: int,
     originator: MoveOriginator | None,
+    bucket: Bucket | None,
 ) -> StoreAnswer:
     try:
-        file = each.path.open("rb", buffering=0)
+        file = each.path.open("rb", buffering=0) if bucket is None else PacedFile(each.path, bucket)
     except OSError:
         return _unreadable(each)
     with file:
@@ -117,7 +159,13 @@ def _send(
         answer = _store(association, each, file, size, context_id, originator)
     comment = clean(answer.error_comment or "", 64)
     offending = " ".join(f"{tag:08X}" for tag in (answer.offending_elements or ())[:8])
-    return StoreAnswer(each.sop_instance_uid, status_of(answer), comment, offending)
+    return StoreAnswer(
+        each.sop_instance_uid,
+        status_of(answer),
+        comment,
+        offending,
+        sent_as=each.transfer_syntax_uid,
+    )
 
 
 def _store(
@@ -137,6 +185,7 @@ def _store(
             sop_instance_uid=each.sop_instance_uid,
             seconds=association.answer_seconds + size / _SLOWEST_LINE,
             originator=originator,
+            priority=association.store_priority,
         )
     except OSError as error:  # half of it may be on its way: only an abort ends that cleanly
         raise GiveUp(

@@ -91,6 +91,11 @@ class RequestedAssociation:
         return self._pacs.timeouts["dimse"]
 
     @property
+    def store_priority(self) -> int:
+        """How urgent this PACS is told that our images are (0000,0700)."""
+        return self._pacs.sending.priority.code
+
+    @property
     def is_ended(self) -> bool:
         """Whether the peer has said something unasked: it ends the association, or broke off."""
         try:
@@ -125,6 +130,7 @@ class RequestedAssociation:
         sop_instance_uid: str,
         seconds: float,
         originator: MoveOriginator | None = None,
+        priority: int = 0,
     ) -> Command:
         """Send a C-STORE of what comes next in a file, a megabyte at a time; gives the answer.
 
@@ -149,7 +155,7 @@ class RequestedAssociation:
                 Field.C_STORE,
                 WITH_DATA_SET,
                 affected_sop_class_uid=sop_class_uid,
-                priority=0,
+                priority=priority,
                 affected_sop_instance_uid=sop_instance_uid,
                 move_originator_ae_title=originator.ae_title if originator else None,
                 move_originator_message_id=originator.message_id if originator else None,

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pacs_bridge.domain.errors import PeerUnavailable
+from pacs_bridge.domain.errors import PeerBusy, PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.upper_layer import pdu
 from pacs_bridge.upper_layer.connect import connect, words_of
@@ -35,6 +35,7 @@ from pacs_bridge.upper_layer.pdu_items import (
 from pacs_bridge.upper_layer.wire import Deadline, send
 
 _SLACK = 4_096  # bytes over the announced PDU that we forgive
+_TRANSIENT = 2  # result of a rejection, PS3.8 table 9-21
 
 Offer = tuple[str, Sequence[str]]
 """A SOP class, and the transfer syntaxes to propose for it in one context."""
@@ -98,7 +99,8 @@ def _negotiate(
         send(connection, [pdu.encode(request)], Deadline(seconds))
         answer = inbox.next(patience)
         if isinstance(answer, pdu.AssociateReject):
-            raise PeerUnavailable(pacs.name, "association", words_of(answer))
+            error = PeerBusy if answer.result == _TRANSIENT else PeerUnavailable
+            raise error(pacs.name, "association", words_of(answer))
         if isinstance(answer, pdu.AssociateAccept):
             inbox.established()
             fragment = fragment_bytes(answer.user)

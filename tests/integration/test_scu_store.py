@@ -53,7 +53,11 @@ def test_what_a_pacs_adds_to_a_status_comes_through_harmless(images):
     with scripted_pacs(Script(store=lambda _uid: said)) as script:
         answer = next(iter(PEER.store(a_pacs(script.port), images[:1])))
     assert answer == StoreAnswer(
-        images[0].sop_instance_uid, 0xB006, "dropped <b>?it", "00100020 00080050"
+        images[0].sop_instance_uid,
+        0xB006,
+        "dropped <b>?it",
+        "00100020 00080050",
+        sent_as=images[0].transfer_syntax_uid,
     )
 
 
