@@ -31,6 +31,9 @@ Decision = Literal["RTS", "RECALL", "TECH"]
 NOT_A_LOCATION = "not-a-location"
 """Flag of a label position, reference point or anatomy outline: never enters a reading."""
 
+NEEDS_CONFIRMATION = "needs-confirmation"
+"""Flag of what may be a mark: enters no reading before a person says that it is one."""
+
 
 @dataclass(frozen=True)
 class Code:

@@ -14,7 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pacs_bridge.domain.marks import NOT_A_LOCATION, BreastDecision, Mark, ReadObject
+from pacs_bridge.domain.marks import (
+    NEEDS_CONFIRMATION,
+    NOT_A_LOCATION,
+    BreastDecision,
+    Mark,
+    ReadObject,
+)
 
 SCALE = "uk-1-5"
 """Suspicion: 1 normal, 2 benign, 3 indeterminate, 4 suspicious, 5 highly suspicious."""
@@ -110,8 +116,13 @@ def hash_payload(payload: dict[str, Any]) -> str:
 
 
 def is_location(mark: Mark) -> bool:
-    """Whether a mark points at tissue: has geometry and is no label, legend or outline."""
-    return NOT_A_LOCATION not in mark.flags and mark.shape != "TEXT" and bool(mark.points)
+    """Whether a mark points at tissue: has geometry and is no label, legend or outline.
+
+    What only may be a mark, such as a blob of a bitmap, does not before a person confirms it.
+    """
+    if NOT_A_LOCATION in mark.flags or NEEDS_CONFIRMATION in mark.flags:
+        return False
+    return mark.shape != "TEXT" and bool(mark.points)
 
 
 def same_mark(one: Mark, other: Mark) -> bool:

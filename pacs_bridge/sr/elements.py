@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.tag import Tag
 
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.domain.identifiers import parse_uid
@@ -46,7 +47,11 @@ def tolerate_odd_values() -> None:
 def _value(ds: Dataset, keyword: str) -> Any:
     """The value of an element, or its undecoded bytes where pydicom cannot convert it."""
     tag = tag_for_keyword(keyword)
-    if tag is None or tag not in ds:
+    return None if tag is None else _at(ds, tag)
+
+
+def _at(ds: Dataset, tag: int) -> Any:
+    if tag not in ds:
         return None
     try:
         return ds[tag].value
@@ -212,6 +217,38 @@ def sequences(ds: Dataset) -> Iterator[tuple[str, Dataset]]:
             keyword = pydicom.datadict.keyword_for_tag(tag)
             for item in items(ds, keyword):
                 yield keyword, item
+
+
+def group_integers(ds: Dataset, group: int, element: int) -> list[int]:
+    """Whole numbers of an element of a repeating group (60xx); empty where there are none."""
+    value = _at(ds, Tag(group, element))
+    if value is None or isinstance(value, bytes):
+        return []
+    values = [value] if isinstance(value, int | float | str) else value
+    try:
+        return [int(each) for each in values]
+    except (TypeError, ValueError):
+        return []
+
+
+def group_text(ds: Dataset, group: int, element: int) -> str:
+    """The text of an element of a repeating group, trimmed and bounded."""
+    value = _at(ds, Tag(group, element))
+    return "" if value is None else _CONTROL.sub("", str(value)[:64]).strip(" \0")
+
+
+def group_bytes(ds: Dataset, group: int, element: int) -> bytes:
+    """The bytes of an element of a repeating group, lowest byte first; empty without any."""
+    tag = Tag(group, element)
+    value = _at(ds, tag)
+    if not isinstance(value, bytes):
+        return b""
+    is_swapped = ds.original_encoding[1] is False and ds[tag].VR == "OW"
+    if not is_swapped:
+        return value
+    words = bytearray(value[: len(value) // 2 * 2])
+    words[::2], words[1::2] = words[1::2], words[::2]
+    return bytes(words)
 
 
 def has_overlay(ds: Dataset) -> bool:

@@ -16,6 +16,7 @@ from pacs_bridge.sr import decided, elements, geometry, sop_classes
 from pacs_bridge.sr.linking import Drawn, Written, link
 from pacs_bridge.sr.notes import Note, parse_breasts, parse_note
 from pacs_bridge.sr.observers import made_at, observer_of_state
+from pacs_bridge.sr.overlay import read_overlays
 from pacs_bridge.sr.references import references
 from pacs_bridge.sr.unread import Unread
 
@@ -53,10 +54,11 @@ def read_state(ds: Dataset) -> ReadObject:
             break
         target = _target(annotation, related)
         _read_annotation(ds, annotation, number, target, drawn, written, unread)
-    if elements.has_overlay(ds):
-        unread.add("unread-overlay")
+    lies_on = _one_image(dict(related))
+    bitmaps = read_overlays(ds, lies_on.image, lies_on.flags, unread, lies_on.frame)
     alone = link(drawn, written, lambda text: parse_note(text).about_breast)
     marks = [_finished(each) for each in drawn]
+    marks += bitmaps
     marks += [_text_mark(each) for each in alone]
     said = [breast for each in written for breast in parse_breasts(each.text)]
     breasts = decided.unite(said, unread)
@@ -99,7 +101,11 @@ def _images(item: Dataset) -> list[tuple[str, list[int]]]:
 
 
 def _target(annotation: Dataset, related: list[tuple[str, list[int]]]) -> _Target:
-    named = dict(_images(annotation)) or dict(related)
+    return _one_image(dict(_images(annotation)) or dict(related))
+
+
+def _one_image(named: dict[str, list[int]]) -> _Target:
+    """What applies to these images as a whole lies on one, or nobody can tell on which."""
     if len(named) != 1:
         return _Target("", None, ("ambiguous-image",))
     [(image, frames)] = named.items()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pacs_bridge.domain.marks import ReadObject
 from pacs_bridge.sr import elements, sop_classes
 from pacs_bridge.sr.keyobject import read_key_object
 from pacs_bridge.sr.observers import made_at
+from pacs_bridge.sr.overlay import read_overlays
 from pacs_bridge.sr.presentation import read_state
 from pacs_bridge.sr.references import references
 from pacs_bridge.sr.report import read_report
+from pacs_bridge.sr.unread import Unread
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -53,13 +56,16 @@ def read_object(ds: Dataset) -> ReadObject:
 
 def _no_marks(ds: Dataset, sop_class: str) -> ReadObject:
     found = references(ds)
-    overlay = elements.has_overlay(ds)
+    image = elements.uid(ds, "SOPInstanceUID")
+    unread = Unread()
+    marks = read_overlays(ds, image, (), unread)
+    is_overlay = bool(marks or unread.flags)
     refused = None
-    if overlay:
-        refused = (
-            "The image carries an overlay bitmap, which is not read; "
-            "save the marks as a presentation state or a structured report."
-        )
+    if is_overlay:
+        refused = None if marks else unread.sentence(NO_CLASS)
+    elif sop_class in sop_classes.NOT_MARKS:
+        what = sop_classes.NOT_MARKS[sop_class]
+        refused = f"It is a {what}, in which nobody marks anything; nothing is to be read."
     elif sop_class in sop_classes.UNREAD_REGIONS:
         what = sop_classes.UNREAD_REGIONS[sop_class]
         refused = f"A {what} is not read; save the marks as a presentation state or a report."
@@ -72,10 +78,11 @@ def _no_marks(ds: Dataset, sop_class: str) -> ReadObject:
         refused = NO_CLASS
     return ReadObject(
         sop_class_uid=sop_class,
-        sop_instance_uid=elements.uid(ds, "SOPInstanceUID"),
-        kind="overlay" if overlay else "not-marks",
+        sop_instance_uid=image,
+        kind="overlay" if is_overlay else "not-marks",
         observed_at=made_at(ds),
-        referenced_images=found.images,
+        marks=tuple(replace(mark, flags=(*mark.flags, *unread.flags)) for mark in marks),
+        referenced_images=(image, *found.images) if marks else found.images,
         referenced_studies=found.studies,
         refused=refused,
     )

@@ -7,8 +7,23 @@ from dataclasses import dataclass, field
 SENTENCES = {
     "unread-compound": "Its compound graphics are not read; save the marks as simple graphics.",
     "unread-overlay": (
-        "Its marks are drawn as an overlay bitmap, which is not read; "
-        "save them as graphic annotations."
+        "Its overlay bitmap is broken or of a form that is not read; "
+        "save the marks as graphic annotations."
+    ),
+    "unread-embedded-overlay": (
+        "Its overlay lies in unused bits of the pixels, a retired form that is not read; "
+        "save the marks as graphic annotations."
+    ),
+    "unread-image-overlay": (
+        "It shows an overlay that lies in the image, not in itself; send that image, too."
+    ),
+    "unread-overlay-picture": (
+        "Its overlay bitmap is a picture, in which no single marks can be told apart; "
+        "save the marks as graphic annotations."
+    ),
+    "unread-overlay-dust": (
+        "Its overlay bitmap holds single dots only, too small to be marks; "
+        "save the marks as graphic annotations."
     ),
     "unread-3d": (
         "Its marks are in room coordinates (SCOORD3D), which an image without a frame of "
