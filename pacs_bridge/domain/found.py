@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pacs_bridge.domain.profile import UNKNOWN, QueryProfile
+
+
+class Unasked(StrEnum):
+    """Why a case could not be asked for; each asks something else of a person."""
+
+    SILENT = "no conversation came about, or it broke off"
+    REJECTED = "the association was rejected"
+    NO_QUERY = "no query service is offered"
+    REFUSED = "the question was refused"
+    BUSY = "it is out of resources"
+    NAMELESS = "answers do not name the study"
+    UNBELIEVED = "it finds nothing at all since it broke off"
 
 
 @dataclass(frozen=True)
@@ -67,8 +82,17 @@ class PacsAnswer:
         such a query.
     error : str or None
         Why the case could not be asked; then nothing else counts.
+    why : Unasked or None
+        The kind of that.
+    strangers : bool
+        Whether other studies than ours stand under the case's accession number.
+    learned : QueryProfile
+        What the conversation has taught about the PACS by now.
     """
 
     studies: Mapping[str, FoundStudy | None] = field(default_factory=dict)
     by_name: bool | None = None
     error: str | None = None
+    why: Unasked | None = None
+    strangers: bool = False
+    learned: QueryProfile = UNKNOWN

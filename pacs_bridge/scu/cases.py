@@ -12,23 +12,17 @@ from collections.abc import Iterable
 
 from pacs_bridge.domain.caseset import Case, Study
 from pacs_bridge.domain.errors import GiveUp, UnreadableObject
-from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer
+from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer, Unasked
 from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.phases import at_phase
 from pacs_bridge.scu.find import FindRefused, Questions, Row
+from pacs_bridge.scu.ladder import Ladder, within
 
-_STUDY_KEYS = (
-    "StudyInstanceUID",
-    "AccessionNumber",
-    "PatientID",
-    "PatientName",
-    "NumberOfStudyRelatedInstances",
-    "InstanceAvailability",
-)
 _SERIES_KEYS = ("SeriesInstanceUID", "Modality", "NumberOfSeriesRelatedInstances")
 _IMAGE_KEYS = ("SOPInstanceUID", "SOPClassUID", "Rows", "Columns", "InstanceAvailability")
 _WITHOUT_IMAGES = frozenset(["PR", "SR", "KO"])
 _MAX_SERIES = 50  # of one study that we look into
+_MAX_VAIN = 8  # images asked for alone in vain before a study's rest is taken for missing
 
 
 class _Nameless(GiveUp):
@@ -38,8 +32,13 @@ class _Nameless(GiveUp):
         super().__init__("the PACS answers without naming the Study Instance UID")
 
 
-def ask_case(questions: Questions, case: Case) -> PacsAnswer:
+def ask_case(questions: Questions, case: Case, ladder: Ladder | None = None) -> PacsAnswer:
     """Ask for each study of a case by UID, and for the case by its accession number.
+
+    Parameters
+    ----------
+    ladder : Ladder, optional
+        What was asked about several cases at once.
 
     Raises
     ------
@@ -52,116 +51,182 @@ def ask_case(questions: Questions, case: Case) -> PacsAnswer:
     search by accession number gives `by_name` None.
     """
     try:
-        studies = {study.study_instance_uid: _ask_study(questions, study) for study in case.studies}
+        return _Asking(questions, case, ladder or Ladder([case])).answer()
     except (FindRefused, _Nameless) as refused:
-        return PacsAnswer(error=f"{refused} {at_phase('answer')}")
-    return PacsAnswer(studies, by_name=_ask_by_name(questions, case))
+        return PacsAnswer(error=f"{refused} {at_phase('answer')}", why=_why(refused))
 
 
-def _ask_study(questions: Questions, study: Study) -> FoundStudy | None:
-    uid = study.study_instance_uid
-    rows = questions.ask("STUDY", {"StudyInstanceUID": uid}, _STUDY_KEYS)
-    if not rows:
-        # An optional key that a PACS takes for a condition makes a false "missing": ask for
-        # the UID alone before believing it (QUIRKS.md C3).
-        rows = questions.ask("STUDY", {"StudyInstanceUID": uid}, ())
-    if not rows:
-        return None
-    if not any(row.text("StudyInstanceUID") for row in rows):
-        raise _Nameless
-    count = max(row.whole_number("NumberOfStudyRelatedInstances") or 0 for row in rows)
-    patients = [row.text("PatientID") for row in rows]
-    images, series = _ask_images(questions, study, count)
-    return FoundStudy(
-        uid,
-        accession_number=_first(row.text("AccessionNumber") for row in rows),
-        patient_id=_first(patients),
-        patient_name=_first(row.text("PatientName") for row in rows),
-        images=images,
-        count=count or None,  # a study that was found has images: 0 means "not said"
-        availability=_worst(row.text("InstanceAvailability") for row in rows),
-        patient_ids=tuple(dict.fromkeys(filter(None, patients))),
-        series_counts=series,
-    )
+def _why(refused: GiveUp) -> Unasked:
+    if isinstance(refused, _Nameless):
+        return Unasked.NAMELESS
+    busy = isinstance(refused, FindRefused) and refused.status >> 8 == 0xA7
+    return Unasked.BUSY if busy else Unasked.REFUSED
 
 
-def _ask_images(
-    questions: Questions, study: Study, count: int
-) -> tuple[tuple[FoundImage, ...] | None, dict[str, int | None]]:
-    """List the images of a study, or None with counts a series where that is refused.
+class _Asking:
+    """Asks about one case."""
 
-    Our own series are asked for straight away. Only where that does not account for all
-    that the PACS counts, it is asked which series there are, and for what else they hold.
-    """
-    uid = study.study_instance_uid
-    wanted = {image.sop_instance_uid for image in study.instances()}
-    asked = [series.series_instance_uid for series in study.series]
-    found: dict[str, FoundImage] = {}
-    try:
-        for series in asked:
-            found |= _images_of(questions, uid, series)
-        if wanted <= found.keys() and count == len(found):
-            return tuple(found.values()), {}
-        for series in _series_of(questions, uid, images_only=True):
-            if series not in asked:
-                found |= _images_of(questions, uid, series)
-    except FindRefused as refused:
-        if not refused.cannot:
-            raise
-        if refused.level == "SERIES":  # we have what our own series hold
-            return tuple(found.values()), {}
-        return None, _counts(questions, study)
-    return tuple(found.values()), {}
+    def __init__(self, questions: Questions, case: Case, ladder: Ladder) -> None:
+        self._questions, self._case, self._ladder = questions, case, ladder
+        self._lessons = ladder.lessons
+        self._above = within(questions, case)
 
-
-def _images_of(questions: Questions, study: str, series: str) -> dict[str, FoundImage]:
-    match = {"StudyInstanceUID": study, "SeriesInstanceUID": series}
-    found = {}
-    for row in questions.ask("IMAGE", match, _IMAGE_KEYS):
-        if uid := _uid(row, "SOPInstanceUID"):
-            found[uid] = FoundImage(
-                uid,
-                _uid(row, "SOPClassUID"),
-                row.short("Rows"),
-                row.short("Columns"),
-                row.text("InstanceAvailability"),
-            )
-    return found
-
-
-def _series_of(
-    questions: Questions, study: str, *, images_only: bool = False
-) -> dict[str, int | None]:
-    """List a study's series with how many objects each holds, where the PACS says so."""
-    found: dict[str, int | None] = {}
-    for row in questions.ask("SERIES", {"StudyInstanceUID": study}, _SERIES_KEYS):
-        uid = _uid(row, "SeriesInstanceUID")
-        if not uid or (images_only and row.text("Modality") in _WITHOUT_IMAGES):
-            continue
-        if len(found) < _MAX_SERIES:
-            found[uid] = row.whole_number("NumberOfSeriesRelatedInstances")
-    return found
-
-
-def _counts(questions: Questions, study: Study) -> dict[str, int | None]:
-    try:
-        return _series_of(questions, study.study_instance_uid)
-    except FindRefused as refused:
-        if not refused.cannot:
-            raise
-        return {}
-
-
-def _ask_by_name(questions: Questions, case: Case) -> bool | None:
-    """Whether a search for the accession number finds the case's study; None if refused."""
-    current = {study.study_instance_uid for study in case.studies if not study.prior}
-    try:
-        rows = questions.ask(
-            "STUDY", {"AccessionNumber": case.accession}, ("StudyInstanceUID", "PatientID")
+    def answer(self) -> PacsAnswer:
+        """Ask for each study by its UID, for the case by its name, then for what is missing."""
+        found: dict[str, FoundStudy | None] = {}
+        refused: dict[str, FindRefused] = {}
+        for study in self._case.studies:
+            uid = study.study_instance_uid
+            try:
+                rows = self._ladder.rows_of(self._questions, self._case, study)
+            except FindRefused as error:
+                if not error.cannot:
+                    raise
+                refused[uid], rows = error, []
+            found[uid] = self._study(study, rows) if rows else None
+        by_name, named = self._ask_by_name()
+        for study in self._case.studies:
+            uid = study.study_instance_uid
+            if found[uid] is None:
+                rows = [row for row in named if row.text("StudyInstanceUID") == uid]
+                rows = rows or self._ladder.rows_of_patient(self._questions, self._case, study)
+                if rows:
+                    found[uid] = self._study(study, rows)
+                elif uid in refused:
+                    raise refused[uid]
+                else:
+                    self._ladder.absent += 1
+        answered = {row.text("StudyInstanceUID") for row in named} - {""}
+        return PacsAnswer(
+            found,
+            by_name=by_name,
+            strangers=bool(answered - found.keys()),
+            learned=self._ladder.learned(self._questions),
         )
-    except FindRefused:
-        return None
-    return any(row.text("StudyInstanceUID") in current for row in rows)
+
+    def _ask_by_name(self) -> tuple[bool | None, list[Row]]:
+        """Whether a search for the accession number finds the case, and all that it finds."""
+        if self._ladder.is_named(self._case):
+            return True, []
+        rows = self._ladder.rows_by_name(self._questions, self._case)
+        if rows is None:
+            return None, []
+        current = {study.study_instance_uid for study in self._case.studies if not study.prior}
+        return any(self._is_ours(row, current) for row in rows), rows
+
+    def _is_ours(self, row: Row, uids: set[str]) -> bool:
+        """Whether an answer is about the case; a proxy may have emptied its UID (QUIRKS.md C3)."""
+        uid = row.text("StudyInstanceUID")
+        if uid:
+            return uid in uids
+        ours = (self._case.accession, self._case.patient_id)
+        return (row.text("AccessionNumber"), row.text("PatientID")) == ours
+
+    def _study(self, study: Study, rows: list[Row]) -> FoundStudy:
+        uid = study.study_instance_uid
+        said = max(row.whole_number("NumberOfStudyRelatedInstances") or 0 for row in rows)
+        if said or self._lessons.counts is None:
+            self._lessons.counts = bool(said)
+        patients = [row.text("PatientID") for row in rows]
+        if self._above and any(patients):
+            self._above = {"PatientID": next(filter(None, patients))}
+        images, series = self._ask_images(study, said)
+        if not images and not any(row.text("StudyInstanceUID") for row in rows):
+            raise _Nameless
+        return FoundStudy(
+            uid,
+            accession_number=_first(row.text("AccessionNumber") for row in rows),
+            patient_id=_first(patients),
+            patient_name=_first(row.text("PatientName") for row in rows),
+            images=images,
+            count=said or None,  # a study that was found has images: 0 means "not said"
+            availability=_worst(row.text("InstanceAvailability") for row in rows),
+            patient_ids=tuple(dict.fromkeys(filter(None, patients))),
+            series_counts=series,
+        )
+
+    def _ask_images(
+        self, study: Study, count: int
+    ) -> tuple[tuple[FoundImage, ...] | None, dict[str, int | None]]:
+        """List the images of a study, or None with counts a series where that is refused.
+
+        Our own series are asked for straight away. Only where that does not account for all
+        that the PACS counts, it is asked which series there are, and for what else they hold;
+        and for each image of ours that no list has, by its own UID: a list may be cut off.
+        """
+        uid = study.study_instance_uid
+        wanted = {image.sop_instance_uid for image in study.instances()}
+        asked = [series.series_instance_uid for series in study.series]
+        found: dict[str, FoundImage] = {}
+        if self._lessons.skips_images:
+            return None, self._counts(uid)
+        try:
+            for series in asked:
+                found |= self._images_of(uid, series)
+            self._lessons.note_images(listed=True)
+            if wanted <= found.keys() and count == len(found):
+                return tuple(found.values()), {}
+            for series in self._series_of(uid, images_only=True):
+                if series not in asked:
+                    found |= self._images_of(uid, series)
+        except FindRefused as refused:
+            if not refused.cannot:
+                raise
+            if refused.level == "IMAGE":
+                self._lessons.note_images(listed=False)
+                return None, self._counts(uid)
+        if found or count:
+            self._ask_one_by_one(study, found)
+        return tuple(found.values()), {}
+
+    def _ask_one_by_one(self, study: Study, found: dict[str, FoundImage]) -> None:
+        """Ask for images of ours that no list had, each by all its unique keys."""
+        vain = 0
+        for series in study.series:
+            for image in series.instances:
+                if image.sop_instance_uid in found or vain >= _MAX_VAIN:
+                    continue
+                one = self._images_of(
+                    study.study_instance_uid, series.series_instance_uid, image.sop_instance_uid
+                )
+                vain += not one
+                found |= one
+
+    def _images_of(self, study: str, series: str, image: str = "") -> dict[str, FoundImage]:
+        match = {**self._above, "StudyInstanceUID": study, "SeriesInstanceUID": series}
+        if image:
+            match["SOPInstanceUID"] = image
+        found = {}
+        for row in self._questions.ask("IMAGE", match, _IMAGE_KEYS):
+            if uid := _uid(row, "SOPInstanceUID"):
+                found[uid] = FoundImage(
+                    uid,
+                    _uid(row, "SOPClassUID"),
+                    row.short("Rows"),
+                    row.short("Columns"),
+                    row.text("InstanceAvailability"),
+                )
+        return found
+
+    def _series_of(self, study: str, *, images_only: bool = False) -> dict[str, int | None]:
+        """List a study's series with how many objects each holds, where the PACS says so."""
+        found: dict[str, int | None] = {}
+        match = {**self._above, "StudyInstanceUID": study}
+        for row in self._questions.ask("SERIES", match, _SERIES_KEYS):
+            uid = _uid(row, "SeriesInstanceUID")
+            if not uid or (images_only and row.text("Modality") in _WITHOUT_IMAGES):
+                continue
+            if len(found) < _MAX_SERIES:
+                found[uid] = row.whole_number("NumberOfSeriesRelatedInstances")
+        return found
+
+    def _counts(self, study: str) -> dict[str, int | None]:
+        try:
+            return self._series_of(study)
+        except FindRefused as refused:
+            if not refused.cannot:
+                raise
+            return {}
 
 
 def _uid(row: Row, keyword: str) -> str:

@@ -1,8 +1,8 @@
-"""C-FIND in the Study Root model, one question at a time, every status looked at.
+"""C-FIND in the Study Root or Patient Root model, one question at a time, every status looked at.
 
 References
 ----------
-PS3.4 C.4.1 (statuses), C.6.2.1 (Study Root keys); PS3.7 9.1.2. STANDARDS.md 5.1.
+PS3.4 C.4.1 (statuses), C.6.1.1, C.6.2.1 (keys of both models); PS3.7 9.1.2. STANDARDS.md 5.1.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from pacs_bridge.upper_layer.requested import RequestedAssociation, status_of
 from pacs_bridge.upper_layer.requestor import SecureCall
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 MAX_ROWS = 1_000
-"""Answers that we take to one question; all of ours ask about one study."""
+"""Answers that we take to one question; all of ours ask about one study, or one set of them."""
 
 _SUCCESS, _PENDING = 0x0000, (0xFF00, 0xFF01)
 
@@ -59,6 +60,10 @@ class Row:
             value = value.decode("ascii", "replace")
         return "" if value is None else clean(value, 64)
 
+    def has(self, keyword: str) -> bool:
+        """Whether an element came with a value."""
+        return bool(self._raw(keyword))
+
     def whole_number(self, keyword: str) -> int | None:
         """Give an IS element's value, None when absent, empty or no number."""
         digits = self.text(keyword)
@@ -80,11 +85,25 @@ class Row:
 
 
 class Questions:
-    """Asks one PACS over one association."""
+    """Asks one PACS over one association.
+
+    Attributes
+    ----------
+    patient_root : bool
+        Whether questions are asked in the Patient Root model: every one names a patient ID.
+    rows, with_charset : int
+        Answers taken so far, and how many of them named their character set.
+    """
 
     def __init__(self, association: RequestedAssociation) -> None:
         self._association = association
-        (_, self._syntax), self._context_id = next(iter(association.accepted.items()))
+        accepted = association.accepted.items()
+        # Study Root where it is offered at all (STANDARDS.md 5.1).
+        (self._model, self._syntax), self._context_id = min(
+            accepted, key=lambda each: each[0][0] != STUDY_ROOT_FIND
+        )
+        self.patient_root = self._model == PATIENT_ROOT_FIND
+        self.rows = self.with_charset = 0
 
     def ask(self, level: str, match: dict[str, str], wanted: tuple[str, ...]) -> list[Row]:
         """Ask one question and give all answers to it.
@@ -94,7 +113,8 @@ class Questions:
         level : str
             ``STUDY``, ``SERIES`` or ``IMAGE``.
         match : dict of str to str
-            Keyword and the exact value that must match.
+            Keyword and the value that must match: exact, several UIDs separated by
+            backslashes, or a beginning that ends in ``*``.
         wanted : tuple of str
             Keywords to be returned.
 
@@ -122,7 +142,7 @@ class Questions:
         association, rows = self._association, list[Row]()
         answers = association.ask(
             Field.C_FIND,
-            STUDY_ROOT_FIND,
+            self._model,
             encode(query, self._syntax),
             context_id=self._context_id,
         )
@@ -132,7 +152,8 @@ class Questions:
                 break
             if len(rows) >= MAX_ROWS:
                 raise association.unavailable(
-                    "answer", f"it gave more than {MAX_ROWS} answers to a question about one study"
+                    "answer",
+                    f"it gave more than {MAX_ROWS} answers to a question about our studies",
                 )
             found = decode(identifier, self._syntax)
             if found is None:
@@ -140,6 +161,8 @@ class Questions:
             rows.append(Row(found))
         if status != _SUCCESS:
             raise FindRefused(level, status, clean(answer.error_comment or "", 64))
+        self.rows += len(rows)
+        self.with_charset += sum(row.has("SpecificCharacterSet") for row in rows)
         return rows
 
 
@@ -151,9 +174,15 @@ def _matches(row: Row, match: dict[str, str]) -> bool:
     """
     for keyword, value in match.items():
         answered = row.text(keyword)
-        if answered and answered != value:
+        if answered and not _agrees(answered, value):
             return False
     return True
+
+
+def _agrees(answered: str, asked: str) -> bool:
+    if asked.endswith("*"):
+        return answered.startswith(asked[:-1])
+    return answered in asked.split("\\")
 
 
 def associate_for_questions(pacs: Pacs, secure: SecureCall | None = None) -> RequestedAssociation:
@@ -164,5 +193,5 @@ def associate_for_questions(pacs: Pacs, secure: SecureCall | None = None) -> Req
     PeerUnavailable
         Naming the phase.
     """
-    offers = [(STUDY_ROOT_FIND, (EXPLICIT, IMPLICIT))]
+    offers = [(model, (EXPLICIT, IMPLICIT)) for model in (STUDY_ROOT_FIND, PATIENT_ROOT_FIND)]
     return associate(pacs, pacs.endpoint("query"), offers, secure)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pacs_bridge.domain.caseset import Case
-from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.found import PacsAnswer
 from pacs_bridge.domain.pacs import OUTWARD, Endpoint, Pacs
 from pacs_bridge.domain.ports import MoveOriginator, Sendable, StoreAnswer
@@ -20,16 +19,13 @@ from pacs_bridge.domain.retrieving import (
     tell_nobody,
 )
 from pacs_bridge.scu.association import EXPLICIT, IMPLICIT, associate
-from pacs_bridge.scu.cases import ask_case
-from pacs_bridge.scu.find import Questions, associate_for_questions
 from pacs_bridge.scu.get import OpenSink, get
 from pacs_bridge.scu.move import move
 from pacs_bridge.scu.store import store
-from pacs_bridge.upper_layer.requested import RequestedAssociation
+from pacs_bridge.scu.sweep import Sweep
 from pacs_bridge.upper_layer.requestor import SecureCall
 
 _VERIFICATION = "1.2.840.10008.1.1"
-_MAX_BREAKS = 3  # conversations of one sweep that may break off before the rest waits
 
 
 class DimsePeer:
@@ -111,55 +107,12 @@ class DimsePeer:
         return next(self.find_cases(pacs, [case]))
 
     def find_cases(self, pacs: Pacs, cases: Iterable[Case]) -> Iterator[PacsAnswer]:
-        """Ask about several cases over one association, in order.
-
-        A case at which the conversation breaks off is asked about once more over a new one.
-        When none can be had, or three broke off, the rest is answered with that error and
-        not asked: a PACS that is down costs one time-out, not one a case.
-        """
-        sweep = _Sweep(pacs, self._secure)
+        """Ask about several cases over one association, in order; see `scu.sweep`."""
+        sweep = Sweep(pacs, list(cases), self._secure)
         try:
-            for case in cases:
-                yield sweep.ask(case)
+            yield from sweep.answers()
         finally:
             sweep.end()
-
-
-class _Sweep:
-    """Asks about case after case, over a new association where the last one broke off."""
-
-    def __init__(self, pacs: Pacs, secure: SecureCall | None) -> None:
-        self._secure = secure
-        self._pacs, self._breaks, self._down = pacs, 0, ""
-        self._open: RequestedAssociation | None = None
-
-    def ask(self, case: Case) -> PacsAnswer:
-        """Ask about a case, twice if need be; gives an error rather than raising one."""
-        for last in (False, True):
-            if self._down:
-                return PacsAnswer(error=self._down)
-            try:
-                if self._open is None:
-                    self._open = associate_for_questions(self._pacs, self._secure)
-            except PeerUnavailable as error:
-                self._down = str(error)
-                continue
-            try:
-                return ask_case(Questions(self._open), case)
-            except PeerUnavailable as error:
-                self.end(abort=True)
-                self._breaks += 1
-                if self._breaks >= _MAX_BREAKS:
-                    self._down = str(error)
-                if last:
-                    return PacsAnswer(error=str(error))
-        return PacsAnswer(error=self._down)
-
-    def end(self, *, abort: bool = False) -> None:
-        """Close the association, if there is one."""
-        if self._open is not None:
-            self._open.close(abort=abort)
-            self._open = None
 
 
 def _asked(pacs: Pacs) -> list[Endpoint]:

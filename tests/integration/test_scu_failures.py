@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.errors import PeerUnavailable
+from pacs_bridge.domain.found import Unasked
 from pacs_bridge.domain.ports import Sendable
 from pacs_bridge.scu.find import Questions, associate_for_questions
 from pacs_bridge.scu.peer import DimsePeer
@@ -205,13 +206,27 @@ def test_a_case_at_which_it_broke_off_is_asked_again_and_the_others_too():
     broken = iter([True])
 
     def find(query: Dataset) -> list[tuple[int, Dataset | None]] | None:
-        second = query.get("StudyInstanceUID") == cases[1].studies[0].study_instance_uid
-        return None if second and next(broken, False) else [(0, None)]
+        uid = query.get("StudyInstanceUID")
+        if uid == cases[1].studies[0].study_instance_uid and next(broken, False):
+            return None
+        row = a_row(StudyInstanceUID=uid if isinstance(uid, str) else "1.2.3")
+        return [(0xFF00, row), (0, None)] if query.QueryRetrieveLevel == "STUDY" else [(0, None)]
 
     with scripted_pacs(Script(find=find)) as script:
         answers = list(PEER.find_cases(a_pacs(script.port), cases))
         assert script.associations == 2
     assert [answer.error for answer in answers] == [None, None, None]
+
+
+def test_a_pacs_that_broke_off_and_finds_nothing_since_is_not_believed():
+    broken = iter([True])
+
+    def find(_query: Dataset) -> list[tuple[int, Dataset | None]] | None:
+        return None if next(broken, False) else [(0, None)]
+
+    with scripted_pacs(Script(find=find)) as script:
+        answers = list(PEER.find_cases(a_pacs(script.port), a_passport(None, 2).cases))
+    assert [answer.why for answer in answers] == [Unasked.UNBELIEVED] * 2
 
 
 def test_a_pacs_that_breaks_off_again_and_again_is_not_asked_for_every_case():

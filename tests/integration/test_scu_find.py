@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-from pacs_bridge.domain.found import FoundImage, PacsAnswer
+from pacs_bridge.domain.found import FoundImage, PacsAnswer, Unasked
 from pacs_bridge.domain.loading import CaseVerdict, Completeness, Findable, Near
 from pacs_bridge.domain.verdicts import judge_case
 from pacs_bridge.scu.peer import DimsePeer
@@ -246,7 +246,9 @@ def test_an_answer_without_its_unique_key_is_said_so(ask):
         return [(0xFF00, study_row(StudyInstanceUID="")), (0, None)]
 
     answer, _ = ask(find)
-    assert answer.error == "the PACS answers without naming the Study Instance UID"
+    assert answer.error is not None
+    assert answer.error.startswith("the PACS answers without naming the Study Instance UID")
+    assert answer.why is Unasked.NAMELESS
 
 
 def test_a_study_that_only_a_bare_question_finds_is_found(ask):
