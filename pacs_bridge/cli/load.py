@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pacs_bridge.cli.load_check import check
 from pacs_bridge.cli.load_commit import commit
 from pacs_bridge.cli.load_fetch import fetch
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 app.command()(fetch)
+app.command()(check)
 app.command()(commit)
 
 SetPrefix = Annotated[
@@ -187,6 +189,8 @@ def _show(status: LoadStatus, *, json: bool) -> None:
     )
     if load.note:
         say(load.note)
+    if status.intact is not None:
+        say(f"{status.intact.grade.value}: {status.intact.sentence}")
     from rich.markup import escape
     from rich.table import Table
 

@@ -16,6 +16,7 @@ from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.repositories.case_sets import CaseSets, Truths
 from pacs_bridge.db.repositories.commitment import Availabilities, Commitments, Custodies
 from pacs_bridge.db.repositories.images import Images
+from pacs_bridge.db.repositories.intact import IntactChecks
 from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.objects import Marks, Objects, Refusals
 from pacs_bridge.db.repositories.pacs import PacsList
@@ -73,7 +74,7 @@ class UnitOfWork:
         self.associations, self.events = Associations(session), Events(session)
         self.mails, self.audit = Mails(session), AuditTrail(session)
         self.visible, self.standings = Visible(session), Standings(session)
-        self.images = Images(session)
+        self.images, self.intact = Images(session), IntactChecks(session)
         self.commitments, self.custodies = Commitments(session), Custodies(session)
         self.availabilities = Availabilities(session)
 

@@ -40,6 +40,7 @@ LANES = (LOADS, OBJECTS, FORWARD, MAIL, REPORTS)
 JOBS = {
     "load": LOADS,
     "verify": LOADS,
+    "check_intact": LOADS,
     "extract": OBJECTS,
     "came_back": OBJECTS,
     "close": OBJECTS,

@@ -63,6 +63,8 @@ class Services:
     pace: LoadPace = LoadPace()
     report_commitment: Callable[[int], None] = _nobody_asks
     park_report: Callable[[int, str], None] = _nobody_asks
+    check_intact: Callable[[int], Any] = _nobody_asks
+    checks_due: Callable[[], Any] = _nobody_asks
 
 
 def back_off(attempt: int, first: float, most: float) -> float:
@@ -74,6 +76,7 @@ def register(services: Services) -> None:
     """Make every workflow known under the name that services queue it by."""
     DBOS.workflow(name="load")(_load_workflow(services))
     DBOS.workflow(name="verify")(lambda load_id: _verify_once(services, load_id))
+    DBOS.workflow(name="check_intact")(lambda load_id: _check_intact(services, load_id))
     DBOS.workflow(name="extract")(lambda uid: _extract(services, uid))
     DBOS.workflow(name="came_back")(lambda key: _judge_image(services, key))
     DBOS.workflow(name="close")(lambda uid: services.close_reading(uid))
@@ -179,6 +182,12 @@ def _sweep(services: Services, load_id: int) -> Found:
 
 def _verify_once(services: Services, load_id: int) -> str:
     return str(_sweep(services, load_id).readiness)
+
+
+def _check_intact(services: Services, load_id: int) -> str:
+    """Check once; a PACS that is away is asked again by the clock."""
+    answer = DBOS.run_step({"name": "check_intact"}, _try, lambda: services.check_intact(load_id))
+    return answer or "done"
 
 
 def _extract(services: Services, uid: str) -> str:

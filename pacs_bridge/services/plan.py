@@ -9,6 +9,7 @@ from typing import Any
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import NotFound, RefusedInput
 from pacs_bridge.domain.identifiers import SetName, parse_name
+from pacs_bridge.domain.intact import IntactCheck
 from pacs_bridge.domain.loading import (
     CaseVerdict,
     Completeness,
@@ -114,11 +115,14 @@ class LoadStatus:
     ----------
     cases : tuple of CaseVerdict
         Of every case of the set, in the set's order; *unknown* where none was asked yet.
+    intact : IntactCheck or None
+        What came of fetching images back, if that was done.
     """
 
     load: Load
     cases: tuple[CaseVerdict, ...]
     instances: InstanceCounts
+    intact: IntactCheck | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as the JSON that the command line promises (DESIGN.md 4)."""
@@ -150,6 +154,7 @@ class LoadStatus:
             "last_sent_at": _moment(load.last_sent_at),
             "verified_at": _moment(load.verified_at),
             "ready_at": _moment(load.ready_at),
+            "intact": None if self.intact is None else self.intact.as_dict(),
         }
 
 
@@ -194,6 +199,7 @@ def _status(uow: UnitOfWork, load: Load) -> LoadStatus:
         load,
         tuple(judged.get(accession) or _not_asked(accession) for accession in accessions),
         uow.loads.counts(load.load_id),
+        uow.intact.find(load.load_id),
     )
 
 

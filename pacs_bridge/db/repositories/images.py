@@ -31,6 +31,27 @@ class ImageStanding:
     kept: int
 
 
+@dataclass(frozen=True)
+class ImageCopy:
+    """One content of an image that came back.
+
+    Parameters
+    ----------
+    key : str
+        What we call the object.
+    repeats : int
+        How often the same content came again.
+    is_settled : bool
+        Whether it was judged: before, it lies under another name.
+    """
+
+    key: str
+    image: str
+    content_hash: str
+    repeats: int
+    is_settled: bool
+
+
 class Images:
     """Asks about images by their own SOP Instance UID."""
 
@@ -64,6 +85,16 @@ class Images:
             _SAME, {"image": image, "same": same_content}
         ).scalar()
         return found
+
+    def copies(self, image: str) -> list[ImageCopy]:
+        """List the contents of an image that came back, the oldest first."""
+        columns = (_object.c.sop_instance_uid, _object.c.content_hash)
+        rows = self._session.execute(
+            select(*columns, _object.c.repeats, _object.c.state)
+            .where(_object.c.image == image)
+            .order_by(_object.c.arrival)
+        )
+        return [ImageCopy(r[0], image, r[1], r[2], r[3] != "received") for r in rows]
 
     def settle(
         self, key: str, *, content_hash: str, same_content: str, state: str, reason: str

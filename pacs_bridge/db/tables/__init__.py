@@ -11,6 +11,7 @@ from pacs_bridge.db.tables.commitment import (
     CommitmentRow,
     CustodyRow,
 )
+from pacs_bridge.db.tables.intact import IntactRow
 from pacs_bridge.db.tables.loads import (
     EndpointRow,
     LoadCaseRow,
@@ -61,6 +62,7 @@ __all__ = [
     "EnrolmentRow",
     "EventRow",
     "InstanceRow",
+    "IntactRow",
     "LoadCaseRow",
     "LoadInstanceRow",
     "LoadRow",
