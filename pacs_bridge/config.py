@@ -2,6 +2,8 @@
 
 Environment variables override with ``__`` between levels (``PACS_BRIDGE_NODE__PORT=11112``).
 Secrets are files in the home, named here, never values. Only `wiring` loads it.
+
+Plain dataclasses, which every process has anyway: a library for settings was 8 MB of each.
 """
 
 from __future__ import annotations
@@ -9,72 +11,96 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pacs_bridge.domain.errors import RefusedInput
 
 _PREFIX = "PACS_BRIDGE_"
 _NOT_SETTINGS = {"PACS_BRIDGE_HOME"}
+_YES, _NO = frozenset(("true", "yes", "on", "1")), frozenset(("false", "no", "off", "0"))
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True)
+class Within:
+    """The bounds of a setting, themselves allowed; `most` is None where there is none above."""
+
+    least: float
+    most: float | None = None
+
+    def check(self, value: float) -> None:
+        """Raise `ValueError` where a value lies outside."""
+        if not value >= self.least:
+            raise ValueError(f"it must be at least {self.least}")
+        if self.most is not None and not value <= self.most:
+            raise ValueError(f"it must be at most {self.most}")
 
 
-class NodeConfig(_Section):
+Port = Annotated[int, Within(0, 65535)]
+Count = Annotated[int, Within(1)]
+Positive = Annotated[float, Within(0.001)]
+
+
+@dataclass(frozen=True)
+class NodeConfig:
     """The DICOM node for case sets and marks."""
 
     ae_title: str = "PACSBRIDGE"
     host: str = "0.0.0.0"  # noqa: S104  a DICOM node is called from other machines
-    port: int = Field(11112, ge=0, le=65535)
-    tls_port: int | None = Field(None, ge=0, le=65535)
-    processes: int = Field(1, ge=1, le=64)
-    max_associations: int = Field(100, ge=1)
-    max_object_mb: int = Field(64, ge=1)
-    max_image_mb: int = Field(2048, ge=1)
-    keep_free_mb: int = Field(1024, ge=0)  # of the archive's disk, for marks and the database
+    port: Port = 11112
+    tls_port: Port | None = None
+    processes: Annotated[int, Within(1, 64)] = 1
+    max_associations: Count = 100
+    max_object_mb: Count = 64
+    max_image_mb: Count = 2048
+    keep_free_mb: Annotated[int, Within(0)] = 1024  # of the disk, for marks and the database
     public_host: str = ""  # the address that hospitals call; else this machine's name
-    metrics_port: int = Field(0, ge=-1, le=65535)  # on the loopback; 0 any free one, -1 none
+    metrics_port: Annotated[int, Within(-1, 65535)] = 0  # on the loopback; 0 any free one, -1 none
 
 
-class CollectionConfig(_Section):
+@dataclass(frozen=True)
+class CollectionConfig:
     """The collecting node; off until a port is set."""
 
     ae_title: str = "PACSCOLLECT"
     port: int | None = None
 
 
-class WebConfig(_Section):
+@dataclass(frozen=True)
+class WebConfig:
     """The web pages."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
+    port: Port = 8080
     public_url: str = ""
 
 
-class DatabaseConfig(_Section):
+@dataclass(frozen=True)
+class DatabaseConfig:
     """Where rows live; empty means a SQLite file in the home."""
 
     url: str = ""
 
 
-class ArchiveConfig(_Section):
+@dataclass(frozen=True)
+class ArchiveConfig:
     """Where objects live: ``file:`` and a folder; empty means ``archive`` in the home."""
 
     url: str = ""
 
 
-class ScoringConfig(_Section):
+@dataclass(frozen=True)
+class ScoringConfig:
     """The scoring service; empty means the built-in one, on a free port."""
 
     url: str = ""
     timeout: float = 10.0
 
 
-class MailConfig(_Section):
+@dataclass(frozen=True)
+class MailConfig:
     """The mail server; without a host, mails are kept and shown to admins only."""
 
     host: str = ""
@@ -83,38 +109,42 @@ class MailConfig(_Section):
     starttls: bool = False
 
 
-class SecurityConfig(_Section):
+@dataclass(frozen=True)
+class SecurityConfig:
     """Session rules, and the repository that the audit trail goes to; without a host, nowhere."""
 
     idle_minutes: float = 5.0
     cookie_secure: bool = False
     audit_host: str = ""
-    audit_port: int = Field(6514, ge=1, le=65535)
+    audit_port: Annotated[int, Within(1, 65535)] = 6514
     audit_transport: Literal["tls", "tcp", "udp"] = "tls"
     audit_ca: str = ""  # a file in the home, or anywhere by its whole path
-    audit_rows: int = Field(500_000, ge=1_000)  # kept here at most
+    audit_rows: Annotated[int, Within(1_000)] = 500_000  # kept here at most
 
 
-class MarksConfig(_Section):
+@dataclass(frozen=True)
+class MarksConfig:
     """When a reading is whole."""
 
-    settle: float = Field(60.0, ge=0)
+    settle: Annotated[float, Within(0)] = 60.0
 
 
-class LoadingConfig(_Section):
+@dataclass(frozen=True)
+class LoadingConfig:
     """How loads are sent and verified."""
 
-    chunk: int = Field(16, ge=1)
+    chunk: Count = 16
     first_verify_seconds: float = 1.0
     retry_seconds: float = 5.0
     max_retry_seconds: float = 900.0
     grace_seconds: float = 900.0
-    attempts: int = Field(5, ge=1)
-    verify_hours: float = Field(24.0, gt=0)  # a ready load is proven anew after so long
-    await_minutes: float = Field(15.0, gt=0)  # media are asked for so often
+    attempts: Count = 5
+    verify_hours: Positive = 24.0  # a ready load is proven anew after so long
+    await_minutes: Positive = 15.0  # media are asked for so often
 
 
-class Config(_Section):
+@dataclass(frozen=True)
+class Config:
     """Everything that can be set, read once at start and passed in."""
 
     home: Path
@@ -180,12 +210,11 @@ class Config(_Section):
             if name.startswith(_PREFIX) and name not in _NOT_SETTINGS:
                 _override(plain, name.removeprefix(_PREFIX).lower().split("__"), value)
         _check_keys(plain)
-        try:
-            return cls(home=home.resolve(), **plain)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise RefusedInput(f"The setting {place} is not usable: {first['msg']}.") from error
+        sections = {
+            name: _read_section(name, kind, plain.get(name, {}))
+            for name, kind in _sections().items()
+        }
+        return cls(home=home.resolve(), **sections)
 
 
 def _override(plain: dict[str, Any], path: list[str], value: str) -> None:
@@ -195,13 +224,17 @@ def _override(plain: dict[str, Any], path: list[str], value: str) -> None:
     section[path[-1]] = value
 
 
+def _sections() -> dict[str, type[Any]]:
+    return {name: kind for name, kind in get_type_hints(Config).items() if name != "home"}
+
+
 def _check_keys(plain: dict[str, Any]) -> None:
     """Refuse an unknown key, naming the nearest known one."""
-    fields = {name: f for name, f in Config.model_fields.items() if name != "home"}
+    sections = _sections()
     for section, values in plain.items():
-        if section not in fields:
-            raise RefusedInput(_unknown(section, list(fields)))
-        known = list(fields[section].annotation.model_fields)  # type: ignore[union-attr]  # every section is a model
+        if section not in sections:
+            raise RefusedInput(_unknown(section, list(sections)))
+        known = [field.name for field in fields(sections[section])]
         if not isinstance(values, dict):
             raise RefusedInput(f"[{section}] is a section of settings, not one value; mend it.")
         for key in values:
@@ -212,3 +245,62 @@ def _check_keys(plain: dict[str, Any]) -> None:
 def _unknown(key: str, known: list[str]) -> str:
     nearest = difflib.get_close_matches(key, known, 1, 0.0)
     return f"The setting {key} is unknown; did you mean {nearest[0]}?"
+
+
+def _read_section(name: str, kind: type[Any], values: dict[str, Any]) -> Any:
+    hints = get_type_hints(kind, include_extras=True)
+    read = {}
+    for key, value in values.items():
+        try:
+            read[key] = _read(hints[key], value)
+        except ValueError as error:
+            raise RefusedInput(f"The setting {name}.{key} is not usable: {error}.") from error
+    return kind(**read)
+
+
+def _read(hint: Any, value: object) -> Any:
+    """Read one value as the file or, always as text, the environment has it."""
+    of = get_args(hint)
+    if get_origin(hint) in (Union, UnionType):  # of something and None, which is the default
+        return _read(of[0], value)
+    if get_origin(hint) is Annotated:
+        number = _read(of[0], value)
+        of[1].check(number)
+        return number
+    if get_origin(hint) is Literal:
+        if value not in of:
+            raise ValueError(f"it must be one of {', '.join(of)}")
+        return value
+    return _READERS[hint](value)
+
+
+def _read_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it must be text, in quotation marks")  # noqa: TRY004
+    return value
+
+
+def _read_truth(value: object) -> bool:
+    word = str(value).lower()
+    if word not in _YES | _NO:
+        raise ValueError("it must be true or false")
+    return word in _YES
+
+
+def _read_whole(value: object) -> int:
+    number = _read_number(value)
+    if not number.is_integer():
+        raise ValueError("it must be a whole number")
+    return int(number)
+
+
+def _read_number(value: object) -> float:
+    try:
+        if isinstance(value, bool):
+            raise ValueError  # noqa: TRY301, TRY004
+        return float(value)  # type: ignore[arg-type]  # what is none raises
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("it must be a number") from None
+
+
+_READERS = {str: _read_text, bool: _read_truth, int: _read_whole, float: _read_number}

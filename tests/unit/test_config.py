@@ -1,5 +1,7 @@
 """The configuration: one file, the environment on top, errors that name the cure."""
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 
 from pacs_bridge.config import Config
@@ -69,5 +71,47 @@ def test_a_missing_key_file_names_the_command_that_makes_it(home):
 
 def test_the_configuration_cannot_be_changed(home):
     config = Config.load(home)
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(FrozenInstanceError):
         config.node.port = 1
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "complaint"),
+    [
+        ("node", "port", "70000", "at most 65535"),
+        ("node", "port", "-1", "at least 0"),
+        ("node", "port", "104.5", "whole number"),
+        ("node", "port", "true", "a number"),
+        ("node", "tls_port", "70000", "at most 65535"),
+        ("node", "ae_title", "7", "text"),
+        ("mail", "starttls", '"perhaps"', "true or false"),
+        ("marks", "settle", "nan", "at least 0"),
+        ("marks", "settle", "[]", "a number"),
+        ("loading", "verify_hours", "0.0", "at least"),
+        ("security", "audit_transport", '"pigeon"', "one of tls, tcp, udp"),
+    ],
+)
+def test_an_unusable_value_is_refused_with_what_is_allowed(home, section, key, value, complaint):
+    (home / "config.toml").write_text(f"[{section}]\n{key} = {value}\n")
+    with pytest.raises(RefusedInput, match=rf"{section}\.{key} is not usable: .*{complaint}"):
+        Config.load(home)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("NODE__TLS_PORT", "2762", 2762),
+        ("MAIL__STARTTLS", "True", True),
+        ("MAIL__STARTTLS", "0", False),
+        ("MARKS__SETTLE", "0.5", 0.5),
+        ("LOADING__ATTEMPTS", "7", 7),
+        ("WEB__PUBLIC_URL", "1234", "1234"),
+    ],
+)
+def test_a_variable_of_the_environment_is_read_as_the_setting_wants_it(
+    home, monkeypatch, name, text, value
+):
+    monkeypatch.setenv(f"PACS_BRIDGE_{name}", text)
+    section, _, key = name.lower().partition("__")
+    read = getattr(getattr(Config.load(home), section), key)
+    assert (read, type(read)) == (value, type(value))

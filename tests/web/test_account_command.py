@@ -6,6 +6,7 @@ import json
 import sqlite3
 import urllib.request
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,10 +113,8 @@ def test_a_button_on_a_page_puts_a_job_into_the_real_queue(home: Path, tmp_path:
 
 def test_the_first_administrator_signs_in_on_the_served_pages(home: Path) -> None:
     installation = Installation.open(home)
-    config = installation.config.model_copy(
-        update={"web": installation.config.web.model_copy(update={"port": 0})}
-    )
-    installation = Installation(config)
+    config = installation.config
+    installation = Installation(replace(config, web=replace(config.web, port=0)))
     server = serve_web(installation)
     try:
         assert server.url == f"http://127.0.0.1:{server.port}/"
