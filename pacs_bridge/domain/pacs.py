@@ -76,6 +76,9 @@ class Endpoint:
         SHA-256 fingerprint of the certificate that it has for TLS.
     timeouts : dict of str to float
         Seconds, by the names in `TIMEOUTS`.
+    url : str
+        Where it is spoken to by DICOMweb: the address above ``/studies``, without a slash at
+        its end. It has no AE title then. Empty for DIMSE.
     """
 
     ae_title: str
@@ -87,6 +90,7 @@ class Endpoint:
     plain: bool | None = None
     certificate: str | None = None
     timeouts: dict[str, float] = field(default_factory=dict)
+    url: str = ""
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ class PacsList:
                     plain=endpoint.plain,
                     certificate=endpoint.certificate,
                     timeouts=dict(endpoint.timeouts),
+                    url=endpoint.url or None,
                 )
             )
 
@@ -148,6 +149,7 @@ def _endpoint(row: EndpointRow) -> Endpoint:
         row.plain,
         row.certificate,
         dict(row.timeouts or {}),
+        row.url or "",
     )
 
 

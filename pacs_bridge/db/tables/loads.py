@@ -44,6 +44,7 @@ class EndpointRow(Base):
     plain: Mapped[bool | None]
     certificate: Mapped[str | None] = mapped_column(String(64))
     timeouts: Mapped[dict[str, Any] | None]
+    url: Mapped[str | None] = mapped_column(String(500))  # null: spoken to by DIMSE
 
 
 class LoadRow(Base):
