@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer
 from pacs_bridge.domain.loading import Load
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.people import Enrolment, Role, Round, Site
-from pacs_bridge.domain.ports import Message, Sendable, StoreAnswer
+from pacs_bridge.domain.ports import Convert, ImageKey, Message, Sendable, StoreAnswer
 from pacs_bridge.services.plan import (
     start_load,
 )
@@ -38,11 +38,21 @@ class FakePeer:
     down: bool = False
     hidden: set[str] = field(default_factory=set)
     associations: int = 0
+    asked: list[str] = field(default_factory=list)
+    mute: bool = False
 
     def echo(self, pacs: Pacs) -> None:
         raise NotImplementedError
 
-    def store(self, pacs: Pacs, objects: Iterable[Sendable]) -> Iterator[StoreAnswer]:
+    def find_images(self, pacs: Pacs, images: Sequence[ImageKey]) -> dict[str, bool | None]:
+        self.asked += [each.sop_instance_uid for each in images]
+        if self.down or self.mute:
+            raise PeerUnavailable(pacs.name, "answer", "it gave no answer")
+        return {each.sop_instance_uid: each.sop_instance_uid in self.has for each in images}
+
+    def store(
+        self, pacs: Pacs, objects: Iterable[Sendable], *, convert: Convert | None = None
+    ) -> Iterator[StoreAnswer]:
         self.associations += 1
         if self.down:
             raise PeerUnavailable(pacs.name, "connect", "connection refused")
@@ -92,7 +102,9 @@ class Desk:
     def start(self) -> Load:
         return start_load(SET, PACS, begin=self.house.begin, now=self.house.now)
 
-    def send(self, limit: int = 16, attempts: int = 3) -> int:
+    def send(
+        self, limit: int = 16, attempts: int = 3, stopping: Callable[[], bool] = lambda: False
+    ) -> int:
         return send_next(
             1,
             limit,
@@ -101,6 +113,7 @@ class Desk:
             archive=self.house.archive,
             now=self.house.now,
             attempts=attempts,
+            stopping=stopping,
         )
 
     def send_all(self) -> None:

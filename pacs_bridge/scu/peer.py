@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.found import PacsAnswer
 from pacs_bridge.domain.pacs import OUTWARD, Endpoint, Pacs
-from pacs_bridge.domain.ports import MoveOriginator, Sendable, StoreAnswer
+from pacs_bridge.domain.ports import Convert, ImageKey, MoveOriginator, Sendable, StoreAnswer
 from pacs_bridge.domain.retrieving import (
     LIMITS,
     Asked,
@@ -21,6 +21,8 @@ from pacs_bridge.domain.retrieving import (
 from pacs_bridge.scu.association import EXPLICIT, IMPLICIT, associate
 from pacs_bridge.scu.get import OpenSink, get
 from pacs_bridge.scu.move import move
+from pacs_bridge.scu.pacing import Buckets
+from pacs_bridge.scu.presence import find_images
 from pacs_bridge.scu.store import store
 from pacs_bridge.scu.sweep import Sweep
 from pacs_bridge.upper_layer.requestor import SecureCall
@@ -39,6 +41,7 @@ class DimsePeer:
 
     def __init__(self, secure: SecureCall | None = None) -> None:
         self._secure = secure
+        self._buckets = Buckets()
 
     def echo(self, pacs: Pacs) -> None:
         """Ask for a C-ECHO at each address that we call.
@@ -61,9 +64,15 @@ class DimsePeer:
         objects: Iterable[Sendable],
         *,
         originator: MoveOriginator | None = None,
+        convert: Convert | None = None,
     ) -> Iterator[StoreAnswer]:
         """C-STORE each over one association, yielding each answer as it comes."""
-        return store(pacs, objects, self._secure, originator)
+        bucket = self._buckets.of(pacs)
+        return store(pacs, objects, self._secure, originator, convert=convert, bucket=bucket)
+
+    def find_images(self, pacs: Pacs, images: Sequence[ImageKey]) -> dict[str, bool | None]:
+        """Ask by unique keys whether the PACS has each image, see `scu.presence`."""
+        return find_images(pacs, images, self._secure)
 
     def get(
         self,

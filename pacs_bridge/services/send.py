@@ -1,33 +1,67 @@
-"""Sending a load: a few images on one association, each answer kept as it comes."""
+"""Sending a load: a few images at a time, each answer kept as it comes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
-from pacs_bridge.domain.errors import PeerUnavailable
+from pacs_bridge.domain.caseset import Passport
+from pacs_bridge.domain.errors import Interrupted, PeerUnavailable
 from pacs_bridge.domain.loading import InstanceState, Load, Readiness
-from pacs_bridge.domain.phases import at_phase
-from pacs_bridge.domain.ports import Archive, Clock, PacsPeer, Sendable, StoreAnswer
+from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.domain.ports import (
+    Archive,
+    Clock,
+    Convert,
+    PacsPeer,
+    Sendable,
+    StoreAnswer,
+)
+from pacs_bridge.domain.sending import OutsideWindow
 from pacs_bridge.services.mails import mail_contacts
-
-_WORDS = {
-    0x0122: "SOP class not supported",
-    0x0124: "not authorised",
-    0x0110: "processing failure",
-    0x0112: "no such object",
-    0x0117: "invalid object",
-    0x0210: "duplicate request",
-    0xB000: "stored, some values changed",
-    0xB006: "stored, some elements left out",
-    0xB007: "stored, though it does not fit its SOP class",
-}
-"""What statuses say, where the PACS adds no comment (PS3.7 annex C, PS3.4 B.2.3)."""
-
+from pacs_bridge.services.send_lanes import Lane, Lanes, first_error, send_lanes
+from pacs_bridge.services.send_ledger import (
+    count_loss,
+    settle,
+    settle_doubts,
+    what_was_skipped,
+    words_of,
+)
 
 _ON_THE_WAY = ("data", "answer")
 """Phases of a failure that an image itself may have caused."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """How images are sent, whatever load they are of.
+
+    Parameters
+    ----------
+    attempts : int
+        How often an image is offered to a PACS that is out of resources (0xA7xx), or that
+        breaks off over it, before it counts as refused and no longer stands in the way of
+        the next. Any other failure status counts at once.
+    convert : callable, optional
+        Gives for a load's number what makes lossless copies of its images in other transfer
+        syntaxes; without it, they only go out as they are.
+    forget : callable, optional
+        Throws the copies of a load away.
+    stopping : callable
+        Whether we are to stop: then no further image goes out.
+    """
+
+    begin: Begin
+    peer: PacsPeer
+    archive: Archive
+    now: Clock
+    lanes: Lanes
+    attempts: int = 5
+    convert: Callable[[int], Convert] | None = None
+    forget: Callable[[int], None] = lambda _load_id: None
+    stopping: Callable[[], bool] = lambda: False
 
 
 def send_next(
@@ -39,19 +73,17 @@ def send_next(
     archive: Archive,
     now: Clock,
     attempts: int = 5,
+    lanes: Lanes | None = None,
+    convert: Callable[[int], Convert] | None = None,
+    forget: Callable[[int], None] = lambda _load_id: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Send up to `limit` pending images over one association.
+    """Send up to `limit` pending images over each of the associations that the PACS is set to.
 
     Each image's answer is in the ledger, in a transaction of its own, before the next image
-    goes out. An image whose answer was lost stays pending and is sent again under the same
-    UID; whether the PACS has it is not asked first (QUIRKS.md C1).
-
-    Parameters
-    ----------
-    attempts : int
-        How often an image is offered to a PACS that is out of resources (0xA7xx), or that
-        breaks off over it, before it counts as refused and no longer stands in the way of
-        the next. Any other failure status counts at once.
+    of its association goes out. An image of which no answer came stays in doubt, also where we
+    died over it: whether the PACS has it is asked before it goes out again under the same UID.
+    Arguments are those of `Sender`.
 
     Returns
     -------
@@ -60,52 +92,117 @@ def send_next(
 
     Raises
     ------
+    OutsideWindow
+        When the PACS may not be sent to now.
     PeerUnavailable
         When the conversation failed, or the PACS is out of resources; call again later.
+    Interrupted
+        When we are to stop.
     """
-    with begin() as uow:
+    sender = Sender(
+        begin, peer, archive, now, lanes or Lanes(now), attempts, convert, forget, stopping
+    )
+    return _send_next(sender, load_id, limit)
+
+
+def _send_next(sender: Sender, load_id: int, limit: int) -> int:
+    _check(sender.stopping)
+    with sender.begin() as uow:
         load = uow.loads.get(load_id)
         pacs = uow.pacs.get(load.pacs)
-        sendables = _sendables(uow, load, limit, archive)
-        if not sendables:
-            _note_sent(uow, load)
-            return 0
+        count = sender.lanes.of(pacs)
+        pending = uow.loads.pending(load_id, limit * count)
+        if not pending:
+            return _end(sender, uow, load)
+        _check_window(pacs, sender.now)
+        passport = uow.case_sets.get(load.set_name, load.copy)
+        doubtful = uow.loads.doubtful(load_id, pending)
+        if not doubtful:
+            # From here on, whoever finds these pending does not know what became of them.
+            uow.loads.doubt(load_id, pending, in_doubt=True)
         if load.readiness is not Readiness.SENDING:
             uow.loads.set_readiness(load_id, Readiness.SENDING, note=load.note)
-
-    waiting, busy = [each.sop_instance_uid for each in sendables], ""
-    with ExitStack() as stack:
-        answers = peer.store(pacs, sendables)
-        stack.callback(getattr(answers, "close", lambda: None))
-        try:
-            for answer in answers:
-                with begin() as uow:
-                    state = _settle(uow, load_id, answer, attempts, now)
-                waiting.remove(answer.sop_instance_uid)
-                if state is InstanceState.PENDING:
-                    busy = _words(answer)
-        except PeerUnavailable as error:
-            if waiting and error.phase in _ON_THE_WAY:
-                with begin() as uow:
-                    _count_loss(uow, load_id, waiting[0], str(error), attempts, now)
-            raise
-
-    with begin() as uow:
-        uow.loads.set_note(load_id, "")
-        counts = uow.loads.counts(load_id)
-        remaining = counts.total - counts.confirmed - counts.failed
-        if not remaining:
-            _note_sent(uow, uow.loads.get(load_id))
+    if doubtful:
+        settle_doubts(
+            load_id, doubtful, pacs, passport, begin=sender.begin, peer=sender.peer, now=sender.now
+        )
+        return _send_next(sender, load_id, limit) if _remaining(sender, load_id) else 0
+    lanes = _send(sender, load_id, pacs, _sendables(passport, pending, sender.archive), count)
+    _close(sender, load_id, pacs, lanes)
+    remaining = _remaining(sender, load_id)
+    busy = next((lane.busy for lane in lanes if lane.busy), "")
     if busy:
         raise PeerUnavailable(pacs.name, "answer", f"it takes no more for now ({busy})")
     return remaining
 
 
-def _sendables(uow: UnitOfWork, load: Load, limit: int, archive: Archive) -> list[Sendable]:
-    pending = uow.loads.pending(load.load_id, limit)
-    if not pending:
-        return []
-    passport = uow.case_sets.get(load.set_name, load.copy)
+def _send(
+    sender: Sender, load_id: int, pacs: Pacs, sendables: Sequence[Sendable], count: int
+) -> list[Lane]:
+    def keep(answer: StoreAnswer) -> str:
+        with sender.begin() as uow:
+            state = settle(uow, load_id, answer, sender.attempts, sender.now)
+        return words_of(answer) if state is InstanceState.PENDING else ""
+
+    return send_lanes(
+        pacs,
+        sendables,
+        count,
+        peer=sender.peer,
+        convert=None if sender.convert is None else sender.convert(load_id),
+        keep=keep,
+        check=partial(_check, sender.stopping),
+    )
+
+
+def _close(sender: Sender, load_id: int, pacs: Pacs, lanes: Sequence[Lane]) -> None:
+    """Note what is known of images without an answer, and raise what ended a lane."""
+    with sender.begin() as uow:
+        for lane in lanes:
+            if lane.error is not None and not isinstance(lane.error, PeerUnavailable | Interrupted):
+                continue  # how far the image came is not known
+            waiting = [each.sop_instance_uid for each in lane.waiting]
+            if isinstance(lane.error, PeerUnavailable) and lane.error.phase in _ON_THE_WAY:
+                lost, *waiting = waiting or [""]
+                if lost:
+                    count_loss(uow, load_id, lost, str(lane.error), sender.attempts, sender.now)
+            uow.loads.doubt(load_id, waiting, in_doubt=False)
+    if len(lanes) > 1 and any(lane.is_rejected for lane in lanes):
+        sender.lanes.narrow(pacs)
+        lanes = [lane for lane in lanes if not lane.is_rejected] or lanes
+    error = first_error(lanes)
+    if error is not None:
+        raise error
+
+
+def _remaining(sender: Sender, load_id: int) -> int:
+    """Count what is pending now that the PACS answers; end the sending where that is nothing."""
+    with sender.begin() as uow:
+        uow.loads.set_note(load_id, "")
+        remaining = uow.loads.counts(load_id).remaining
+        return remaining or _end(sender, uow, uow.loads.get(load_id))
+
+
+def _end(sender: Sender, uow: UnitOfWork, load: Load) -> int:
+    """Nothing is pending any more; a load that was judged in the meantime keeps its verdict."""
+    if load.readiness in (Readiness.PLANNED, Readiness.SENDING):
+        uow.loads.set_readiness(load.load_id, Readiness.SENT)
+    sender.forget(load.load_id)
+    return 0
+
+
+def _check(stopping: Callable[[], bool]) -> None:
+    if stopping():
+        raise Interrupted("The jobs were stopped; the load goes on when they start again.")
+
+
+def _check_window(pacs: Pacs, now: Clock) -> None:
+    opening = pacs.sending.opens_at(now())
+    if opening is not None:
+        raise OutsideWindow(pacs.name, opening, pacs.sending.told_opening(opening))
+
+
+def _sendables(passport: Passport, uids: Sequence[str], archive: Archive) -> list[Sendable]:
     images = {image.sop_instance_uid: image for *_, image in passport.instances()}
     return [
         Sendable(
@@ -113,67 +210,10 @@ def _sendables(uow: UnitOfWork, load: Load, limit: int, archive: Archive) -> lis
             images[uid].sop_class_uid,
             uid,
             images[uid].transfer_syntax_uid,
+            images[uid].pixel_hash,
         )
-        for uid in pending
+        for uid in uids
     ]
-
-
-def _note_sent(uow: UnitOfWork, load: Load) -> None:
-    """Nothing is pending any more; a load that was judged in the meantime keeps its verdict."""
-    if load.readiness in (Readiness.PLANNED, Readiness.SENDING):
-        uow.loads.set_readiness(load.load_id, Readiness.SENT)
-
-
-def _settle(
-    uow: UnitOfWork, load_id: int, answer: StoreAnswer, attempts: int, now: Clock
-) -> InstanceState:
-    tried = uow.loads.attempts(load_id, answer.sop_instance_uid) + 1
-    if answer.stored:
-        state = InstanceState.WARNED if answer.status else InstanceState.STORED
-    elif answer.status >> 8 == 0xA7 and tried < attempts:
-        state = InstanceState.PENDING
-    else:
-        state = InstanceState.FAILED
-    uow.loads.settle(
-        load_id,
-        answer.sop_instance_uid,
-        state,
-        now(),
-        status=answer.status,
-        comment=_comment(answer),
-    )
-    return state
-
-
-def _count_loss(
-    uow: UnitOfWork, load_id: int, uid: str, why: str, attempts: int, now: Clock
-) -> None:
-    """Count an attempt of which no answer came; the image may or may not be stored."""
-    tried = uow.loads.attempts(load_id, uid) + 1
-    state = InstanceState.PENDING if tried < attempts else InstanceState.FAILED
-    uow.loads.settle(load_id, uid, state, now(), comment=why)
-
-
-def _comment(answer: StoreAnswer) -> str:
-    """Say what a status means, and where it failed, if it did."""
-    if not answer.status:
-        return ""
-    return _words(answer) if answer.stored else f"{_words(answer)} {at_phase(answer.phase)}"
-
-
-def _words(answer: StoreAnswer) -> str:
-    status = answer.status
-    words = answer.comment or _WORDS.get(status) or _class_of(status)
-    offending = f", elements {answer.offending}" if answer.offending else ""
-    return f"0x{status:04X}: {words}{offending}"
-
-
-def _class_of(status: int) -> str:
-    if status >> 8 == 0xA7:
-        return "out of resources"
-    if status >> 8 == 0xA9:
-        return "does not fit its SOP class"
-    return "cannot understand it" if status >> 12 == 0xC else "failed"
 
 
 def reopen_missing(
@@ -200,6 +240,7 @@ def park_load(load_id: int, note: str, *, begin: Begin, now: Clock, public_url: 
     """
     with begin() as uow:
         load = uow.loads.get(load_id)
+        note = what_was_skipped(load.pacs, uow.loads.ledger(load_id)) or note
         uow.loads.set_note(load_id, note)
         if load.readiness in (Readiness.PLANNED, Readiness.SENDING, Readiness.SENT):
             uow.loads.set_readiness(load_id, Readiness.INCOMPLETE, note=note)

@@ -137,7 +137,9 @@ def _unanswered(verdicts: Sequence[CaseVerdict]) -> int:
 
 def _refused(ledger: Sequence[LedgerRow]) -> dict[str, str]:
     return {
-        row.sop_instance_uid: row.comment for row in ledger if row.state is InstanceState.FAILED
+        row.sop_instance_uid: row.comment
+        for row in ledger
+        if row.state in (InstanceState.FAILED, InstanceState.SKIPPED)
     }
 
 
