@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,8 +45,10 @@ def images(
 
 @app.command()
 def pacs(
-    aet: Annotated[str, typer.Option("--aet", help="Its AE title.")],
-    port: Annotated[int, typer.Option("--port", help="Its port; 0 takes a free one.")],
+    aet: Annotated[str, typer.Option("--aet", help="Its AE title.", show_default=False)] = "",
+    port: Annotated[
+        int | None, typer.Option("--port", help="Its port; 0 takes a free one.", show_default=False)
+    ] = None,
     host: Annotated[str, typer.Option("--host", help="The address it listens on.")] = "127.0.0.1",
     store: Annotated[
         Path | None,
@@ -62,6 +65,15 @@ def pacs(
             show_default=False,
         ),
     ] = "",
+    router: Annotated[
+        str,
+        typer.Option(
+            "--router",
+            metavar="AET@HOST:PORT",
+            help="Be a router: say Success, and send everything on to this PACS.",
+            show_default=False,
+        ),
+    ] = "",
     know: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,20 +87,29 @@ def pacs(
         list[str] | None,
         typer.Option(
             "--quirk",
-            metavar="NAME[=N]",
-            help=(
-                "Behave oddly: abort-find, cap=N, drop=N, nearline, no-counts, refuse-first=N, "
-                "refuse-image-level, rename-accession, slow-index=SECONDS, stall=N, warn-coercion."
-            ),
+            metavar="NAME[=VALUE]",
+            help="Behave oddly; repeat for more. --list-quirks tells which there are.",
             show_default=False,
         ),
     ] = None,
+    list_quirks: Annotated[
+        bool, typer.Option("--list-quirks", help="Say a line of each quirk, and end.")
+    ] = False,
+    *,
+    json: Json = False,
 ) -> None:
     """Run a PACS until stopped (Ctrl-C or SIGTERM)."""
     from pacs_bridge.domain.errors import RefusedInput
     from pacs_bridge.domain.identifiers import parse_ae_title
     from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
 
+    if list_quirks:
+        _list_quirks(json=json)
+        return
+    if not aet or port is None:
+        raise RefusedInput("Name the PACS and its port, such as --aet HOSPITAL --port 11112.")
+    if router and forward:
+        raise RefusedInput("A router sends everything on to one PACS; leave out --forward.")
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -100,6 +121,7 @@ def pacs(
         forward=_remote(forward) if forward else None,
         know=tuple(_remote(each) for each in know or ()),
         quirks=tuple(quirk or ()),
+        router=_remote(router) if router else None,
     )
     served = SandboxPacs(config)
     try:
@@ -110,10 +132,33 @@ def pacs(
             "store."
         ) from error
     try:
-        ready("sandbox-pacs", host, served.port)
+        if json:
+            print_json({"aet": config.ae_title, "host": host, "port": served.port, "quirks": quirk})
+            sys.stdout.flush()
+        else:
+            ready("sandbox-pacs", host, served.port)
         stopped.wait()
     finally:
         served.stop()
+
+
+def _list_quirks(*, json: bool) -> None:
+    from pacs_bridge.sandbox.pacs_quirks import FAMILIES
+
+    if json:
+        print_json(
+            [
+                {"quirk": s.name, "usage": s.usage, "about": s.about, "family": name}
+                | {"default": s.default, "source": s.source}
+                for name, family in FAMILIES.items()
+                for s in family
+            ]
+        )
+        return
+    for name, family in FAMILIES.items():
+        say(f"{name}:")
+        for switch in family:
+            say(f"  {switch.usage:<28}{switch.about} [{switch.source}]")
 
 
 def _remote(text: str) -> tuple[str, str, int]:

@@ -34,11 +34,13 @@ from pydicom.uid import (
 )
 from pynetdicom import AllStoragePresentationContexts, build_context, evt
 
+from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.sandbox import pacs_query as query
 from pacs_bridge.sandbox.pacs_forward import Forwarder, is_mark
+from pacs_bridge.sandbox.pacs_quirk import Cut, Kept
 from pacs_bridge.sandbox.pacs_quirks import Quirks
 from pacs_bridge.sandbox.pacs_store import Entry, Refused, Store
-from pacs_bridge.sandbox.pacs_transport import Entity, Server, StoredObject
+from pacs_bridge.sandbox.pacs_transport import Entity, Server, StoredObject, cut_off, reject
 from pacs_bridge.scu.transport import MAX_PDU, settle_library
 from pacs_bridge.sr.elements import tolerate_odd_values
 
@@ -51,7 +53,7 @@ _SYNTAXES = [
     RLELossless, HTJ2KLossless, JPEGBaseline8Bit,
 ]  # fmt: skip
 _SUCCESS, _PENDING, _CANCELLED = 0x0000, 0xFF00, 0xFE00
-_NO_ROOM = 0xA700
+_NO_ROOM, _UNABLE = 0xA700, 0xC000
 _MAX_CONTEXTS = 128
 _END_SECONDS = 5.0
 
@@ -72,10 +74,12 @@ class SandboxPacsConfig:
     forward : tuple of (str, str, int) or None
         AE title, host and port that presentation states, structured reports and key objects
         go on to.
+    router : tuple of (str, str, int) or None
+        AE title, host and port that everything goes on to; in place of `forward`.
     know : tuple of (str, str, int)
         Where a C-MOVE may send to.
     quirks : tuple of str
-        See `pacs_quirks.NAMES`.
+        See `pacs_quirks.SWITCHES`.
     """
 
     ae_title: str
@@ -85,6 +89,7 @@ class SandboxPacsConfig:
     forward: Remote | None = None
     know: tuple[Remote, ...] = ()
     quirks: tuple[str, ...] = ()
+    router: Remote | None = None
 
 
 class SandboxPacs:
@@ -140,9 +145,17 @@ class SandboxPacs:
         try:
             folder = config.store or self._temporary
             assert folder is not None
-            self._store = Store(folder, self._quirks.amend, self._quirks.index_seconds)
-            if config.forward is not None:
-                self._forwarder = Forwarder(self._store, config.forward, config.ae_title)
+            quirks = self._quirks
+            self._store = Store(
+                folder,
+                quirks.amend,
+                quirks.index_seconds,
+                admit=quirks.admit,
+                duplicates=quirks.duplicates,
+            )
+            destination = config.router or config.forward
+            if destination is not None:
+                self._forwarder = Forwarder(self._store, destination, config.ae_title)
             self._listen()
         except BaseException:
             self.stop()
@@ -171,27 +184,35 @@ class SandboxPacs:
         """List what it has and lets be found."""
         return self._store.entries()
 
+    def held(self) -> dict[str, Entry]:
+        """Give what it really has, found or not, by SOP Instance UID."""
+        return self._store.held()
+
     def waiting(self) -> int:
         """Count what still has to be forwarded."""
         return len(self._store.waiting())
 
     def _listen(self) -> None:
         entity = Entity(self.config.ae_title)
-        entity.maximum_associations, entity.maximum_pdu_size = 50, MAX_PDU
+        entity.maximum_associations = self._quirks.most_associations
+        entity.maximum_pdu_size = MAX_PDU
         entity.connection_timeout, entity.acse_timeout = 10, 30
         entity.dimse_timeout, entity.network_timeout = 60, 300
         entity.add_supported_context(VERIFICATION, _PLAIN)
-        for model in _MODELS:
+        for model in _MODELS.keys() - self._quirks.hidden_roots:
             for operation in ("1", "2", "3"):
                 entity.add_supported_context(f"{_QUERY_RETRIEVE}{model}.{operation}", _PLAIN)
         both = {"scu_role": True, "scp_role": True}  # a C-GET is answered with C-STOREs from here
         for context in AllStoragePresentationContexts:
-            entity.add_supported_context(context.abstract_syntax, _SYNTAXES, **both)
+            sop_class = str(context.abstract_syntax)
+            if syntaxes := self._quirks.syntaxes(sop_class, [str(each) for each in _SYNTAXES]):
+                entity.add_supported_context(sop_class, syntaxes, **both)
         self._entity = entity
         self._server = entity.make_server(
             (self.config.host, self.config.port),
             server_class=Server,
             handlers=[
+                (evt.EVT_REQUESTED, self._on_requested),
                 (evt.EVT_C_ECHO, lambda _event: _SUCCESS),
                 (evt.EVT_C_STORE, self._on_store),
                 (evt.EVT_C_FIND, self._on_find),
@@ -206,15 +227,21 @@ class SandboxPacs:
         )
         self._thread.start()
 
+    def _on_requested(self, event: Any) -> None:
+        if self._quirks.rejects():
+            reject(event.assoc)
+
     def _on_store(self, event: Any) -> int | Dataset:
         asked, syntax = event.request, str(event.context.transfer_syntax)
         sop_class, sop_instance = str(asked.AffectedSOPClassUID), str(asked.AffectedSOPInstanceUID)
-        mark = is_mark(sop_class)
+        mark, config = is_mark(sop_class), self.config
         try:
             self._quirks.on_store()
+            if cut := self._quirks.cuts_before_keeping():
+                return _cut_off(event, cut)
             if not mark and self._quirks.loses():
-                return self._quirks.store_status
-            forward = mark and self.config.forward is not None
+                return _kept(self._quirks.kept)
+            forward = config.router is not None or (mark and config.forward is not None)
             data = asked.DataSet.getbuffer()
             self._store.keep(sop_class, sop_instance, syntax, data, forward=forward)
         except Refused as refused:
@@ -223,24 +250,27 @@ class SandboxPacs:
             return _failure(Refused(_NO_ROOM, "The object could not be written."))
         if forward and self._forwarder is not None:
             self._forwarder.notice()
-        return self._quirks.store_status
+        if cut := self._quirks.cuts_before_answering():
+            return _cut_off(event, cut)
+        return _kept(self._quirks.kept)
 
     def _on_find(self, event: Any) -> Iterator[tuple[int | Dataset, Dataset | None]]:
         if self._quirks.breaks_off():
             event.assoc.abort()
             return
         try:
-            question = self._question(event)
-            self._quirks.on_find(question.level)
-        except Refused as refused:
+            question = self._quirks.on_find(self._question(event))
+            shown = self._quirks.shows(self._store.entries(), question)
+            found = self._quirks.answers(query.rows(question, shown, self.config.ae_title))
+        except GiveUp as refused:
             yield _failure(refused), None
             return
-        found = query.rows(question, self._store.entries(), self.config.ae_title)
-        for row in self._quirks.answers(found):
+        for row in found:
             if event.is_cancelled:
                 yield _CANCELLED, None
                 return
-            yield _PENDING, query.encode(self._quirks.answer(row))
+            identifier = query.encode(self._quirks.answer(row))
+            yield self._quirks.pending, self._quirks.encoded(identifier, question)
 
     def _on_get(self, event: Any) -> Iterator[Any]:
         try:
@@ -292,8 +322,23 @@ def _contexts(chosen: list[Entry]) -> list[Any]:
     return contexts[:_MAX_CONTEXTS] or [build_context(VERIFICATION)]
 
 
-def _failure(refused: Refused) -> Dataset:
+def _failure(refused: GiveUp) -> Dataset:
     status = Dataset()
-    status.Status = refused.status
-    status.ErrorComment = refused.comment[:64]
+    status.Status = refused.status if isinstance(refused, Refused) else _UNABLE
+    status.ErrorComment = str(refused)[:64]
     return status
+
+
+def _kept(kept: Kept) -> Dataset:
+    status = Dataset()
+    status.Status = kept.status
+    if kept.comment:
+        status.ErrorComment = kept.comment
+    if kept.offending:
+        status.OffendingElement = list(kept.offending)
+    return status
+
+
+def _cut_off(event: Any, cut: Cut) -> int:
+    cut_off(event.assoc, abort=cut is Cut.ABORT)
+    return _UNABLE  # goes nowhere

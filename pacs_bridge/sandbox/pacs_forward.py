@@ -50,6 +50,7 @@ class Forwarder:
         self._stopped = threading.Event()
         self._reason = ""
         self._due: dict[str, tuple[float, float]] = {}  # refused: when again, after which rest
+        self._next: float | None = None
         self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
 
     def start(self) -> None:
@@ -86,7 +87,16 @@ class Forwarder:
     def _send_some(self) -> bool:
         """Send what waits and is due over one association; False where that is nothing."""
         now = time.monotonic()
-        waiting = [e for e in self._store.waiting() if self._due.get(_key(e), (0.0,))[0] <= now]
+        all_waiting = self._store.waiting()
+        # What a router keeps for a while goes on when that is over.
+        self._next = min(
+            (e.visible_from for e in all_waiting if e.visible_from > now), default=None
+        )
+        waiting = [
+            e
+            for e in all_waiting
+            if e.visible_from <= now and self._due.get(_key(e), (0.0,))[0] <= now
+        ]
         batch = {entry.sop_instance_uid: entry for entry in waiting[:_BATCH]}
         answers = store(self._peer, [_sendable(entry) for entry in batch.values()])
         for answer in answers:
@@ -110,9 +120,10 @@ class Forwarder:
         self._reason = reason
 
     def _seconds_to_next(self) -> float | None:
-        if not self._due:
-            return None
-        return max(0.0, min(when for when, _ in self._due.values()) - time.monotonic())
+        moments = [when for when, _ in self._due.values()]
+        if self._next is not None:
+            moments.append(self._next)
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
 
 
 def _key(entry: Entry) -> str:

@@ -32,7 +32,7 @@ _UNIQUE = {
     "SERIES": "SeriesInstanceUID",
     "IMAGE": "SOPInstanceUID",
 }
-_PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
+_PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex")
 _OF_LEVEL = {
     "PATIENT": _PATIENT,
     "STUDY": (
@@ -62,6 +62,7 @@ class Question:
     levels: tuple[str, ...]
     level: str
     keys: dict[str, str]
+    asks_character_set: bool = False
 
     @classmethod
     def read(cls, identifier: Dataset, levels: tuple[str, ...]) -> Question:
@@ -76,7 +77,7 @@ class Question:
         if level not in levels:
             raise Refused(MISMATCH, "The query level is none of this model.")
         keys = dict(_keys(identifier))
-        question = cls(levels, level, keys)
+        question = cls(levels, level, keys, "SpecificCharacterSet" in identifier)
         for above in levels[: levels.index(level)]:
             value = keys.get(_UNIQUE[above], "")
             if not value or _has_wildcard(value) or "\\" in value:

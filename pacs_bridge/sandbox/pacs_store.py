@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from pydicom.datadict import tag_for_keyword
@@ -28,16 +29,24 @@ INDEXED = (
     "SOPClassUID", "SOPInstanceUID", "StudyDate", "SeriesDate", "ContentDate", "StudyTime",
     "SeriesTime", "ContentTime", "AccessionNumber", "Modality", "ReferringPhysicianName",
     "InstitutionName", "StudyDescription", "SeriesDescription", "PatientName", "PatientID",
-    "PatientBirthDate", "PatientSex", "BodyPartExamined", "ViewPosition", "StudyInstanceUID",
-    "SeriesInstanceUID", "StudyID", "SeriesNumber", "InstanceNumber", "Laterality",
-    "ImageLaterality", "NumberOfFrames", "Rows", "Columns",
+    "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "BodyPartExamined", "ViewPosition",
+    "StudyInstanceUID", "SeriesInstanceUID", "StudyID", "SeriesNumber", "InstanceNumber",
+    "Laterality", "ImageLaterality", "NumberOfFrames", "Rows", "Columns",
 )  # fmt: skip
 """Attributes that a query can ask for, by keyword."""
 
 _LAST = max(tag_for_keyword(keyword) or 0 for keyword in INDEXED)
 
-CANNOT_UNDERSTAND, NOT_ITS_CLASS = 0xC000, 0xA900
-"""Refusals of a C-STORE (PS3.4 table B.2-1)."""
+CANNOT_UNDERSTAND, NOT_ITS_CLASS, HAS_IT = 0xC000, 0xA900, 0x0111
+"""Refusals of a C-STORE (PS3.4 table B.2-1, PS3.7 annex C)."""
+
+
+class Duplicates(StrEnum):
+    """What a PACS does with an object that it has already."""
+
+    KEEP = "keep"
+    OVERWRITE = "overwrite"
+    REJECT = "reject"
 
 
 class Refused(GiveUp):
@@ -90,6 +99,13 @@ class Entry:
 Amend = Callable[[dict[str, str]], dict[str, str]]
 """Changes the attributes under which an object is indexed; its bytes stay."""
 
+Admit = Callable[[dict[str, str]], None]
+"""Raises `Refused` for an object that is not wanted, by its attributes as they came."""
+
+
+def _admit_all(_: dict[str, str]) -> None:
+    """Refuse nothing."""
+
 
 class Store:
     """The objects of a PACS in a folder.
@@ -102,6 +118,10 @@ class Store:
         See `Amend`.
     index_seconds : float
         How long a newly stored object stays invisible to queries.
+    admit : callable
+        See `Admit`.
+    duplicates : Duplicates
+        What becomes of an object that is here already.
 
     Raises
     ------
@@ -111,9 +131,18 @@ class Store:
         When the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, amend: Amend = dict, index_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        amend: Amend = dict,
+        index_seconds: float = 0.0,
+        *,
+        admit: Admit = _admit_all,
+        duplicates: Duplicates = Duplicates.KEEP,
+    ) -> None:
         self._objects, self._ledger = folder / "objects", folder / "forward"
         self._amend, self._index_seconds = amend, index_seconds
+        self._admit, self._duplicates = admit, duplicates
         self._lock = threading.Lock()
         self._index: dict[str, Entry] = {}
         for each in (self._objects, self._ledger):
@@ -125,12 +154,13 @@ class Store:
     ) -> Entry:
         """Keep a received data set as it came, and note whether it has to go on.
 
-        An object that is here already stays as it is, and does not go on again.
+        An object that is here already stays as it is, and does not go on again, where the
+        store is not told otherwise.
 
         Raises
         ------
         Refused
-            When its identifiers are none, or not those of the request.
+            When its identifiers are none, or not those of the request, or it is not wanted.
         """
         part = self._objects / f"{secrets.token_hex(8)}.part"
         try:
@@ -138,7 +168,9 @@ class Store:
             with part.open("xb") as file:
                 file.write(head)
                 file.write(data)
-            entry = self._entry(part, self._path(sop_instance), sop_class, sop_instance)
+            entry = self._entry(
+                part, self._path(sop_instance), sop_class, sop_instance, admit=self._admit
+            )
             return self._adopt(part, entry, forward=forward)
         except UnreadableObject as error:
             raise Refused(CANNOT_UNDERSTAND, str(error)) from error
@@ -150,6 +182,11 @@ class Store:
         now = time.monotonic()
         with self._lock:
             return [entry for entry in self._index.values() if entry.visible_from <= now]
+
+    def held(self) -> dict[str, Entry]:
+        """Give everything that is kept, found or not, by SOP Instance UID."""
+        with self._lock:
+            return dict(self._index)
 
     def waiting(self) -> list[Entry]:
         """List what still has to go on, in the order in which it came."""
@@ -164,7 +201,9 @@ class Store:
     def _adopt(self, part: Path, entry: Entry, *, forward: bool) -> Entry:
         with self._lock:
             known = self._index.get(entry.sop_instance_uid)
-            if known is not None:
+            if known is not None and self._duplicates is Duplicates.REJECT:
+                raise Refused(HAS_IT, "Duplicate SOP instance.")
+            if known is not None and self._duplicates is Duplicates.KEEP:
                 return known
             if forward:  # first, so that what is stored is never without it
                 (self._ledger / entry.path.stem).touch()
@@ -175,7 +214,14 @@ class Store:
     def _path(self, sop_instance: str) -> Path:
         return self._objects / f"{hashlib.sha256(sop_instance.encode()).hexdigest()}.dcm"
 
-    def _entry(self, file: Path, path: Path, sop_class: str, sop_instance: str) -> Entry:
+    def _entry(
+        self,
+        file: Path,
+        path: Path,
+        sop_class: str,
+        sop_instance: str,
+        admit: Admit = _admit_all,
+    ) -> Entry:
         header = _header(file)
         attributes = {keyword: elements.text(header, keyword) for keyword in INDEXED}
         said = attributes["SOPClassUID"], attributes["SOPInstanceUID"]
@@ -183,6 +229,7 @@ class Store:
             raise Refused(NOT_ITS_CLASS, "The data set is not the object that was announced.")
         for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):
             parse_uid(attributes[keyword])
+        admit(attributes)
         syntax = str(header.file_meta.TransferSyntaxUID)
         visible_from = time.monotonic() + self._index_seconds
         return Entry(path, syntax, self._amend(attributes), visible_from)

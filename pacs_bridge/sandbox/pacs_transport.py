@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 from pathlib import Path
@@ -23,6 +24,9 @@ from pynetdicom.transport import (
 
 from pacs_bridge.sandbox.pacs_store import Entry
 from pacs_bridge.scu.transport import QuickSocket, request_association
+
+_ABORT = bytes.fromhex("07000000000400000000")
+"""An A-ABORT PDU of the service user (PS3.8 9.3.8)."""
 
 _STALLED_SECONDS = 60.0  # without progress in the middle of a PDU, either way
 
@@ -121,6 +125,28 @@ class Entity(AE):
         association = request_association(self, addr, port, str(ae_title), contexts or [])
         send_files_with(association)
         return association
+
+
+def reject(association: Any) -> None:
+    """Reject an association that was requested: for now, for want of room (PS3.8 9.3.4)."""
+    association.acse.send_reject(0x02, 0x03, 0x02)
+    association.kill()
+
+
+def cut_off(association: Any, *, abort: bool) -> None:
+    """End an association from a handler, so that its answer never goes out.
+
+    Parameters
+    ----------
+    abort : bool
+        Whether to say so first; else the line is just cut.
+    """
+    connection = association.dul.socket.socket
+    with contextlib.suppress(OSError, AttributeError):  # the peer has gone before
+        if abort:
+            connection.sendall(_ABORT)
+        connection.shutdown(socket.SHUT_RDWR)
+    association.kill()
 
 
 def send_files_with(association: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
+from typer.testing import CliRunner
 
-from pacs_bridge.cli import sandbox
-from pacs_bridge.domain.errors import RefusedInput
-from pacs_bridge.sandbox.pacs_quirks import NAMES, Quirks, Stall
+from pacs_bridge.cli.sandbox import app
+from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
+from pacs_bridge.sandbox.pacs_quirks import NAMES, SWITCHES, Quirks, Stall
 from tests.dcmtk import found
 from tests.hospital import a_hospital, a_mark, send, status_of
 from tests.mammograms import ROOT, a_mammogram
@@ -115,16 +117,16 @@ def test_quirks_work_together(tmp_path):
     assert answer.InstanceAvailability == "NEARLINE"
 
 
-@pytest.mark.parametrize("switch", ["moody", "cap", "cap=x", "drop=-1", "nearline=1", "cap=inf"])
-def test_a_quirk_that_does_not_exist_is_refused_with_those_that_do(switch):
-    with pytest.raises(RefusedInput, match="refuse-image-level"):
+def test_a_quirk_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(RefusedInput) as refused:
+        Quirks(["moody"])
+    assert all(name in str(refused.value) for name in NAMES)
+
+
+@pytest.mark.parametrize("switch", ["cap", "cap=x", "drop=-1", "nearline=1", "cap=inf"])
+def test_a_quirk_with_a_wrong_value_is_refused_with_how_it_is_written(switch):
+    with pytest.raises(RefusedInput, match=SWITCHES[switch.partition("=")[0]].usage):
         Quirks([switch])
-
-
-def test_the_help_of_the_command_names_every_quirk():
-    text = sandbox.pacs.__annotations__["quirk"]
-    for name in NAMES:
-        assert name.removesuffix("=N") in text
 
 
 def test_stall_keeps_one_sender_waiting_once():
@@ -136,3 +138,100 @@ def test_stall_keeps_one_sender_waiting_once():
         pacs.on_store()
         waited.append(time.monotonic() - begun >= 0.3)
     assert waited == [False, False, True, False]
+
+
+def listed(*options):
+    answer = CliRunner().invoke(app, ["pacs", "--list-quirks", *options])
+    assert answer.exit_code == 0
+    return answer.stdout
+
+
+def test_the_command_lists_every_quirk_with_what_it_does_and_where_it_was_seen():
+    lines = listed().splitlines()
+    for switch in SWITCHES.values():
+        [line] = [each for each in lines if each.split()[:1] == [switch.usage]]
+        assert switch.about in line
+        assert switch.source in line
+
+
+def test_the_list_of_quirks_comes_as_json_too():
+    quirks = json.loads(listed("--json"))
+    assert {each["quirk"] for each in quirks} == set(SWITCHES)
+    assert len(quirks) >= 36
+
+
+@pytest.mark.parametrize("status", ["refuse-store-a900", "cannot-understand-c000"])
+def test_a_refusal_takes_every_nth_object_only(tmp_path, status):
+    with a_hospital(quirks=(f"{status}=2",)) as pacs:
+        answers = send(pacs, *images(4), folder=tmp_path)
+    refused = 0xA900 if "a900" in status else 0xC000
+    assert [answer.status for answer in answers] == [0, refused, 0, refused]
+
+
+def test_a_warning_names_the_elements_it_is_about(tmp_path):
+    with a_hospital(quirks=("warn-b006",)) as pacs:
+        [answer] = send(pacs, *images(1), folder=tmp_path)
+    assert (answer.status, answer.offending) == (0xB006, "00280120")
+
+
+@pytest.mark.parametrize(("quirk", "kept"), [("abort-mid-set=2", 1), ("drops-link=2", 2)])
+def test_a_conversation_that_is_cut_ends_with_what_was_kept_before(tmp_path, quirk, kept):
+    with a_hospital(quirks=(quirk,)) as pacs:
+        with pytest.raises(PeerUnavailable):
+            send(pacs, *images(3), folder=tmp_path)
+        assert len(pacs.held()) == kept
+
+
+def test_associations_are_rejected_for_now_as_often_as_said(tmp_path):
+    with a_hospital(quirks=("reject-transient=2",)) as pacs:
+        for _ in range(2):
+            with pytest.raises(PeerUnavailable, match="association"):
+                send(pacs, *images(1), folder=tmp_path)
+        assert send(pacs, *images(1), folder=tmp_path)[0].status == 0
+
+
+@pytest.mark.parametrize(("quirk", "second"), [("rejects-duplicates", 0x0111), ("nearline", 0)])
+def test_an_object_that_comes_again_is_refused_where_the_pacs_is_so(tmp_path, quirk, second):
+    with a_hospital(quirks=(quirk,)) as pacs:
+        answers = [send(pacs, *images(1), folder=tmp_path)[0].status for _ in range(2)]
+    assert answers == [0, second]
+
+
+@pytest.mark.parametrize("quirk", ["trusted-issuer-only", "nhs-number-check"])
+def test_a_patient_who_is_not_known_is_refused_with_a777(tmp_path, quirk):
+    with a_hospital(quirks=(quirk,)) as pacs:
+        stranger = images(1)[0]
+        stranger.PatientID = "PERFORMS121001"
+        known = a_mammogram(study=2)
+        known.PatientID, known.IssuerOfPatientID = "9990000018", "NHS"
+        statuses = [answer.status for answer in send(pacs, stranger, known, folder=tmp_path)]
+    assert statuses == [0xA777, 0]
+
+
+def test_a_study_appears_when_its_order_comes(tmp_path):
+    orders = tmp_path / "orders.csv"
+    orders.write_text("AccessionNumber\n", encoding="utf-8")
+    with a_hospital(quirks=(f"needs-order={orders}",)) as pacs:
+        send(pacs, *images(1), folder=tmp_path)
+        assert found(tmp_path, pacs.port, "STUDY", STUDY) == []
+        orders.write_text("AccessionNumber\nRVX0000001\n", encoding="utf-8")
+        assert len(found(tmp_path, pacs.port, "STUDY", STUDY)) == 1
+
+
+def test_a_router_says_success_and_delivers_later(tmp_path):
+    with a_hospital(tmp_path / "viewed") as viewed:
+        behind = {"router": ("HOSPITAL", "127.0.0.1", viewed.port)}
+        with a_hospital(tmp_path / "router", **behind, quirks=("router-delay=3600",)) as router:
+            answers = send(router, *images(2), folder=tmp_path)
+            assert {answer.status for answer in answers} == {0}
+            assert (router.waiting(), viewed.objects()) == (2, [])
+        with a_hospital(tmp_path / "router", **behind, quirks=("router-delay=0.2",)) as router:
+            wait_until(lambda: len(viewed.objects()) == 2, "what was left over")
+            send(router, a_mammogram(study=2), folder=tmp_path)
+            wait_until(lambda: len(viewed.objects()) == 3, "what came since")
+
+
+def test_quirks_combine_and_the_order_of_switches_does_not_matter_for_what_is_refused(tmp_path):
+    for quirks in (("no-jpeg", "accepts-only-implicit"), ("accepts-only-implicit", "no-jpeg")):
+        with a_hospital(quirks=quirks) as pacs:
+            assert send(pacs, *images(1), folder=tmp_path)[0].status == 0x0122
