@@ -5,10 +5,13 @@ The three answers of a case are judged in `domain.verdicts`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class Completeness(StrEnum):
@@ -181,14 +184,20 @@ def judge_load(
     before: Readiness,
     misses_before: int,
     grade: Completeness = Completeness.PROVEN,
+    accepted: Mapping[str, str] = NOBODY,
 ) -> tuple[Readiness, int]:
     """Judge a whole sweep.
 
     Ready when, in this one sweep, every case is complete at or above the grade, findable as
-    named and not nearline. A ready load falls back only after two sweeps in a row that miss
-    one. A sweep in which cases could not be asked, and nothing else is wrong, proves nothing
-    either way. While images are still being sent, or are to be imported from media, a sweep can
-    find a load ready and nothing else.
+    named or under a name that a contact has accepted, and not nearline. A ready load falls back
+    only after two sweeps in a row that miss one. A sweep in which cases could not be asked, and
+    nothing else is wrong, proves nothing either way. While images are still being sent, or are
+    to be imported from media, a sweep can find a load ready and nothing else.
+
+    Parameters
+    ----------
+    accepted : dict of str to str
+        The name that a contact has accepted for a case, by accession number.
 
     Returns
     -------
@@ -196,7 +205,7 @@ def judge_load(
     misses : int
         Sweeps in a row that missed a case while ready, to hand in next time.
     """
-    bad = [verdict for verdict in verdicts if not is_good(verdict, grade)]
+    bad = [verdict for verdict in verdicts if not is_good(verdict, grade, accepted)]
     if verdicts and not bad:
         return Readiness.READY, 0
     if all(verdict.complete is Completeness.UNKNOWN for verdict in bad):
@@ -211,10 +220,21 @@ def judge_load(
     return Readiness.INCOMPLETE, misses_before
 
 
-def is_good(verdict: CaseVerdict, grade: Completeness) -> bool:
+def is_good(
+    verdict: CaseVerdict, grade: Completeness, accepted: Mapping[str, str] = NOBODY
+) -> bool:
     """Whether a case may be read: complete enough, found by its name, at hand."""
     return (
         GRADE.get(verdict.complete, 0) >= GRADE[grade]
-        and verdict.findable is Findable.AS_NAMED
+        and (verdict.findable is Findable.AS_NAMED or is_accepted(verdict, accepted))
         and verdict.near is not Near.NEARLINE
+    )
+
+
+def is_accepted(verdict: CaseVerdict, accepted: Mapping[str, str]) -> bool:
+    """Whether a contact has accepted the very name under which the PACS files a case now."""
+    return (
+        verdict.findable is Findable.BY_OTHER_NAME
+        and bool(verdict.search_for)
+        and accepted.get(verdict.accession) == verdict.search_for
     )

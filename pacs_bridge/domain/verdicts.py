@@ -11,22 +11,21 @@ DESIGN.md 5; STANDARDS.md 5.2; QUIRKS.md C3 to C6.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pacs_bridge.domain.caseset import Case, Study
-from pacs_bridge.domain.found import FoundStudy, PacsAnswer
+from pacs_bridge.domain.found import FoundStudy, PacsAnswer, Unasked
 from pacs_bridge.domain.loading import GRADE, CaseVerdict, Completeness, Findable, Near
+from pacs_bridge.domain.names import judge_name
+from pacs_bridge.domain.sentences import UNASKED, UNSURE, word_refusal
 
 INDEXING_GRACE = timedelta(minutes=15)
 """How long after the last C-STORE a missing image may still be on its way to the index."""
 
 _ABSENT = (Completeness.MISSING, Completeness.PARTIAL)
-_NHS_NUMBER = re.compile(r"\d{3}[ -]?\d{3}[ -]?\d{4}")
 
-_ASK_AGAIN = "Check that the PACS is running and allows our queries; we ask again by ourselves."
 _INSTRUCTION = {
     Completeness.WAITING: "Nothing to do: the PACS may still be filing it; we ask again.",
     Completeness.PARTIAL: "Some images did not arrive: start the load again, it sends only what "
@@ -36,19 +35,15 @@ _INSTRUCTION = {
     Completeness.CONFLICT: "Something else stands under our number in your PACS: delete this "
     "study there, then start the load again.",
 }
-_REFUSED = (
-    "Your PACS refused images of this case: mend the reason it gives, then start the load again."
-)
-_UNSURE = (
-    "Your PACS does not tell which images it has: allow our queries at IMAGE level there, or "
-    "agree with the scheme that counting suffices."
-)
 _IMPORT = "Import the media into your PACS; we ask again by ourselves."
 _IMPORT_AGAIN = (
     "Some images were not imported: import the media again; if they stay missing, look in the "
     "PACS for failed imports."
 )
-_NEARLINE = "The images are in the slow archive: fetch the study to online storage."
+_NEARLINE = (
+    "Your PACS keeps these images in its slow archive: have them fetched to online storage "
+    "before readers begin."
+)
 
 
 def judge_case(
@@ -90,7 +85,7 @@ def judge_case(
             Findable.NOT_BY_NAME,
             Near.UNKNOWN,
             f"could not be asked: {answer.error}",
-            _ASK_AGAIN,
+            UNASKED[answer.why or Unasked.SILENT],
             len(wanted),
             waiting=True,
         )
@@ -108,12 +103,13 @@ def judge_case(
             complete = Completeness.WAITING
             instruction = _INSTRUCTION[complete]
         elif said_no:
-            instruction = _REFUSED
+            instruction = word_refusal(said_no.values())
         elif has.missing & set(carried):
             complete, instruction = _judge_import(complete)
     elif GRADE.get(complete, 0) < GRADE[grade]:
-        instruction = instruction or _UNSURE
-    findable, name_note = _judge_findable(case, answer)
+        instruction = instruction or UNSURE[complete]
+    named = judge_name(case, answer)
+    findable = named.findable
     near = _judge_near([study for study in answer.studies.values() if study is not None])
     late_name = in_grace and complete in GRADE and findable is Findable.NOT_BY_NAME
     return CaseVerdict(
@@ -122,11 +118,12 @@ def judge_case(
         findable,
         near,
         evidence,
-        instruction or name_note or (_NEARLINE if near is Near.NEARLINE else ""),
+        instruction or named.instruction or (_NEARLINE if near is Near.NEARLINE else ""),
         len(wanted),
         len(wanted) - len(has.missing) if has.found is None else has.found,
         tuple(sorted(has.missing)) if complete not in GRADE else (),
         waiting=complete is Completeness.WAITING or late_name,
+        search_for=named.search_for,
     )
 
 
@@ -151,7 +148,7 @@ def _judge_complete(case: Case, answer: PacsAnswer) -> _Has:
     pairs = [(study, answer.studies.get(study.study_instance_uid)) for study in case.studies]
     listed = all(found is None or found.lists_images for _, found in pairs)
     has = _by_uid(case, pairs) if listed else _by_count(pairs)
-    if conflict := _conflict(case, pairs):
+    if conflict := _conflict(case, pairs) or _stranger(case, answer):
         return _Has(Completeness.CONFLICT, f"{has.evidence}; {conflict}", has.missing, has.found)
     return has
 
@@ -249,6 +246,13 @@ def _conflict(case: Case, pairs: Pairs) -> str:
     return ""
 
 
+def _stranger(case: Case, answer: PacsAnswer) -> str:
+    """Find another study under our number where ours is not: one that somebody put there."""
+    if answer.strangers and not any(answer.studies.values()):
+        return f"another study stands under {case.accession}"
+    return ""
+
+
 def _judge_near(present: Sequence[FoundStudy]) -> Near:
     said = {
         a for s in present for a in (s.availability, *(i.availability for i in s.images or ())) if a
@@ -256,40 +260,3 @@ def _judge_near(present: Sequence[FoundStudy]) -> Near:
     if said & {"NEARLINE", "OFFLINE", "UNAVAILABLE"}:
         return Near.NEARLINE
     return Near.ONLINE if "ONLINE" in said else Near.UNKNOWN
-
-
-def _judge_findable(case: Case, answer: PacsAnswer) -> tuple[Findable, str]:
-    """Compare names; an attribute that the PACS leaves out or empty changes nothing.
-
-    Patient names are not compared: PACS reformat them, and nobody searches by ours.
-    """
-    current = [
-        found
-        for study in case.studies
-        if not study.prior and (found := answer.studies.get(study.study_instance_uid)) is not None
-    ]
-    if not current:
-        return Findable.NOT_BY_NAME, ""
-    for study in current:
-        for label, ours, theirs in (
-            ("accession number", case.accession, (study.accession_number or "").strip()),
-            ("patient ID", case.patient_id, (study.patient_id or "").strip()),
-        ):
-            if theirs and theirs != ours:
-                return Findable.BY_OTHER_NAME, _other_name(label, ours, theirs)
-    returned = all((study.accession_number or "").strip() for study in current)
-    if answer.by_name or (answer.by_name is None and returned):
-        return Findable.AS_NAMED, ""
-    return (
-        Findable.NOT_BY_NAME,
-        f"A search for {case.accession} does not find it: have your PACS index that number.",
-    )
-
-
-def _other_name(label: str, ours: str, theirs: str) -> str:
-    if label == "patient ID" and _NHS_NUMBER.fullmatch(theirs):  # shown to nobody
-        return (
-            f"Your PACS replaced our {label} {ours} by a number that may be a real person's: "
-            "have the study taken out of that record."
-        )
-    return f"Your PACS files it under {label} {theirs} instead of {ours}: search for {theirs}."
