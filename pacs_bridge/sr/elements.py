@@ -152,6 +152,16 @@ def integers(ds: Dataset, keyword: str) -> list[int]:
         return []
 
 
+def number(ds: Dataset, keyword: str, otherwise: float = 0.0) -> float:
+    """A number; `otherwise` where there is none that is finite."""
+    value = _value(ds, keyword)
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return otherwise
+    return found if math.isfinite(found) else otherwise
+
+
 def pairs(ds: Dataset, keyword: str) -> tuple[Point, ...] | None:
     """Coordinates as (x, y) pairs, in their order.
 

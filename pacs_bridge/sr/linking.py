@@ -61,7 +61,8 @@ def link(
                 each.texts.append(text.text)
             continue
         near = [each for each in drawn if each.annotation == text.annotation]
-        if not near or stands_alone(text.text):
+        nowhere = not text.mark.points and len(near) > 1  # nothing is nearest to it
+        if not near or nowhere or stands_alone(text.text):
             alone.append(text)
             continue
         place = text.mark.centre

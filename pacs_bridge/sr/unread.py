@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 SENTENCES = {
-    "unread-compound": "Its compound graphics are not read; save the marks as simple graphics.",
+    "unread-compound": (
+        "Some compound graphics are broken or of an unknown type; save them as simple graphics."
+    ),
     "unread-overlay": (
         "Its overlay bitmap is broken or of a form that is not read; "
         "save the marks as graphic annotations."
