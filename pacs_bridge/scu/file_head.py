@@ -13,7 +13,9 @@ from io import FileIO
 
 from pacs_bridge.domain.ports import Sendable
 
-_MOST = 64 << 10  # of preamble and group 0002 together; ours have 400 bytes
+MOST_HEAD = 64 << 10
+"""Bytes of preamble and group 0002 together; ours have 400."""
+
 _FIRST = 1024
 _LONG = frozenset((b"OB", b"OW", b"OD", b"OF", b"OL", b"OV", b"SQ", b"SV", b"UC", b"UN", b"UR",
                    b"UT", b"UV"))  # fmt: skip
@@ -33,7 +35,7 @@ def data_set_offset(file: FileIO, each: Sendable) -> int:
     try:
         offset, found = _walk(head)
     except (struct.error, IndexError):  # longer than most are
-        head += file.read(_MOST - len(head))
+        head += file.read(MOST_HEAD - len(head))
         try:
             offset, found = _walk(head)
         except (struct.error, IndexError):
@@ -43,6 +45,31 @@ def data_set_offset(file: FileIO, each: Sendable) -> int:
         raise ValueError("the file holds another object")
     file.seek(offset)
     return offset
+
+
+def read_head(head: bytes) -> tuple[int, tuple[str, ...]]:
+    """Give the offset of the data set, and the UIDs of SOP class, instance, transfer syntax.
+
+    Parameters
+    ----------
+    head : bytes
+        The beginning of a file of somebody else's; the UIDs are as they stand there.
+
+    Raises
+    ------
+    EOFError
+        When the head goes on behind that.
+    ValueError
+        When it is no DICOM file.
+    """
+    try:
+        return _walk(head)
+    except (struct.error, IndexError):
+        raise EOFError from None
+    except ValueError:
+        if len(head) < 132:
+            raise EOFError from None
+        raise
 
 
 def _walk(head: bytes) -> tuple[int, tuple[str, ...]]:
