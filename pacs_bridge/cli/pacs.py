@@ -9,7 +9,13 @@ import typer
 
 from pacs_bridge.cli.pacs_callers import adopt, forget
 from pacs_bridge.cli.pacs_change import change
-from pacs_bridge.cli.pacs_told import certificate_of, plain_of, timeouts_of, title_towards
+from pacs_bridge.cli.pacs_told import (
+    certificate_of,
+    plain_of,
+    timeouts_of,
+    title_towards,
+    told_sending,
+)
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say, warn
 
 app = typer.Typer()
@@ -139,6 +145,7 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
         print_json(plain_of(pacs))
         return
     say(f"{pacs.name}, isolation {pacs.isolation.value}{', paused' * pacs.paused}")
+    say(f"Sent to {told_sending(pacs.sending)}")
     users = ", ".join(u.name + " with passcode" * bool(u.passcode_hash) for u in pacs.users)
     say(f"User identities: {users or 'none, and none is taken'}")
     for endpoint in pacs.endpoints:

@@ -70,6 +70,23 @@ def change(
             "--isolation", help="private, copies, sequential or sheet.", show_default=False
         ),
     ] = None,
+    grade: Annotated[
+        str | None,
+        typer.Option(
+            "--grade",
+            help="How sure its sites want each case: proven, counted or present.",
+            show_default=False,
+        ),
+    ] = None,
+    grace: Annotated[
+        float | None,
+        typer.Option(
+            "--grace",
+            help="Seconds in which an image that it took may still be on its way to where it is "
+            "queried: past a router, into an index.",
+            show_default=False,
+        ),
+    ] = None,
     caller: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,6 +117,36 @@ def change(
         list[str] | None,
         typer.Option("--no-user-identity", help="To take no longer.", show_default=False),
     ] = None,
+    parallel: Annotated[
+        int | None,
+        typer.Option("--parallel", help="Associations at a time, 1 to 4.", show_default=False),
+    ] = None,
+    bandwidth: Annotated[
+        float | None,
+        typer.Option(
+            "--bandwidth", help="Most megabits a second; 0 for no limit.", show_default=False
+        ),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            "--window",
+            help="When images may be sent, such as 'Mon-Fri 19:00-06:00,Sat-Sun'; or 'always'.",
+            show_default=False,
+        ),
+    ] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option("--time-zone", help="Of the site, such as Europe/London.", show_default=False),
+    ] = None,
+    priority: Annotated[
+        str | None,
+        typer.Option(
+            "--priority",
+            help="What our images are sent with: low, medium or high.",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -118,6 +165,13 @@ def change(
         "answer": answer_timeout,
         "idle": idle_timeout,
     }
+    sending = {
+        "parallel": parallel,
+        "megabits": bandwidth,
+        "window": window,
+        "time_zone": time_zone,
+        "priority": priority,
+    }
     changes = Changes(
         role=role,
         ae_title=aet,
@@ -128,10 +182,13 @@ def change(
         certificate=shown.fingerprint if shown else None,
         timeouts={TIMEOUT_NAMES[key]: value for key, value in given.items() if value is not None},
         isolation=isolation,
+        grade=grade,
+        grace=grace,
         callers=caller or (),
         no_callers=no_caller or (),
         users=[_user(user_identity, passcode_file)] if user_identity is not None else (),
         no_users=no_user_identity or (),
+        sending={key: value for key, value in sending.items() if value is not None},
     )
     if changes == Changes(role=role):
         raise RefusedInput("Say what to change; `pacs-bridge pacs change --help` lists it.")

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pacs_bridge.domain.pacs import Pacs
+    from pacs_bridge.domain.sending import Sending
     from pacs_bridge.services.certificates import Certificate
     from pacs_bridge.wiring.installation import Installation
 
@@ -53,6 +54,14 @@ def timeouts_of(kept: Mapping[str, float]) -> dict[str, float]:
     return told
 
 
+def told_sending(sending: Sending) -> str:
+    """Say how a PACS is sent to."""
+    lanes = f"over {sending.parallel} association" + "s" * (sending.parallel > 1)
+    speed = "" if sending.megabits is None else f", at most {sending.megabits:g} Mbit/s"
+    window = f", {sending.window} ({sending.time_zone})" if sending.window else ", at any time"
+    return f"{lanes}{speed}{window}, priority {sending.priority.value}"
+
+
 def plain_of(pacs: Pacs) -> dict[str, Any]:
     """Give a PACS as JSON values; no passcode, nor its hash, is among them."""
     main = pacs.endpoint("store")
@@ -66,7 +75,10 @@ def plain_of(pacs: Pacs) -> dict[str, Any]:
         "certificate": pacs.certificate,
         "isolation": pacs.isolation.value,
         "paused": pacs.paused,
+        "grade": pacs.grade.value,
+        "grace": pacs.grace,
         "timeouts": timeouts_of(pacs.timeouts),
+        "sending": pacs.sending.as_dict(),
         "users": [
             {"name": user.name, "passcode": user.passcode_hash is not None} for user in pacs.users
         ],

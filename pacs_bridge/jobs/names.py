@@ -30,7 +30,7 @@ class Lane:
     partitioned: bool = False
 
 
-LOADS = Lane("pb_loads", 8, partitioned=True)
+LOADS = Lane("pb_loads", 64, partitioned=True)  # one that waits for its PACS costs little
 OBJECTS = Lane("pb_objects", 24)
 FORWARD = Lane("pb_forward", 12)
 MAIL = Lane("pb_mail", 1)

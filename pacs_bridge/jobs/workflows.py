@@ -16,11 +16,13 @@ from dbos import DBOS
 
 from pacs_bridge.domain.errors import GiveUp, RetryLater
 from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.domain.sending import OutsideWindow
 
 LOG = structlog.get_logger()
 
 FORWARD_DAYS = 7
 REPORT_DAYS = 2
+SENT, OUTSIDE, UNREACHABLE = "sent", "outside the sending window", "unreachable"
 UNREPORTED = "The PACS took no report for two days; check where it takes them, and ask again."
 NEEDS_CONTACT = "This load needs a person: do what stands beside each case, then start it again."
 
@@ -63,6 +65,8 @@ class Services:
     pace: LoadPace = LoadPace()
     report_commitment: Callable[[int], None] = _nobody_asks
     park_report: Callable[[int, str], None] = _nobody_asks
+    wait_for_window: Callable[[int, int], None] = _nobody_asks
+    ask_to_commit: Callable[[int, int], None] = _nobody_asks
     check_intact: Callable[[int], Any] = _nobody_asks
     checks_due: Callable[[], Any] = _nobody_asks
 
@@ -103,34 +107,45 @@ def _load_workflow(services: Services) -> Callable[[int, int], str]:
         """Send what is pending, verify, send again what is missing, until ready or at a loss."""
         LOG.info("load-started", load=load_id, run=run)
         for _ in range(pace.attempts):
-            if not _send_all(services, load_id):
+            end = _send_all(services, load_id)
+            if end == OUTSIDE:
+                DBOS.run_step({"name": "wait"}, services.wait_for_window, load_id, run)
+                return OUTSIDE
+            if end != SENT:
                 break
+            DBOS.run_step({"name": "commit"}, services.ask_to_commit, load_id, run)
             readiness, missing = _verify_until_settled(services, load_id)
             if readiness is Readiness.READY:
                 return "ready"
             if not missing:
                 break
-            DBOS.run_step({"name": "reopen"}, services.reopen_missing, load_id, missing)
+            if not DBOS.run_step({"name": "reopen"}, services.reopen_missing, load_id, missing):
+                break
         DBOS.run_step({"name": "park"}, services.park_load, load_id, NEEDS_CONTACT)
         return "parked"
 
     return load
 
 
-def _send_all(services: Services, load_id: int) -> bool:
-    """Send chunk by chunk until nothing is pending; False when the PACS cannot be reached."""
+def _send_all(services: Services, load_id: int) -> str:
+    """Send chunk by chunk until nothing is pending; gives how it ended.
+
+    That is `SENT`; `OUTSIDE` of the sending window; or `UNREACHABLE`.
+    """
     pace, failures = services.pace, 0
     while True:
         remaining = DBOS.run_step({"name": "send"}, _try_send, services, load_id)
+        if remaining == OUTSIDE:
+            return OUTSIDE
         if isinstance(remaining, int):
             failures = 0
             if remaining == 0:
-                return True
+                return SENT
             continue
         failures += 1
         DBOS.run_step({"name": "note"}, services.note_load, load_id, remaining)
         if failures > pace.attempts * 8:
-            return False
+            return UNREACHABLE
         DBOS.sleep(back_off(failures - 1, pace.retry, pace.max_retry))
 
 
@@ -138,6 +153,8 @@ def _try_send(services: Services, load_id: int) -> int | str:
     """Send one chunk: how many remain, or in one sentence why it could not be sent."""
     try:
         return services.send_next(load_id, services.pace.chunk)
+    except OutsideWindow:
+        return OUTSIDE
     except (RetryLater, GiveUp) as error:
         return str(error)
 

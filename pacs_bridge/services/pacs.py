@@ -98,7 +98,17 @@ def add_pacs(
             certificate=_certificate(certificate, before, plain=plain),
         )
         if before is not None:
-            pacs = replace(pacs, paused=before.paused, timeouts=before.timeouts, users=before.users)
+            pacs = replace(
+                pacs,
+                paused=before.paused,
+                timeouts=before.timeouts,
+                users=before.users,
+                grade=before.grade,
+                grace=before.grace,
+                sending=before.sending,
+            )
+            if pacs.endpoint("query") != before.endpoint("query"):
+                uow.profiles.forget(known)  # what was learned was learned elsewhere
         uow.pacs.put(pacs, now())
         uow.events.add(
             now(),

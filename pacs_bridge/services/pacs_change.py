@@ -9,8 +9,10 @@ from typing import Any
 from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.domain.errors import NotFound, RefusedInput
 from pacs_bridge.domain.identifiers import parse_ae_title, parse_name
+from pacs_bridge.domain.loading import GRADE, Completeness
 from pacs_bridge.domain.pacs import CALLS_FROM, OUTWARD, TIMEOUTS, Endpoint, KnownUser, Pacs
 from pacs_bridge.domain.ports import Clock
+from pacs_bridge.domain.sending import Priority, Sending, check_sending
 from pacs_bridge.services.pacs import (
     Resolve,
     addresses_of,
@@ -21,6 +23,7 @@ from pacs_bridge.services.pacs import (
 )
 
 _SHORTEST, _LONGEST = 0.1, 3_600.0
+_LONGEST_GRACE = 86_400.0
 _MOST_USER_NAME, _MOST_PASSCODE = 64, 256
 
 
@@ -37,10 +40,16 @@ class Changes:
         Seconds, by the names in `domain.pacs.TIMEOUTS`.
     callers, no_callers : sequence of str
         Who may call us too, and who no longer: ``AET`` or ``AET@NET``.
+    grade : str or None
+        How sure the sites want each case: proven, counted or present.
+    grace : float or None
+        Seconds in which the PACS may still bring what it has taken.
     users : sequence of KnownUser
         User identities to take; one of the same name is replaced.
     no_users : sequence of str
         User identities to take no longer, by name.
+    sending : mapping of str to Any
+        Settings by the names of `domain.sending.Sending`; 0 megabits for no limit.
     """
 
     role: str = ""
@@ -56,6 +65,9 @@ class Changes:
     no_callers: Sequence[str] = ()
     users: Sequence[KnownUser] = ()
     no_users: Sequence[str] = ()
+    grade: str | None = None
+    grace: float | None = None
+    sending: Mapping[str, Any] = field(default_factory=dict)
 
 
 def change_pacs(
@@ -73,12 +85,14 @@ def change_pacs(
     if changes.role not in ("", CALLS_FROM, *OUTWARD):
         raise RefusedInput(f"A role is one of {', '.join((*OUTWARD, CALLS_FROM))}; say which.")
     with begin() as uow:
-        pacs = uow.pacs.get(parse_name(name))
+        before = pacs = uow.pacs.get(parse_name(name))
         pacs = _change_endpoint(pacs, changes) if changes.role else _change_all(pacs, changes)
         pacs = _change_callers(pacs, changes, resolve)
         pacs = _change_users(pacs, changes)
         _check(pacs)
         uow.pacs.put(pacs, now())
+        if pacs.endpoint("query") != before.endpoint("query"):
+            uow.profiles.forget(pacs.name)  # what was learned was learned elsewhere
         uow.events.add(now(), "pacs-changed", pacs.name, role=changes.role, what=_told(changes))
     return pacs
 
@@ -99,19 +113,57 @@ def parse_passcode(text: str) -> str:
     return text
 
 
+def parse_grade(text: str) -> Completeness:
+    """Check a grade; raises `RefusedInput`."""
+    if text not in map(str, GRADE):
+        raise RefusedInput(f"A grade is {', '.join(GRADE)}; give one of these.")
+    return Completeness(text)
+
+
+def parse_grace(seconds: float) -> float:
+    """Check a grace in seconds; raises `RefusedInput`."""
+    if not 0 <= seconds <= _LONGEST_GRACE:
+        raise RefusedInput(
+            f"A grace is 0 to {_LONGEST_GRACE:.0f} seconds (a day); give such a one."
+        )
+    return seconds
+
+
 def _change_all(pacs: Pacs, changes: Changes) -> Pacs:
     if (changes.ae_title, changes.host, changes.port) != (None, None, None):
         raise RefusedInput("An AE title, host or port is of one endpoint; say which with --role.")
     return replace(
         pacs,
         isolation=parse_isolation(changes.isolation) if changes.isolation else pacs.isolation,
+        grade=parse_grade(changes.grade) if changes.grade else pacs.grade,
+        grace=pacs.grace if changes.grace is None else parse_grace(changes.grace),
+        sending=_sending(pacs.sending, changes.sending),
         **_common(pacs, changes),
     )
 
 
+def _sending(before: Sending, told: Mapping[str, Any]) -> Sending:
+    """Change how a PACS is sent to; raises `RefusedInput`."""
+    if not told:
+        return before
+    changed = dict(told)
+    if "priority" in changed:
+        if changed["priority"] not in set(Priority):
+            raise RefusedInput("A priority is low, medium or high; give one of these.")
+        changed["priority"] = Priority(changed["priority"])
+    if changed.get("megabits") == 0:
+        changed["megabits"] = None
+    if changed.get("window", "").strip().lower() == "always":
+        changed["window"] = ""
+    return check_sending(replace(before, **changed))
+
+
 def _change_endpoint(pacs: Pacs, changes: Changes) -> Pacs:
-    if changes.isolation:
-        raise RefusedInput("The isolation mode is of the whole PACS; leave --role out.")
+    if changes.isolation or changes.sending or changes.grade or changes.grace is not None:
+        raise RefusedInput(
+            "Isolation, grade, grace, and how it is sent to, are of the whole PACS; leave --role "
+            "out."
+        )
     if changes.role == CALLS_FROM:
         return _change_inward(pacs, changes)
     before = pacs.endpoint(changes.role)

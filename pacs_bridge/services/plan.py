@@ -21,6 +21,7 @@ from pacs_bridge.domain.loading import (
     Way,
 )
 from pacs_bridge.domain.ports import Clock
+from pacs_bridge.domain.sending import OutsideWindow
 
 
 def start_load(
@@ -94,6 +95,26 @@ def start_again(load_id: int, *, begin: Begin, now: Clock) -> Load:
     with begin() as uow:
         load = uow.loads.get(load_id)
     return start_load(load.set_name, load.pacs, begin=begin, now=now, copy=load.copy)
+
+
+def wait_for_window(load_id: int, run: int, *, begin: Begin, now: Clock) -> None:
+    """Queue a start of a load's job again for when its PACS may be sent to, and say so."""
+    with begin() as uow:
+        load = uow.loads.get(load_id)
+        sending = uow.pacs.get(load.pacs).sending
+        moment = now()
+        opening = sending.opens_at(moment) or moment
+        if opening > moment:
+            note = OutsideWindow(load.pacs, opening, sending.told_opening(opening))
+            uow.loads.set_note(load_id, str(note))
+        uow.enqueue(
+            "load",
+            load_id,
+            run,
+            key=f"load-{load_id}-{run}-{int(moment.timestamp())}",
+            partition=load.pacs,
+            delay=(opening - moment).total_seconds() + 1.0,
+        )
 
 
 def queue_verify(load_id: int, *, begin: Begin, now: Clock) -> None:
