@@ -81,10 +81,14 @@ def word_refusal(comments: Iterable[str]) -> str:
     return next((words for pattern, words in _REFUSALS if pattern.search(said)), _REFUSED)
 
 
+RENAMED = "Your PACS files it under"
+"""How the sentence about another name begins."""
+
+
 def word_rename(label: str, ours: str, theirs: str) -> str:
     """Say under which name a case is filed."""
     return (
-        f"Your PACS files it under {label} {theirs} instead of {ours}: search for {theirs}, or "
+        f"{RENAMED} {label} {theirs} instead of {ours}: search for {theirs}, or "
         "have it renamed; once readers know, accept the name (`pacs-bridge load accept`)."
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.found import PacsAnswer
 from pacs_bridge.domain.loading import (
     GRADE,
     CaseVerdict,
@@ -16,12 +17,21 @@ from pacs_bridge.domain.loading import (
     Load,
     Readiness,
     Way,
+    is_accepted,
     judge_load,
 )
 from pacs_bridge.domain.ports import Clock, PacsPeer
+from pacs_bridge.domain.profile import UNKNOWN
+from pacs_bridge.domain.sentences import RENAMED, word_accepted
 from pacs_bridge.domain.verdicts import judge_case
 from pacs_bridge.services.mails import mail_contacts
 from pacs_bridge.services.release import release_readers
+
+_SURELY = {
+    Completeness.PROVEN: "by image",
+    Completeness.COUNTED: "by image or by count, as was agreed",
+    Completeness.PRESENT: "though not always image by image, as was agreed",
+}
 
 
 @dataclass(frozen=True)
@@ -37,12 +47,15 @@ class Sweep:
         that the PACS refused.
     unanswered : int
         Cases that could not be asked.
+    grace : float
+        Seconds in which this PACS may still bring what it has taken.
     """
 
     readiness: Readiness
     waiting: bool
     missing: tuple[str, ...] = ()
     unanswered: int = 0
+    grace: float = 0.0
 
 
 def verify_load(
@@ -63,7 +76,7 @@ def verify_load(
     ----------
     grace : float
         Seconds after the last C-STORE in which a missing image may still be on its way to
-        the PACS's index.
+        the PACS's index; a PACS may have a grace of its own.
 
     Raises
     ------
@@ -73,49 +86,77 @@ def verify_load(
     with begin() as uow:
         load = uow.loads.get(load_id)
         pacs = uow.pacs.get(load.pacs)
+        pacs = replace(pacs, profile=uow.profiles.get(pacs.name).fresh(now()))
         passport = uow.case_sets.get(load.set_name, load.copy)
         ledger = uow.loads.ledger(load_id)
 
     by_media = load.way is Way.MEDIA
+    seconds = grace if pacs.grace is None else pacs.grace
     pending = {row.sop_instance_uid for row in ledger if row.state is InstanceState.PENDING}
     unsent: set[str] = set() if by_media else pending
     refused = _refused(ledger)
+    answers = list(peer.find_cases(pacs, passport.cases))
     verdicts = [
         judge_case(
             case,
             answer,
             last_sent_at=load.last_sent_at,
             now=now(),
-            grace=timedelta(seconds=grace),
+            grace=timedelta(seconds=seconds),
+            grade=pacs.grade,
             unsent=unsent,
             refused=refused,
             carried=pending if by_media else (),
         )
-        for case, answer in zip(passport.cases, peer.find_cases(pacs, passport.cases), strict=True)
+        for case, answer in zip(passport.cases, answers, strict=True)
     ]
 
     with begin() as uow:
         # Judged against the load as it is now: whoever swept or started it in the meantime
         # must not be overruled by what was true before.
         current = uow.loads.get(load_id)
+        accepted = uow.search_notes.of_load(load_id)
         readiness, misses = judge_load(
-            verdicts, before=current.readiness, misses_before=current.misses
+            verdicts,
+            before=current.readiness,
+            misses_before=current.misses,
+            grade=pacs.grade,
+            accepted=accepted,
         )
+        verdicts = [_told(verdict, accepted) for verdict in verdicts]
         if current.run != load.run and readiness is not Readiness.READY:
             readiness, misses = current.readiness, current.misses
         uow.loads.keep_sweep(load_id, verdicts, readiness, misses, now())
+        _learn(uow, pacs.name, answers, now())
         if by_media:
             _note_imported(uow, load_id, ledger, verdicts, now())
-        _follow(uow, current, readiness, verdicts, now(), public_url)
+        _follow(uow, current, readiness, verdicts, now(), public_url, pacs.grade)
     if by_media:
-        return Sweep(readiness, waiting=False, unanswered=_unanswered(verdicts))
+        return Sweep(readiness, waiting=False, unanswered=_unanswered(verdicts), grace=seconds)
     gone = {uid for verdict in verdicts for uid in verdict.missing} - unsent - refused.keys()
     return Sweep(
         readiness,
         waiting=readiness is not Readiness.READY and any(v.waiting for v in verdicts),
         missing=tuple(sorted(gone)),
         unanswered=_unanswered(verdicts),
+        grace=seconds,
     )
+
+
+def _told(verdict: CaseVerdict, accepted: Mapping[str, str]) -> CaseVerdict:
+    """Say of an accepted name that readers search for it, where nothing else is wrong."""
+    if not is_accepted(verdict, accepted) or verdict.complete not in GRADE:
+        return verdict
+    if not verdict.instruction.startswith(RENAMED):
+        return verdict
+    return replace(verdict, instruction=word_accepted(verdict.search_for))
+
+
+def _learn(uow: UnitOfWork, pacs: str, answers: Sequence[PacsAnswer], now: datetime) -> None:
+    """Keep what the sweep has taught; one in which nothing was answered teaches nothing."""
+    learned = next((a.learned for a in reversed(answers) if a.error is None), UNKNOWN)
+    if learned != UNKNOWN:
+        uow.profiles.put(pacs, uow.profiles.get(pacs).learn(learned, now), now)
 
 
 def _note_imported(
@@ -150,6 +191,7 @@ def _follow(
     verdicts: Sequence[CaseVerdict],
     now: datetime,
     public_url: str,
+    grade: Completeness,
 ) -> None:
     """Do what a change of readiness asks for; in the sweep's own transaction."""
     load = replace(before, readiness=readiness)
@@ -163,8 +205,9 @@ def _follow(
     key = f"{readiness.value}-{load.load_id}-{now:%Y%m%dT%H%M%S%f}"
     if readiness is Readiness.READY:
         uow.events.add(now, "load-ready", subject, cases=len(verdicts), released=released)
+        surely = _SURELY[grade]
         lines = [
-            f"All {len(verdicts)} cases of {load.set_name} were found in {load.pacs}, by image.",
+            f"All {len(verdicts)} cases of {load.set_name} were found in {load.pacs}, {surely}.",
             f"Readers told that they can read now: {released}. There is nothing for you to do.",
         ]
         mail_contacts(

@@ -62,7 +62,7 @@ def test_a_load_of_which_every_case_is_proven_is_ready(desk):
     desk.start()
     desk.send_all()
     sweep = desk.verify()
-    assert sweep == Sweep(Readiness.READY, waiting=False)
+    assert sweep == Sweep(Readiness.READY, waiting=False, grace=900.0)
     load = desk.load()
     assert (load.readiness, load.ready_at, load.verified_at) == (Readiness.READY, START, START)
 
