@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import case, func, select, text
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.repositories.intact import IntactChecks
 from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.objects import Marks
 from pacs_bridge.db.repositories.people import Enrolments, Rounds
@@ -29,6 +30,7 @@ from pacs_bridge.db.tables import (
     ReadingRow,
     SiteRow,
 )
+from pacs_bridge.domain.intact import IntactCheck
 from pacs_bridge.domain.loading import (
     CaseVerdict,
     Completeness,
@@ -50,6 +52,8 @@ class LoadLine:
         Cases found whole; cases the last sweep looked at; cases of the set.
     instructions : int
         Cases that ask something of a person.
+    intact : IntactCheck or None
+        What came of fetching images back.
     """
 
     load: Load
@@ -62,6 +66,7 @@ class LoadLine:
     sites: tuple[str, ...]
     enrolled: int
     released: int
+    intact: IntactCheck | None = None
 
 
 @dataclass(frozen=True)
@@ -254,6 +259,7 @@ def _load_line(session: Session, load_id: int) -> LoadLine:
         tuple(sites),
         enrolled,
         released,
+        IntactChecks(session).find(load_id),
     )
 
 

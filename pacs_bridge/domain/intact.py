@@ -34,10 +34,10 @@ class Change(StrEnum):
 _SENTENCES = {
     Change.LOSSY: "compressed with loss ({n}): switch lossy compression off for them and for "
     "whatever moves or archives them, then we send them again",
-    Change.PIXELS: "with other pixels than we sent ({n}): ask your PACS supplier what changes images "
-    "on the way in or out, and switch it off for them",
-    Change.UNREADABLE: "so that they cannot be opened ({n}): ask your PACS supplier to look at them "
-    "in the store",
+    Change.PIXELS: "with other pixels than we sent ({n}): ask your PACS supplier what changes "
+    "images on the way in or out, and switch it off for them",
+    Change.UNREADABLE: "so that they cannot be opened ({n}): ask your PACS supplier to look at "
+    "them in the store",
     Change.ABSENT: "not at all, though it was asked for each ({n}): see whether they open in "
     "your viewer, and whether it may send to us",
 }

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -285,15 +286,19 @@ class _Desk:
     def _get(
         self, study: Study, series: Series, images: Sequence[Instance], folder: Path
     ) -> dict[str, Path]:
-        came = self._get_as(study, series, images, folder, kinds_of(images))
+        came, refusal = dict[str, Path](), ""
+        try:
+            came = self._get_as(study, series, images, folder, kinds_of(images))
+        except _RefusedError as refused:
+            refusal = str(refused)
         missing = [image for image in images if image.sop_instance_uid not in came]
-        if missing:  # it may hold them in a form that only loss explains
+        if missing:  # it may hold them in a form that has lost something, and in no other
             classes = dict.fromkeys(image.sop_class_uid for image in missing)
             kinds = [(uid, (syntax,)) for uid in classes for syntax in LOSSY_SYNTAXES]
-            try:
+            with suppress(PeerUnavailable, _RefusedError):
                 came |= self._get_as(study, series, missing, folder, kinds)
-            except (PeerUnavailable, _RefusedError):
-                return came
+        if refusal and not came:
+            raise _RefusedError(refusal)
         return came
 
     def _get_as(

@@ -24,6 +24,13 @@ READINESS = {
 }
 """Readiness of a load: its tag, the tag's colour, and one sentence."""
 
+INTACT = {
+    "intact": ("Intact", "green"),
+    "amber": ("Amber", "orange"),
+    "unproven": ("Unproven", "grey"),
+}
+"""Whether images come back from a PACS as they were sent."""
+
 COMPLETE = {
     "proven": ("Proven", "green"),
     "counted": ("Counted", "aqua-green"),
@@ -145,6 +152,7 @@ def set_up_words(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         READINESS=READINESS,
+        INTACT=INTACT,
         COMPLETE=COMPLETE,
         FINDABLE=FINDABLE,
         NEAR=NEAR,
