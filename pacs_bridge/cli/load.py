@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pacs_bridge.cli.load_accept import accept
 from pacs_bridge.cli.load_check import check
 from pacs_bridge.cli.load_commit import commit
 from pacs_bridge.cli.load_fetch import fetch
@@ -20,6 +21,7 @@ app = typer.Typer()
 app.command()(fetch)
 app.command()(check)
 app.command()(commit)
+app.command()(accept)
 
 SetPrefix = Annotated[
     str, typer.Argument(metavar="SET", help="The set's prefix.", show_default=False)

@@ -137,12 +137,13 @@ def list_(home: Home = None, json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, home: Home = None, json: Json = False) -> None:
-    """Show all that is registered of a PACS: endpoints, TLS, time-outs, users."""
-    from pacs_bridge.services.pacs import get_pacs
+    """Show all that is registered of a PACS, and what was learned by asking it."""
+    from pacs_bridge.services.pacs import get_pacs, get_profile
 
-    pacs = get_pacs(name, begin=open_home(home).read)
+    read = open_home(home).read
+    pacs, profile = get_pacs(name, begin=read), get_profile(name, begin=read)
     if json:
-        print_json(plain_of(pacs))
+        print_json({**plain_of(pacs), "profile": profile.as_dict()})
         return
     say(f"{pacs.name}, isolation {pacs.isolation.value}{', paused' * pacs.paused}")
     say(f"Sent to {told_sending(pacs.sending)}")
@@ -160,6 +161,11 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
         say(f"  we are {at.our_ae_title}")
         say(f"  {'unencrypted' if at.plain else f'TLS, certificate {at.certificate}'}")
         say(f"  time-outs: {', '.join(seconds)}")
+    grace = "as configured" if pacs.grace is None else f"{pacs.grace:g} s"
+    say(f"Every case is wanted {pacs.grade.value}; grace for what it has taken: {grace}")
+    say("Learned by asking it: " + ("" if profile.lines() else "nothing yet"))
+    for line in profile.lines():
+        say(f"  {line}")
 
 
 @app.command()

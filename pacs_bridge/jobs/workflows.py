@@ -173,7 +173,7 @@ def _verify_until_settled(services: Services, load_id: int) -> tuple[Readiness, 
         silent = silent + 1 if found.unanswered else 0
         if found.readiness is Readiness.READY or silent > pace.attempts * 8:
             return found.readiness, list(found.missing)
-        if not found.unanswered and (not found.waiting or waited > pace.grace):
+        if not found.unanswered and (not found.waiting or waited > max(pace.grace, found.grace)):
             return found.readiness, list(found.missing)
         most = pace.max_retry if found.unanswered else 60.0
         pause = back_off(attempt, pace.first_verify, most)
@@ -190,11 +190,18 @@ class Found:
     waiting: bool
     missing: tuple[str, ...]
     unanswered: bool
+    grace: float = 0.0
 
 
 def _sweep(services: Services, load_id: int) -> Found:
     sweep = services.verify_load(load_id)
-    return Found(sweep.readiness, sweep.waiting, tuple(sweep.missing), bool(sweep.unanswered))
+    return Found(
+        sweep.readiness,
+        sweep.waiting,
+        tuple(sweep.missing),
+        bool(sweep.unanswered),
+        getattr(sweep, "grace", 0.0),
+    )
 
 
 def _verify_once(services: Services, load_id: int) -> str:

@@ -14,6 +14,7 @@ from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import parse_ae_title, parse_name
 from pacs_bridge.domain.pacs import CALLS_FROM, OUTWARD, Endpoint, Isolation, Pacs
 from pacs_bridge.domain.ports import Clock, PacsPeer
+from pacs_bridge.domain.profile import QueryProfile
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
@@ -131,6 +132,12 @@ def get_pacs(name: str, *, begin: Begin) -> Pacs:
     """Give a registered PACS; raises `NotFound`."""
     with begin() as uow:
         return uow.pacs.get(parse_name(name))
+
+
+def get_profile(name: str, *, begin: Begin) -> QueryProfile:
+    """Give what was learned by asking a PACS; an empty profile where nothing was."""
+    with begin() as uow:
+        return uow.profiles.get(parse_name(name))
 
 
 def echo_pacs(name: str, *, begin: Begin, peer: PacsPeer) -> float:
