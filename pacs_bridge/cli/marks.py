@@ -11,6 +11,7 @@ from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.marks import Mark, ReadObject
+    from pacs_bridge.sr.site_words import SiteWords
 
 app = typer.Typer()
 
@@ -40,6 +41,16 @@ def read(
             exists=True,
         ),
     ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            "--words",
+            metavar="FILE",
+            help="TOML table of the site's short forms: findings, decisions, letters.",
+            dir_okay=False,
+            exists=True,
+        ),
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
@@ -50,19 +61,35 @@ def read(
     from pacs_bridge.sr.files import images_in, read_file
     from pacs_bridge.sr.place import place_marks
 
+    spoken = _site_words(words)
     known = None if images is None else images_in(images)
     every_file_was_read = True
     for file in files:
-        found, readable = read_file(file)
+        found, readable = read_file(file, spoken)
         every_file_was_read = every_file_was_read and readable
         if known is not None:
-            found = place_marks(found, known)
+            found = place_marks(found, known, spoken)
         if json:
             print_json(found.as_json(str(file)))
         else:
             _show(str(file), found)
     if not every_file_was_read:
         raise typer.Exit(1)
+
+
+def _site_words(path: Path | None) -> SiteWords:
+    """The short forms of a site, out of its file."""
+    import tomllib
+
+    from pacs_bridge.domain.errors import RefusedInput
+    from pacs_bridge.sr.site_words import NATIONAL, site_words
+
+    if path is None:
+        return NATIONAL
+    try:
+        return site_words(tomllib.loads(path.read_text("utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RefusedInput(f"{path.name} is not valid TOML ({error}); mend that line.") from error
 
 
 @app.command("list")

@@ -13,6 +13,7 @@ from pacs_bridge.sr import elements
 from pacs_bridge.sr.images import HEADER_KEYWORDS, describe_image
 from pacs_bridge.sr.place import Placed
 from pacs_bridge.sr.read import read_object
+from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 
 NOT_DICOM = "The file is not DICOM; export it again as DICOM."
 NO_FILE = "There is no such file; check its name."
@@ -56,7 +57,7 @@ def _beginning(path: Path) -> bool:
         raise UnreadableObject("The file cannot be opened; check who may read it.") from error
 
 
-def read_file(path: Path) -> tuple[ReadObject, bool]:
+def read_file(path: Path, words: SiteWords = NATIONAL) -> tuple[ReadObject, bool]:
     """Read one file.
 
     Returns
@@ -67,7 +68,7 @@ def read_file(path: Path) -> tuple[ReadObject, bool]:
         Whether it is a DICOM object at all.
     """
     try:
-        return read_object(open_file(path)), True
+        return read_object(open_file(path), words), True
     except UnreadableObject as error:
         return ReadObject("", "", "not-marks", refused=str(error)), False
 

@@ -17,6 +17,7 @@ from pacs_bridge.sr import codes, decided, elements
 from pacs_bridge.sr.notes import parse_breasts
 from pacs_bridge.sr.observers import made_at, observer_of_report
 from pacs_bridge.sr.references import references
+from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.tree import read_tree
 from pacs_bridge.sr.unread import Unread
 
@@ -28,7 +29,7 @@ POINTS_AT_NOTHING = (
 )
 
 
-def read_key_object(ds: Dataset) -> ReadObject:
+def read_key_object(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     """Read who picked which images out, and what the free text decides of a breast."""
     tree = read_tree(ds)
     unread = Unread()
@@ -38,7 +39,7 @@ def read_key_object(ds: Dataset) -> ReadObject:
         for node in nodes
         if node.value_type == "TEXT" and (node.name in codes.NOTES or node.concept is None)
     ]
-    breasts = decided.unite((each for text in texts for each in parse_breasts(text)), unread)
+    breasts = decided.unite((each for text in texts for each in parse_breasts(text, words)), unread)
     found = references(ds)
     observer = observer_of_report(ds, (n for n in nodes if n.relationship == "HAS OBS CONTEXT"))
     title = "" if tree.root.concept is None else tree.root.concept.meaning

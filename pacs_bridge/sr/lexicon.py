@@ -108,6 +108,15 @@ COUNT = re.compile(
 NEGATION = re.compile(r"\b(?:NO|NOT|WITHOUT|ABSENT|DENIES|NIL)\b[\s:]*(?:\w+\s+){0,2}?$")
 """What stands before a finding that is said not to be there."""
 
+DENIED_AFTER = re.compile(
+    r"\s*[:=-]?\s*(?:(?:IS|ARE)\s+)?"
+    r"(?:NOT\s+(?:SEEN|PRESENT|IDENTIFIED)|ABSENT|NONE|EXCLUDED|RULED\s+OUT)\b"
+)
+"""What stands after a finding that is said not to be there."""
+
+LETTER_AND_DIGIT = re.compile(r"(?<![\w./])([RL])-?([1-5])(?![\w/%-]|[.,]\d)")
+"""``R4``, ``L4``: a breast and a rating, or a rating on a scale of that letter."""
+
 UNCERTAIN = re.compile(r"\?|\b(?:POSSIBL[EY]|PROBABL[EY]|MAYBE|QUERY|EQUIVOCAL)\b")
 
 _FILLERS = (

@@ -13,17 +13,26 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from re import Pattern
 from typing import Literal
 
 from pacs_bridge.domain.marks import BreastDecision, Code, Decision, Laterality
 from pacs_bridge.sr import codes, lexicon
+from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 
 LONGEST_NOTE = 1000
 """Characters of a text that are parsed; more is no note."""
 
 Side = Literal["R", "L", "B"]
+
+_CONFLICT_FLAGS = {
+    "rating": "rating-conflict",
+    "rating-and-decision": "rating-and-decision",
+    "decision": "decision-conflict",
+    "side-or-scale": "side-or-scale",
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,8 @@ class Note:
     birads : str or None
         A BI-RADS category, which is never a rating on this scale.
     conflicts : tuple of str
-        What contradicts itself: ``rating``, ``side``, ``decision``, ``rating-and-decision``.
+        What contradicts itself: ``rating``, ``decision``, ``rating-and-decision``; or what
+        can be read in two ways: ``side-or-scale``.
     unparsed : tuple of str
         Words that were not understood.
     """
@@ -61,14 +71,16 @@ class Note:
     @property
     def finding(self) -> Code | None:
         """The finding; mass and calcification together are one."""
-        if {codes.MASS, codes.CALCIFICATIONS} <= set(self.findings):
+        keys = {codes.key(finding) for finding in self.findings}
+        if {codes.key(codes.MASS), codes.key(codes.CALCIFICATIONS)} <= keys:
             return codes.MASS_WITH_CALCIFICATIONS
         return self.findings[0] if self.findings else None
 
     @property
     def about_breast(self) -> bool:
-        """Whether it says what is to be done about a breast that it names."""
-        return self.decision is not None and self.side is not None
+        """Whether it says what is to be done about the breast or breasts that it names."""
+        decides = self.decision is not None or "decision" in self.conflicts
+        return decides and self.side is not None
 
 
 class _Text:
@@ -95,26 +107,29 @@ def normalise(text: str) -> str:
     return re.sub(r"[\r\n\t]+", " ; ", plain).replace("’", "'").strip(" ;")
 
 
-def parse_note(text: str) -> Note:
+def parse_note(text: str, words: SiteWords = NATIONAL) -> Note:
     """Read one text as one statement; pure.
 
     A text that names both breasts is for `parse_breasts`; here it is side B, with a
     conflict where ratings or decisions differ.
     """
-    rest = _Text(normalise(text))
-    conflicts: list[str] = []
+    plain, conflicts = _letters_told(normalise(text), words)
+    rest = _Text(plain)
     for pattern in lexicon.NOTHING:
         rest.take(pattern)
     sizes = rest.take(lexicon.SIZE)
     birads = rest.take(lexicon.BIRADS)
     if rest.take(lexicon.RATING_RANGE):
         conflicts.append("rating")
-    ratings = {int(match[1]) for match in rest.take(lexicon.RATING)}
-    decisions = _decisions(rest)
+    forms, form_ratings = _short_forms(rest, words)
+    ratings = {int(match[1]) for match in rest.take(lexicon.RATING)} | form_ratings
+    decisions, denied = _decisions(rest, words)
+    if denied:
+        conflicts.append("decision")
     sides, views = _sides(rest)
     other_scales = rest.take(lexicon.OTHER_SCALES)
     counts = rest.take(lexicon.COUNT)
-    findings = _findings(rest) if not counts else ()
+    findings = tuple(dict.fromkeys((*forms, *(_findings(rest) if not counts else ()))))
     uncertain = bool(rest.take(lexicon.UNCERTAIN))
     bare = {int(match[1]) for match in rest.take(lexicon.BARE_DIGIT)}
     unparsed = tuple(
@@ -150,8 +165,52 @@ def _millimetres(size: re.Match[str]) -> float:
     return round(number * 10, 3) if size[2] == "CM" else number
 
 
-def _decisions(rest: _Text) -> set[Decision]:
-    return {decision for pattern, decision in lexicon.DECISIONS if rest.take(pattern)}
+def _letters_told(plain: str, words: SiteWords) -> tuple[str, list[str]]:
+    """Write out what ``R4`` and ``L4`` mean at the site; where it does not say, take them out."""
+    conflicts: list[str] = []
+
+    def told(match: re.Match[str]) -> str:
+        means = words.letters.get(match[1], "ask")
+        if means == "ask":
+            conflicts.append("side-or-scale")
+            return " "
+        return f"{match[1]} M{match[2]}" if means == "side" else f"M{match[2]}"
+
+    return lexicon.LETTER_AND_DIGIT.sub(told, plain), conflicts
+
+
+def _short_forms(rest: _Text, words: SiteWords) -> tuple[list[Code], set[int]]:
+    """Findings said in the site's short forms, with the ratings that follow them."""
+    before = rest.left
+    found: list[Code] = []
+    ratings: set[int] = set()
+    for match in rest.take(words.finding_pattern):
+        if not _is_denied(before, match.start(), match.end(1)):
+            found.append(words.findings[match[1]])
+        if match[2]:
+            ratings.add(int(match[2]))
+    return found, ratings
+
+
+def _is_denied(text: str, start: int, end: int) -> bool:
+    """Whether the words before or after something say that it is not there."""
+    if lexicon.NEGATION.search(text[:start]) is not None:
+        return True
+    return lexicon.DENIED_AFTER.match(text, end) is not None
+
+
+def _decisions(rest: _Text, words: SiteWords) -> tuple[set[Decision], bool]:
+    """What is to be done, and whether something is said not to be so: ``not normal``."""
+    before = rest.left
+    found = {words.decisions[match[1]] for match in rest.take(words.decision_pattern)}
+    denied = False
+    for pattern, decision in lexicon.DECISIONS:
+        for match in rest.take(pattern):
+            if lexicon.NEGATION.search(before[: match.start()]) is not None:
+                denied = True
+            else:
+                found.add(decision)
+    return found, denied
 
 
 def _sides(rest: _Text) -> tuple[set[Side], set[str]]:
@@ -171,12 +230,12 @@ def _findings(rest: _Text) -> tuple[Code, ...]:
     for pattern, finding in lexicon.FINDINGS:
         before = rest.left
         for match in rest.take(pattern):
-            if lexicon.NEGATION.search(before[: match.start()]) is None:
+            if not _is_denied(before, match.start(), match.end()):
                 found.append((match.start(), finding))
     return tuple(dict.fromkeys(finding for _, finding in sorted(found, key=lambda each: each[0])))
 
 
-def split_sides(text: str) -> tuple[tuple[Laterality, str], ...]:
+def split_sides(text: str, words: SiteWords = NATIONAL) -> tuple[tuple[Laterality, str], ...]:
     """Cut a text into what it says of each breast.
 
     Each part begins with its side (``R RTS L RECALL M4``) or, where the text does not
@@ -187,7 +246,7 @@ def split_sides(text: str) -> tuple[tuple[Laterality, str], ...]:
     tuple of (side, text)
         Empty where the text names no side.
     """
-    plain = normalise(text)
+    plain, _ = _letters_told(normalise(text), words)
     named: list[tuple[int, int, str]] = []
     rest = _Text(plain)
     for patterns in (lexicon.NOTHING, (lexicon.SIZE,), (p for p, _ in lexicon.DECISIONS)):
@@ -218,14 +277,14 @@ def split_sides(text: str) -> tuple[tuple[Laterality, str], ...]:
     return tuple(parts)
 
 
-def parse_breasts(text: str) -> tuple[BreastDecision, ...]:
+def parse_breasts(text: str, words: SiteWords = NATIONAL) -> tuple[BreastDecision, ...]:
     """What a text decides of each breast it names; nothing where it names or decides none.
 
     A breast said to be two things in one text is left out: see `Note.conflicts`.
     """
     said: dict[Laterality, list[Note]] = {}
-    for side, part in split_sides(text):
-        said.setdefault(side, []).append(parse_note(part))
+    for side, part in split_sides(text, words):
+        said.setdefault(side, []).append(parse_note(part, words))
     breasts = []
     for side, parts in said.items():
         decisions = {note.decision for note in parts if note.decision is not None}
@@ -234,6 +293,24 @@ def parse_breasts(text: str) -> tuple[BreastDecision, ...]:
             rating = ratings.pop() if len(ratings) == 1 else None
             breasts.append(BreastDecision(side, decisions.pop(), rating))
     return tuple(breasts)
+
+
+def flags_of(notes: Iterable[Note]) -> tuple[str, ...]:
+    """What is to be asked about a mark whose texts say this."""
+    flags: dict[str, None] = {}
+    ratings: set[int] = set()
+    for note in notes:
+        if note.rating is not None:
+            ratings.add(note.rating)
+        for conflict, flag in _CONFLICT_FLAGS.items():
+            # Two decisions for two breasts contradict nothing.
+            if conflict in note.conflicts and (conflict != "decision" or note.side != "B"):
+                flags[flag] = None
+        if note.uncertain and (note.rating or note.findings):
+            flags["uncertain"] = None
+    if len(ratings) > 1:
+        flags["rating-conflict"] = None
+    return tuple(flag for flag in (*_CONFLICT_FLAGS.values(), "uncertain") if flag in flags)
 
 
 def write_note(rating: int | None, finding: Code | None) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pacs_bridge.domain.marks import NOT_A_LOCATION, Laterality, Mark, ReadObject
 from pacs_bridge.sr.notes import parse_note
+from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 
 
 class Placed(NamedTuple):
@@ -28,6 +29,7 @@ class Placed(NamedTuple):
 def place_marks(
     read: ReadObject,
     images: Mapping[str, Placed | tuple[Laterality | None, str | None, int, int]],
+    words: SiteWords = NATIONAL,
 ) -> ReadObject:
     """Fill in side and view of each mark and flag what does not fit its image.
 
@@ -43,11 +45,13 @@ def place_marks(
         ``outside-image`` (a point beyond 0..columns or 0..rows, edges included) and
         ``side-conflict`` (the text names the other breast).
     """
-    return replace(read, marks=tuple(_placed(mark, images) for mark in read.marks))
+    return replace(read, marks=tuple(_placed(mark, images, words) for mark in read.marks))
 
 
 def _placed(
-    mark: Mark, images: Mapping[str, Placed | tuple[Laterality | None, str | None, int, int]]
+    mark: Mark,
+    images: Mapping[str, Placed | tuple[Laterality | None, str | None, int, int]],
+    words: SiteWords,
 ) -> Mark:
     if not mark.image:
         return mark
@@ -59,7 +63,7 @@ def _placed(
     inside = all(0 <= x <= columns and 0 <= y <= rows for x, y in mark.points)
     if not inside and NOT_A_LOCATION not in flags:
         flags.append("outside-image")
-    side = parse_note(mark.text).side if mark.text else None
+    side = parse_note(mark.text, words).side if mark.text else None
     about_a_place = mark.shape != "TEXT"  # a legend may speak of either breast
     if about_a_place and laterality and side in ("R", "L") and side != laterality:
         flags.append("side-conflict")

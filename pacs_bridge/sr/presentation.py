@@ -11,14 +11,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pacs_bridge.domain.marks import Code, Kind, Mark, Point, ReadObject, Shape
+from pacs_bridge.domain.marks import Kind, Mark, Point, ReadObject, Shape
 from pacs_bridge.sr import decided, elements, geometry, sop_classes
 from pacs_bridge.sr.compound import as_simple
 from pacs_bridge.sr.linking import Drawn, Written, link
-from pacs_bridge.sr.notes import Note, parse_breasts, parse_note
+from pacs_bridge.sr.notes import flags_of, parse_breasts, parse_note
 from pacs_bridge.sr.observers import made_at, observer_of_state
 from pacs_bridge.sr.overlay import read_overlays
 from pacs_bridge.sr.references import references
+from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.targets import (
     Target,
     in_pixels,
@@ -40,7 +41,7 @@ MOST_GRAPHICS = 2_000
 NOTHING_DRAWN = "The presentation state holds no drawing and no text; nothing is to be read."
 
 
-def read_state(ds: Dataset) -> ReadObject:
+def read_state(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     """Read the graphic annotations of a presentation state."""
     unread = Unread()
     drawn: list[Drawn] = []
@@ -57,11 +58,11 @@ def read_state(ds: Dataset) -> ReadObject:
         _read_annotation(ds, annotation, number, target, drawn, written, unread)
     lies_on = one_image(related)
     bitmaps = read_overlays(ds, lies_on.image, lies_on.flags, unread, lies_on.frame)
-    alone = link(drawn, written, lambda text: parse_note(text).about_breast)
-    marks = [_finished(each) for each in drawn]
+    alone = link(drawn, written, lambda text: parse_note(text, words).about_breast)
+    marks = [_finished(each, words) for each in drawn]
     marks += bitmaps
-    marks += [_text_mark(each) for each in alone]
-    said = [breast for each in written for breast in parse_breasts(each.text)]
+    marks += [_text_mark(each, words) for each in alone]
+    said = [breast for each in written for breast in parse_breasts(each.text, words)]
     breasts = decided.unite(said, unread)
     nothing = not any(mark.shape != "TEXT" for mark in marks) and not breasts
     refused = None
@@ -227,37 +228,28 @@ def _text_place(ds: Dataset, item: Dataset, target: Target) -> Point | None:
     return None
 
 
-def _finished(each: Drawn) -> Mark:
+def _finished(each: Drawn, words: SiteWords) -> Mark:
     """A graphic with what its texts say."""
-    notes = [parse_note(text) for text in each.texts]
+    notes = [parse_note(text, words) for text in each.texts]
+    asked = flags_of(notes)
     ratings = {note.rating for note in notes if note.rating is not None}
-    conflict = len(ratings) > 1 or any("rating" in note.conflicts for note in notes)
-    flags = list(each.mark.flags)
-    if each.inferred:
-        flags.append("inferred-text")
-    if conflict:
-        flags.append("rating-conflict")
-    if any("rating-and-decision" in note.conflicts for note in notes):
-        flags.append("rating-and-decision")
-    if any(note.uncertain and (note.rating or note.findings) for note in notes):
-        flags.append("uncertain")
+    inferred = ("inferred-text",) if each.inferred else ()
     return replace(
         each.mark,
         text="\n".join(each.texts)[: elements.LONGEST_TEXT],
-        rating=ratings.pop() if len(ratings) == 1 and not conflict else None,
-        finding=_finding(notes),
-        flags=tuple(flags),
+        rating=ratings.pop() if len(ratings) == 1 and "rating-conflict" not in asked else None,
+        finding=next((note.finding for note in notes if note.finding is not None), None),
+        flags=(*each.mark.flags, *inferred, *asked),
     )
 
 
-def _finding(notes: list[Note]) -> Code | None:
-    return next((note.finding for note in notes if note.finding is not None), None)
-
-
-def _text_mark(each: Written) -> Mark:
-    note = parse_note(each.text)
+def _text_mark(each: Written, words: SiteWords) -> Mark:
+    note = parse_note(each.text, words)
     return replace(
-        each.mark, rating=None if note.about_breast else note.rating, finding=note.finding
+        each.mark,
+        rating=None if note.about_breast else note.rating,
+        finding=note.finding,
+        flags=(*each.mark.flags, *flags_of([note])),
     )
 
 

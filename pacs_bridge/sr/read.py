@@ -14,12 +14,13 @@ from pacs_bridge.sr.overlay import read_overlays
 from pacs_bridge.sr.presentation import read_state
 from pacs_bridge.sr.references import references
 from pacs_bridge.sr.report import read_report
+from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.unread import Unread
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-READERS: dict[str, Callable[[Dataset], ReadObject]] = {
+READERS: dict[str, Callable[[Dataset, SiteWords], ReadObject]] = {
     **dict.fromkeys(sop_classes.PLANE_STATES | sop_classes.RENDERED_STATES, read_state),
     **dict.fromkeys(sop_classes.REPORTS | sop_classes.CAD_REPORTS, read_report),
     sop_classes.KEY_OBJECT: read_key_object,
@@ -30,13 +31,15 @@ BROKEN = "The object could not be read to its end; export it again."
 NO_CLASS = "The object does not say what it is (no SOP class); export it again."
 
 
-def read_object(ds: Dataset) -> ReadObject:
+def read_object(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     """Read everything a reader said in one object.
 
     Parameters
     ----------
     ds : Dataset
         The object, pixel data not needed.
+    words : SiteWords
+        The short forms that the site's readers type.
 
     Returns
     -------
@@ -47,7 +50,7 @@ def read_object(ds: Dataset) -> ReadObject:
     sop_class = elements.uid(ds, "SOPClassUID")
     reader = READERS.get(sop_class)
     try:
-        return _no_marks(ds, sop_class) if reader is None else reader(ds)
+        return _no_marks(ds, sop_class) if reader is None else reader(ds, words)
     except Exception:  # noqa: BLE001  the object is kept and parked, whatever broke it
         return ReadObject(
             sop_class, elements.uid(ds, "SOPInstanceUID"), "not-marks", refused=BROKEN

@@ -25,9 +25,10 @@ from pacs_bridge.domain.marks import (
     ReadObject,
 )
 from pacs_bridge.sr import codes, decided, elements, geometry, sop_classes
-from pacs_bridge.sr.notes import parse_breasts, parse_note
+from pacs_bridge.sr.notes import flags_of, parse_breasts, parse_note
 from pacs_bridge.sr.observers import made_at, observer_of_report
 from pacs_bridge.sr.references import References, references
+from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.tree import Node, Tree, read_tree
 from pacs_bridge.sr.unread import Unread
 
@@ -55,15 +56,15 @@ class _Said:
     flags: tuple[str, ...]
 
 
-def read_report(ds: Dataset) -> ReadObject:
+def read_report(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     """Read a structured report of any SOP class that may hold coordinates."""
     tree = read_tree(ds)
     unread = Unread()
     if tree.cut:
         unread.add("too-large")
     found = references(ds)
-    marks = _marks(tree, found, unread)
-    breasts = decided.unite(_breasts(tree, unread), unread)
+    marks = _marks(tree, found, unread, words)
+    breasts = decided.unite(_breasts(tree, unread, words), unread)
     kind = _kind(ds, tree)
     machine = kind == "cad-sr"
     observer = observer_of_report(ds, _contexts(tree), machine=machine)
@@ -114,7 +115,7 @@ def _contexts(tree: Tree) -> list[Node]:
 # Marks ------------------------------------------------------------------------------------
 
 
-def _marks(tree: Tree, found: References, unread: Unread) -> list[Mark]:
+def _marks(tree: Tree, found: References, unread: Unread, words: SiteWords) -> list[Mark]:
     marks: list[Mark] = []
     seen: dict[tuple[object, ...], None] = {}
     said: dict[tuple[int, ...], _Said] = {}
@@ -128,7 +129,7 @@ def _marks(tree: Tree, found: References, unread: Unread) -> list[Mark]:
             break
         holder = _holder(node)
         if holder.path not in said:
-            said[holder.path] = _said(holder, alone=holder is node)
+            said[holder.path] = _said(holder, words, alone=holder is node)
         for mark in _of_coordinates(tree, node, said[holder.path], found, unread):
             # The same coordinates under several measurements are one mark.
             same = (mark.image, mark.frame, mark.shape, mark.points, mark.group)
@@ -208,7 +209,7 @@ def _image_of(tree: Tree, node: Node, found: References) -> tuple[str, int | Non
     return image, frames[0] if frames else None, flags
 
 
-def _said(holder: Node, *, alone: bool = False) -> _Said:
+def _said(holder: Node, words: SiteWords, *, alone: bool = False) -> _Said:
     """Collect what the holder says of its marks; of nested groups each says its own.
 
     Parameters
@@ -239,9 +240,12 @@ def _said(holder: Node, *, alone: bool = False) -> _Said:
         elif name == codes.OBSERVER_TYPE and codes.key(value) == codes.DEVICE:
             flags.append("machine-mark")
     text = "\n".join(filter(None, texts))[: elements.LONGEST_TEXT]
-    note = parse_note(text)
-    if len(ratings) > 1 or (not ratings and "rating" in note.conflicts):
+    note = parse_note(text, words)
+    if len(ratings) > 1:
         flags.append("rating-conflict")
+    # A code goes before the note: its rating leaves nothing to ask about the note's.
+    about_rating = ("rating-conflict", "side-or-scale") if ratings else ()
+    flags += [flag for flag in flags_of([note]) if flag not in about_rating]
     if len(findings) > 1:
         flags.append("several-findings")
     return _Said(
@@ -274,21 +278,21 @@ def _own(holder: Node, *, into_coordinates: bool) -> Iterator[Node]:
 # Breasts ----------------------------------------------------------------------------------
 
 
-def _breasts(tree: Tree, unread: Unread) -> Iterator[BreastDecision]:
+def _breasts(tree: Tree, unread: Unread, words: SiteWords) -> Iterator[BreastDecision]:
     """What coded items and notes decide of each breast."""
     coded = 0
     groups: dict[tuple[int, ...], _Group] = {}
     for node in tree.root.walk():
         name = node.name
         if node.value_type == "TEXT" and (name in codes.NOTES or node.concept is None):
-            yield from parse_breasts(node.said())
+            yield from parse_breasts(node.said(), words)
         if node.value_type != "CODE" or (value := node.value_code) is None:
             continue
         if value.value in codes.FREE_TEXT_VALUES:
-            yield from parse_breasts(value.meaning)
+            yield from parse_breasts(value.meaning, words)
         elif name in (codes.FOLLOW_UP, codes.DENSITY) and coded < MOST_DECISIONS:
             coded += 1
-            yield from _coded(node, value, groups, unread)
+            yield from _coded(node, value, groups, unread, words)
 
 
 @dataclass(frozen=True)
@@ -300,7 +304,11 @@ class _Group:
 
 
 def _coded(
-    node: Node, value: Code, groups: dict[tuple[int, ...], _Group], unread: Unread
+    node: Node,
+    value: Code,
+    groups: dict[tuple[int, ...], _Group],
+    unread: Unread,
+    words: SiteWords,
 ) -> Iterator[BreastDecision]:
     """A coded decision or density, with the rating that its group gives the breast."""
     decision = codes.DECISIONS.get(codes.key(value))
@@ -309,7 +317,7 @@ def _coded(
         return
     parent = node.parent or node
     if parent.path not in groups:
-        groups[parent.path] = _group(parent)
+        groups[parent.path] = _group(parent, words)
     group = groups[parent.path]
     sides = _sides(node) or group.sides
     if not sides:
@@ -318,9 +326,9 @@ def _coded(
         yield BreastDecision(side, decision, group.rating if decision else None, density)
 
 
-def _group(parent: Node) -> _Group:
+def _group(parent: Node, words: SiteWords) -> _Group:
     marks = any(each.value_type == "SCOORD" for each in parent.walk())
-    rating = None if marks else _said(parent, alone=True).rating
+    rating = None if marks else _said(parent, words, alone=True).rating
     for each in (parent, *parent.ancestors()):
         for child in each.children:
             if child.name in (codes.FINDING_SITE, codes.LATERALITY):

@@ -127,6 +127,21 @@ def test_words_of_an_object_do_not_steer_the_terminal(folder):
     assert "\x9b" not in out
 
 
+def test_a_site_s_table_of_words_decides_and_a_mistake_in_it_is_said(folder):
+    ds = write_gsps(four_views(), [MASS], [], **WHO)
+    ds.GraphicAnnotationSequence[0].TextObjectSequence[0].UnformattedTextValue = "R5 mass"
+    ds.save_as(folder / "state.dcm")
+    words = folder / "words.toml"
+    words.write_text('[letters]\nR = "side"\n', encoding="utf-8")
+    _, out = run(folder / "state.dcm", "--words", words, "--json")
+    assert [mark["rating"] for mark in json.loads(out)["marks"]] == [5]
+    _, out = run(folder / "state.dcm", "--json")
+    assert json.loads(out)["marks"][0]["flags"] == ["side-or-scale"]
+    words.write_text("[letters", encoding="utf-8")
+    done = CliRunner().invoke(app, ["read", str(folder / "state.dcm"), "--words", str(words)])
+    assert "not valid TOML" in str(done.exception)
+
+
 def test_it_needs_no_home_and_answers_help_at_once(folder):
     command = [sys.executable, "-c", "from pacs_bridge.cli.marks import app; app()", "read"]
     done = subprocess.run(
