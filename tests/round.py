@@ -88,6 +88,10 @@ class OutsideInstallation:
         self.node_port, self.web_port = free_port(), free_port()
         text = CONFIG.format(node=self.node_port, web=self.web_port, first_verify=first_verify)
         (self.home / "config.toml").write_text(text)
+        self.make()
+
+    def make(self) -> None:
+        """Make the home, with the settings that are in it."""
         self.command("init")
 
     def start(self, role: str = "run") -> RunningRoles:

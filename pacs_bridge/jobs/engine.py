@@ -12,6 +12,7 @@ from dbos import DBOS, DBOSConfig
 from pacs_bridge.db.engine import make_jobs_engine
 from pacs_bridge.domain.errors import PacsBridgeError
 from pacs_bridge.jobs.names import APPLICATION, LANES, VERSION
+from pacs_bridge.jobs.running import Running
 from pacs_bridge.jobs.workflows import Services, register
 
 LOG = structlog.get_logger()
@@ -19,6 +20,7 @@ LOG = structlog.get_logger()
 POLL_SECONDS = 0.2
 TICK_SECONDS = 5.0
 ARRIVALS_SECONDS = 0.1  # between two looks for objects that wait to be handed over
+GRACE_SECONDS = 3.0  # for what is going on when the jobs are to stop
 
 
 def migrate_jobs(database_url: str) -> None:
@@ -53,11 +55,21 @@ class Jobs:
     host_id : str
         The same at every start of this host: work that a killed process left is taken up
         again by the next process with this id.
+    stopping : threading.Event or None
+        Set when the jobs are to stop, for services that take long and can end in between.
     """
 
-    def __init__(self, database_url: str, services: Services, host_id: str = "local") -> None:
-        self._url, self._services, self._host = database_url, services, host_id
-        self._stop = threading.Event()
+    def __init__(
+        self,
+        database_url: str,
+        services: Services,
+        host_id: str = "local",
+        stopping: threading.Event | None = None,
+    ) -> None:
+        self._running = Running()
+        self._url, self._host = database_url, host_id
+        self._services = self._running.counted(services)
+        self._stop = stopping or threading.Event()
         self._ticker: threading.Thread | None = None
         self._porter: threading.Thread | None = None
 
@@ -72,18 +84,24 @@ class Jobs:
         self._porter = threading.Thread(target=self._hand_over, name="arrivals", daemon=True)
         self._porter.start()
 
-    def stop(self, seconds: int = 10) -> None:
-        """Let running steps end, at most so long; the rest is taken up at the next start."""
+    def stop(self, seconds: float = GRACE_SECONDS) -> None:
+        """Let calls that are going on end, at most so long; the rest waits for the next start.
+
+        A workflow that sleeps until it tries again is not waited for: its thread lives on until
+        it wakes, so that a process which is to end at once has to leave it behind.
+        """
         self._stop.set()
         if self._porter is not None:
             self._porter.join(seconds)
-        DBOS.destroy(workflow_completion_timeout_sec=seconds)
+        self._running.wait_for_none(seconds)
+        DBOS.destroy(workflow_completion_timeout_sec=1 if seconds else 0)  # from call to call
 
     def _tick(self) -> None:
         """Do what is due by the clock: release readers, and verify what was proven long ago."""
         while not self._stop.wait(TICK_SECONDS):
             _guarded(self._services.release_due)
             _guarded(self._services.watch_due)
+            _guarded(self._services.checks_due)
 
     def _hand_over(self) -> None:
         """Take received objects out of the database: into the archive, and into the queue."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pacs_bridge.domain.errors import GiveUp, UnreadableObject
-from pacs_bridge.domain.marks import ReadObject
+
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
 
 WALL_SECONDS = 15.0
 START_SECONDS = 120.0  # a machine that is busy may be slow to start a process: no object's fault
@@ -24,25 +26,32 @@ MEMORY_BYTES = 1 << 30
 OBJECTS_PER_PROCESS = 500
 
 
-class LimitedReader:
+class LimitedReader(Generic[Asked, Told]):
     """Reads objects one at a time in a child process; safe to call from several threads.
 
     Parameters
     ----------
     read : callable
-        A module-level function that reads one file; it runs in the child.
+        A module-level function of one argument, such as the path of the file to read, that can
+        be pickled, as its answer can; it runs in the child.
+    wall_seconds, cpu_seconds : float, int
+        How long it may take over one.
     """
 
     def __init__(
-        self, read: Callable[[Path], ReadObject], *, wall_seconds: float = WALL_SECONDS
+        self,
+        read: Callable[[Asked], Told],
+        *,
+        wall_seconds: float = WALL_SECONDS,
+        cpu_seconds: int = CPU_SECONDS,
     ) -> None:
-        self._read, self._wall = read, wall_seconds
+        self._read, self._wall, self._cpu = read, wall_seconds, cpu_seconds
         self._lock = threading.Lock()
         self._process: Any = None
         self._pipe: Connection | None = None
         self._served = 0
 
-    def __call__(self, path: Path) -> ReadObject:
+    def __call__(self, asked: Asked) -> Told:
         """Read one file.
 
         Raises
@@ -51,7 +60,7 @@ class LimitedReader:
             When it cannot be read, or not within the limits.
         """
         with self._lock:
-            answer = self._ask(self._start(), path)
+            answer = self._ask(self._start(), asked)
             if answer is None:
                 self._stop()
                 raise UnreadableObject(
@@ -64,18 +73,24 @@ class LimitedReader:
             raise answer
         return answer
 
-    def _ask(self, pipe: Connection, path: Path) -> ReadObject | GiveUp | None:
+    def _ask(self, pipe: Connection, asked: Asked) -> Told | GiveUp | None:
         """Ask the child; None when it died or took too long."""
         try:
-            pipe.send(path)
+            pipe.send(asked)
             return pipe.recv() if pipe.poll(self._wall) else None
         except (EOFError, OSError):
             return None
 
-    def close(self) -> None:
-        """End the child."""
-        with self._lock:
-            self._stop()
+    def close(self, seconds: float = WALL_SECONDS) -> None:
+        """End the child, once it has read what it reads; it lives on where that takes longer.
+
+        To kill it over an object would park that object. It ends with this process.
+        """
+        if self._lock.acquire(timeout=seconds):
+            try:
+                self._stop()
+            finally:
+                self._lock.release()
 
     def _start(self) -> Connection:
         if self._pipe is not None and self._process.is_alive():
@@ -84,7 +99,9 @@ class LimitedReader:
         # Not fork: the parent has threads, and a fork of a process with threads may hang.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self._read), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(theirs, self._read, self._cpu), daemon=True
+        )
         self._process.start()
         theirs.close()
         self._pipe, self._served = ours, 0
@@ -104,19 +121,21 @@ class LimitedReader:
             self._process = None
 
 
-def _serve(pipe: Connection, read: Callable[[Path], ReadObject]) -> None:
+def _serve(pipe: Connection, read: Callable[[Any], Any], cpu_seconds: int) -> None:
     """Serve reads in the child until the parent hangs up."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # meant for all of a group: the parent decides
     _limit_memory()
     pipe.send(None)  # from here on an object's own time runs
     while True:
         try:
-            path = pipe.recv()
+            asked = pipe.recv()
         except EOFError:
             return
-        _limit_cpu()
-        answer: ReadObject | GiveUp
+        _limit_cpu(cpu_seconds)
+        answer: Any
         try:
-            answer = read(path)
+            answer = read(asked)
         except GiveUp as error:
             answer = error
         except MemoryError:
@@ -134,13 +153,13 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES * 2, MEMORY_BYTES * 2))
 
 
-def _limit_cpu() -> None:
+def _limit_cpu(seconds: int) -> None:
     """Allow this much processor time from now on, for the next object."""
     try:
         import resource
     except ImportError:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
+    soft = int(used.ru_utime + used.ru_stime) + seconds
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

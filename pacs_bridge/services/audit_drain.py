@@ -12,6 +12,7 @@ from pacs_bridge.domain.errors import PacsBridgeError
 LOG = structlog.get_logger()
 TICK_SECONDS = 1.0
 MOST_SECONDS = 60.0
+STOP_SECONDS = 1.0
 
 
 class AuditDrain:
@@ -50,9 +51,12 @@ class AuditDrain:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take in what was committed until now, and end; what was not sent waits."""
+        """Take in what was committed until now, and end; what was not sent waits.
+
+        A repository that is slow to take a message is not waited for: that one is sent again.
+        """
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
         self._guarded(self._bring_up_to_date)
 
     def _run(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -38,7 +39,7 @@ class JobsRole:
     """
 
     jobs: Jobs
-    reader: LimitedReader
+    reader: LimitedReader[Path, ReadObject]
     scorer: ScoringServer | None
     audit: AuditDrain
 
@@ -48,9 +49,9 @@ class JobsRole:
         self.audit.start()
 
     def stop(self) -> None:
-        """End in the order of dependence."""
+        """End in the order of dependence, within a few seconds."""
         self.jobs.stop()
-        self.reader.close()
+        self.reader.close(0.5)
         if self.scorer is not None:
             self.scorer.close()
         self.audit.stop()
@@ -84,8 +85,10 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.verify import verify_load
     from pacs_bridge.services.watch import WatchTimes, watch_due
     from pacs_bridge.wiring.audit import build_drain
+    from pacs_bridge.wiring.checks import check_jobs
     from pacs_bridge.wiring.commitment import commitment_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
+    from pacs_bridge.wiring.sending import sending_jobs, sending_options
 
     config, begin, now = installation.config, installation.begin, installation.now
     server = None if config.scoring.url else build_scorer(installation)
@@ -93,10 +96,17 @@ def build_jobs(installation: Installation) -> JobsRole:
     scorer = HttpScorer(url, config.secret("scoring_hmac"), config.scoring.timeout)
     reader = LimitedReader(read_archived)
     peer, archive = build_peer(installation), installation.archive
-    loading, settle = config.loading, config.marks.settle
+    loading, settle, stopping = config.loading, config.marks.settle, threading.Event()
     services = Services(
         send_next=partial(
-            send_next, begin=begin, peer=peer, archive=archive, now=now, attempts=loading.attempts
+            send_next,
+            begin=begin,
+            peer=peer,
+            archive=archive,
+            now=now,
+            attempts=loading.attempts,
+            stopping=stopping.is_set,
+            **sending_options(installation),
         ),
         verify_load=partial(
             verify_load,
@@ -120,6 +130,8 @@ def build_jobs(installation: Installation) -> JobsRole:
         deliver_mail=partial(deliver_mail, begin=begin, mailer=build_mailer(installation), now=now),
         hand_over=partial(hand_over, begin=begin, read=installation.read, archive=archive),
         **commitment_jobs(installation),
+        **sending_jobs(installation),
+        **check_jobs(installation),
         release_due=partial(release_due, begin=begin, now=now, public_url=config.web.public_url),
         watch_due=partial(
             watch_due,
@@ -139,5 +151,5 @@ def build_jobs(installation: Installation) -> JobsRole:
             attempts=loading.attempts,
         ),
     )
-    jobs = Jobs(config.database_url, services)
+    jobs = Jobs(config.database_url, services, stopping=stopping)
     return JobsRole(jobs, reader, server, build_drain(installation))

@@ -11,6 +11,7 @@ import pytest
 
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.errors import (
+    Interrupted,
     NotFound,
     PeerUnavailable,
     RefusedInput,
@@ -176,6 +177,18 @@ def test_each_answer_is_kept_before_the_next_image_goes_out(desk):
     desk.start()
     desk.send()
     assert seen == list(range(8))
+
+
+def test_who_is_to_stop_keeps_the_answer_it_waited_for_and_sends_no_further_image(desk):
+    desk.start()
+    with pytest.raises(Interrupted, match="goes on when they start again"):
+        desk.send(stopping=lambda: bool(desk.peer.sent))
+    assert desk.peer.sent == desk.uids()[:1]
+    assert desk.states() == ["stored"] + ["pending"] * 7
+    with pytest.raises(Interrupted):
+        desk.send(stopping=lambda: True)
+    desk.send_all()
+    assert desk.peer.sent == desk.uids()
 
 
 def test_a_warning_means_stored_and_says_what_was_changed(desk):
