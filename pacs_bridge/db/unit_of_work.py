@@ -21,6 +21,7 @@ from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.objects import Marks, Objects, Refusals
 from pacs_bridge.db.repositories.pacs import PacsList
 from pacs_bridge.db.repositories.people import Accounts, Enrolments, Readers, Rounds, Sites
+from pacs_bridge.db.repositories.proofs import Proofs, Withdrawals
 from pacs_bridge.db.repositories.query import Visible
 from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
 from pacs_bridge.db.repositories.standing import Standings
@@ -75,6 +76,7 @@ class UnitOfWork:
         self.mails, self.audit = Mails(session), AuditTrail(session)
         self.visible, self.standings = Visible(session), Standings(session)
         self.images, self.intact = Images(session), IntactChecks(session)
+        self.proofs, self.withdrawals = Proofs(session), Withdrawals(session)
         self.commitments, self.custodies = Commitments(session), Custodies(session)
         self.availabilities = Availabilities(session)
 

@@ -39,6 +39,7 @@ from pacs_bridge.db.tables.people import (
     RoundRow,
     SiteRow,
 )
+from pacs_bridge.db.tables.proofs import ProofRow, WithdrawalRow
 from pacs_bridge.db.tables.watch import AssociationRow, EventRow, MailRow
 from pacs_bridge.db.tables.workstations import WorkstationCheckRow
 
@@ -72,6 +73,7 @@ __all__ = [
     "OutboxRow",
     "PacsProfileRow",
     "PacsRow",
+    "ProofRow",
     "ReadObjectRow",
     "ReaderAliasRow",
     "ReaderRow",
@@ -83,5 +85,6 @@ __all__ = [
     "SiteRow",
     "SummaryRow",
     "TruthRow",
+    "WithdrawalRow",
     "WorkstationCheckRow",
 ]
