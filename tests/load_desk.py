@@ -98,13 +98,12 @@ class Desk:
     house: House
     peer: Any
     passport: Passport
+    options: dict[str, Any] = field(default_factory=dict)
 
     def start(self) -> Load:
         return start_load(SET, PACS, begin=self.house.begin, now=self.house.now)
 
-    def send(
-        self, limit: int = 16, attempts: int = 3, stopping: Callable[[], bool] = lambda: False
-    ) -> int:
+    def send(self, limit: int = 16, attempts: int = 3, **options: Any) -> int:
         return send_next(
             1,
             limit,
@@ -113,7 +112,7 @@ class Desk:
             archive=self.house.archive,
             now=self.house.now,
             attempts=attempts,
-            stopping=stopping,
+            **{**self.options, **options},
         )
 
     def send_all(self) -> None:
