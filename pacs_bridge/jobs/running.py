@@ -20,10 +20,11 @@ class Running:
 
     def counted(self, services: Services) -> Services:
         """Give the same services, each call of which is counted."""
-        calls = {each.name: getattr(services, each.name) for each in fields(services)}
-        return replace(
-            services, **{name: self._wrap(call) for name, call in calls.items() if callable(call)}
-        )
+        given = {each.name: getattr(services, each.name) for each in fields(services)}
+        calls: dict[str, Any] = {
+            name: self._wrap(call) for name, call in given.items() if callable(call)
+        }
+        return replace(services, **calls)
 
     def wait_for_none(self, seconds: float) -> bool:
         """Wait until no call is going on; false where one still is after so many seconds."""

@@ -58,7 +58,7 @@ class Recorder:
         return Services(
             send_next=partial(self.call, "send", 0),
             verify_load=partial(self.call, "verify", ready),
-            reopen_missing=partial(self.call, "reopen", 0),
+            reopen_missing=partial(self.call, "reopen", 1),
             note_load=partial(self.call, "note", None),
             park_load=partial(self.call, "park", None),
             extract_object=partial(self.call, "extract", "read"),
