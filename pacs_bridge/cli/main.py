@@ -1,15 +1,13 @@
-"""The root command, and the one place where an error becomes a line and an exit status."""
+"""The root command."""
 
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from types import ModuleType
 
 import typer
 
-from pacs_bridge.domain.errors import PacsBridgeError, RefusedInput
+from pacs_bridge.cli.endings import end_in_words
 
 GROUPS = {
     "case-set": ("pacs_bridge.cli.case_set", "Case sets: import, list, show, check."),
@@ -49,19 +47,4 @@ def _import(module: str) -> ModuleType:
 
 def main() -> None:
     """Run a command; exit 0 done, 1 refused or failed with one clear line, 2 usage."""
-    try:
-        build()()
-    except RefusedInput as error:
-        for name, reason in error.reasons:
-            sys.stderr.write(f"  {name}: {reason}\n")
-        _end(error)
-    except PacsBridgeError as error:
-        _end(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-
-
-def _end(error: PacsBridgeError) -> None:
-    sys.stderr.write(f"pacs-bridge: {error}\n")
-    sys.exit(1)
+    end_in_words(lambda: build()())

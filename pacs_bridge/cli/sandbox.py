@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from pacs_bridge.cli import sandbox_read
-from pacs_bridge.cli.roles import ready
+from pacs_bridge.cli.serving import ready
 from pacs_bridge.cli.terminal import Json, console, print_json, say
 
 app = typer.Typer()
