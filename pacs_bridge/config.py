@@ -175,6 +175,11 @@ class Config:
         """The folder of our certificate for TLS, its key, and whom we trust."""
         return self.home / "keys" / "tls"
 
+    @property
+    def web_dir(self) -> Path:
+        """The folder of what we show to PACS with DICOMweb."""
+        return self.home / "keys" / "web"
+
     def secret(self, name: str) -> bytes:
         """Read one secret from ``keys/`` of the home; refuses where `init` has not run."""
         path = self.home / "keys" / name

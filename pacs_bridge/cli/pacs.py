@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,15 @@ from pacs_bridge.cli.pacs_told import (
     timeouts_of,
     title_towards,
     told_sending,
+)
+from pacs_bridge.cli.pacs_web import (
+    AuthHeaderFile,
+    Authority,
+    ClientCertificate,
+    ClientKey,
+    Dicomweb,
+    WebOptions,
+    WebRole,
 )
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say, warn
 
@@ -29,9 +38,21 @@ Name = Annotated[str, typer.Argument(help="The PACS's name here.", show_default=
 @app.command()
 def add(
     name: Name,
-    aet: Annotated[str, typer.Option("--aet", help="Its AE title.", show_default=False)],
-    host: Annotated[str, typer.Option("--host", help="Its host.", show_default=False)],
-    port: Annotated[int, typer.Option("--port", help="Its DICOM port.", show_default=False)],
+    aet: Annotated[
+        str | None, typer.Option("--aet", help="Its AE title.", show_default=False)
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Its host.", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Its DICOM port.", show_default=False)
+    ] = None,
+    dicomweb: Dicomweb = None,
+    web_role: WebRole = None,
+    auth_header_file: AuthHeaderFile = None,
+    client_certificate: ClientCertificate = None,
+    client_key: ClientKey = None,
+    ca: Authority = None,
     tls: Annotated[
         bool | None,
         typer.Option("--tls/--plain", help="Encrypted, or allowed without.", show_default=False),
@@ -74,31 +95,41 @@ def add(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Register a PACS, or register one anew; `change` changes one thing of it."""
+    """Register a PACS, or register one anew; `change` changes one thing of it.
+
+    One that speaks DIMSE needs --aet, --host and --port; one that speaks DICOMweb only needs
+    --dicomweb. With both it is asked by DICOMweb in the roles of --web-role.
+    """
     from pacs_bridge.services.certificates import keep_certificate
     from pacs_bridge.services.pacs import add_pacs
 
+    web = WebOptions(dicomweb, web_role, auth_header_file, client_certificate, client_key, ca)
+    web.check()
+    by_dimse = (aet, host, port) != (None, None, None)
+    if None in (aet, host, port) if by_dimse else dicomweb is None:
+        raise typer.BadParameter("give --aet, --host and --port, or --dicomweb")
     installation = open_home(home)
     shown = certificate_of(certificate, installation)
-    pacs = add_pacs(
-        name,
-        ae_title=aet,
-        host=host,
-        port=port,
-        plain=not tls,
-        certificate=shown.fingerprint if shown else None,
-        query=query_aet,
-        calls_from=calls_from or (),
-        isolation=isolation,
-        our_ae_title=our_aet or title_towards(name, installation),
-        begin=installation.begin,
-        now=installation.now,
-    )
+    common: dict[str, Any] = {
+        "certificate": shown.fingerprint if shown else None,
+        "calls_from": calls_from or (),
+        "isolation": isolation,
+        "our_ae_title": our_aet or title_towards(name, installation),
+        "begin": installation.begin,
+        "now": installation.now,
+    }
+    if aet is None or host is None or port is None:
+        pacs = web.add(name, installation, plain=tls is False, **common)
+    else:
+        pacs = add_pacs(
+            name, ae_title=aet, host=host, port=port, plain=not tls, query=query_aet, **common
+        )
+        pacs = web.add_roles(pacs, installation, plain=tls is False)
     if shown is not None or pacs.certificate is None:
         keep_certificate(installation.config.tls_dir / "pacs", pacs.name, shown)
-    if tls is None:
+    if tls is None and by_dimse:
         warn("Without --tls or --plain it is taken as --plain: what is sent is not encrypted.")
-    if not any("calls-from" in endpoint.roles for endpoint in pacs.endpoints):
+    if by_dimse and not any("calls-from" in endpoint.roles for endpoint in pacs.endpoints):
         warn("Its host name is not known here, so it may not call us: add it again once it is.")
     if json:
         print_json(plain_of(pacs))
@@ -125,8 +156,8 @@ def list_(home: Home = None, json: Json = False) -> None:
         for nth, endpoint in enumerate(pacs.endpoints):
             table.add_row(
                 pacs.name if nth == 0 else "",
-                endpoint.ae_title,
-                endpoint.host,
+                endpoint.ae_title or "DICOMweb",
+                endpoint.url or endpoint.host,
                 str(endpoint.port or ""),
                 ", ".join(endpoint.roles),
                 endpoint.net,
@@ -157,9 +188,12 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
             for role in endpoint.roles
         ]
         seconds = (f"{key} {value:g} s" for key, value in timeouts_of(at.timeouts).items())
-        say(f"{endpoint.ae_title}{place}: {', '.join(roles) or 'nothing'}")
-        say(f"  we are {at.our_ae_title}")
-        say(f"  {'unencrypted' if at.plain else f'TLS, certificate {at.certificate}'}")
+        if endpoint.url:
+            say(f"DICOMweb at {endpoint.url}: {', '.join(roles)}")
+        else:
+            say(f"{endpoint.ae_title}{place}: {', '.join(roles) or 'nothing'}")
+            say(f"  we are {at.our_ae_title}")
+            say(f"  {'unencrypted' if at.plain else f'TLS, certificate {at.certificate}'}")
         say(f"  time-outs: {', '.join(seconds)}")
     grace = "as configured" if pacs.grace is None else f"{pacs.grace:g} s"
     say(f"Every case is wanted {pacs.grade.value}; grace for what it has taken: {grace}")
@@ -170,9 +204,12 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
 
 @app.command()
 def echo(name: Name, home: Home = None, json: Json = False) -> None:
-    """Ask a PACS whether it answers (C-ECHO), and say in which phase it fails."""
+    """Ask a PACS whether it answers, and say in which phase it fails.
+
+    By DIMSE that is a C-ECHO, by DICOMweb a search that finds nothing.
+    """
     from pacs_bridge.domain.errors import PeerUnavailable
-    from pacs_bridge.domain.phases import ADVICE
+    from pacs_bridge.domain.phases import ADVICE, WEB_ADVICE
     from pacs_bridge.services.pacs import echo_pacs
     from pacs_bridge.wiring.peers import build_peer
 
@@ -186,7 +223,8 @@ def echo(name: Name, home: Home = None, json: Json = False) -> None:
         with installation.read() as uow:
             pacs = uow.pacs.get(error.peer)
         titles = {"ours": pacs.our_ae_title, "theirs": pacs.endpoint("store").ae_title}
-        warn(ADVICE.get(error.phase, "").format(**titles))
+        by_web = all(endpoint.url for endpoint in pacs.endpoints if endpoint.port)
+        warn((WEB_ADVICE if by_web else ADVICE).get(error.phase, "").format(**titles))
         raise
     if json:
         print_json({"name": name, "answers": True, "seconds": round(seconds, 3)})

@@ -89,6 +89,7 @@ def plain_of(pacs: Pacs) -> dict[str, Any]:
                 "port": endpoint.port,
                 "roles": list(endpoint.roles),
                 "net": endpoint.net,
+                "url": endpoint.url,
                 "our_ae_title": at.our_ae_title,
                 "plain": at.plain,
                 "certificate": at.certificate,

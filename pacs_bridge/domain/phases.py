@@ -17,6 +17,16 @@ ADVICE = {
 }
 """What to do, by phase, in the order in which they come; docs/phases.md says more."""
 
+WEB_ADVICE = {
+    "name": "Check the host name in the address of its DICOMweb service.",
+    "connect": "Check the address, that the service is running, and the firewalls between.",
+    "TLS": "Have it show a certificate that fits its name, and give its authority with --ca.",
+    "association": "Check the address up to /studies, and have it take our credentials.",
+    "data": "It stopped reading, or sent what it should not: look into its log, and the proxy's.",
+    "answer": "It took the question and gave no good answer: look into its log.",
+}
+"""The same for a PACS that is spoken to by DICOMweb; there is no phase ``command``."""
+
 
 def at_phase(phase: str) -> str:
     """Name a phase behind what is said of a failure."""

@@ -38,6 +38,10 @@ def associate(
         When it is accepted, but nothing that we offered.
     """
     pacs = pacs.towards(endpoint)
+    if endpoint.url:
+        raise PeerUnavailable(
+            pacs.name, "association", "it speaks DICOMweb only, which has not this"
+        )
     if not endpoint.port:
         detail = "no address is registered for this; give it with `pacs-bridge pacs change`"
         raise PeerUnavailable(pacs.name, "name", detail)

@@ -25,7 +25,7 @@ from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.scu.web_parts import parse_media_type
 from pacs_bridge.upper_layer.connect import reason_of
-from pacs_bridge.upper_layer.web_access import read_access
+from pacs_bridge.upper_layer.web_access import folder_of, read_access
 
 MOST_ANSWER = 16 << 20
 """Bytes of an answer in JSON that we read."""
@@ -135,7 +135,7 @@ class Conversation:
             self.fail(
                 "TLS", "it is not registered for unencrypted HTTP; register its https address"
             )
-        access = read_access(folder, pacs.name)
+        access = read_access(folder_of(folder, pacs.name), pacs.name, self._url)
         self._sent, self._sockets = 0, list[socket.socket]()
         self._client = httpx.Client(
             verify=access.context,

@@ -155,7 +155,7 @@ def trust(authority: Path, bundle: Path) -> None:
     added = _load(authority)[0]
     known = _load(bundle) if bundle.exists() else []
     if added not in known:
-        _write(bundle, b"".join(_pem(each) for each in [*known, added]), mode=0o644)
+        write_whole(bundle, b"".join(_pem(each) for each in [*known, added]), mode=0o644)
 
 
 def read_certificate(path: Path) -> Certificate:
@@ -173,7 +173,7 @@ def keep_certificate(folder: Path, name: str, certificate: Certificate | None) -
     """Keep the certificate of a PACS as ``NAME.pem``; None takes away what is kept."""
     path = folder / f"{parse_name(name)}.pem"
     if certificate is not None:
-        _write(path, certificate.pem, mode=0o644)
+        write_whole(path, certificate.pem, mode=0o644)
     elif path.exists():
         path.unlink()
 
@@ -294,12 +294,12 @@ def _keep(
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    _write(folder / f"{name}.key", secret, mode=0o600)
-    _write(folder / f"{name}.pem", _pem(certificate), mode=0o644)
+    write_whole(folder / f"{name}.key", secret, mode=0o600)
+    write_whole(folder / f"{name}.pem", _pem(certificate), mode=0o644)
     return _told(certificate)
 
 
-def _write(path: Path, content: bytes, *, mode: int) -> None:
+def write_whole(path: Path, content: bytes, *, mode: int) -> None:
     """Write a file whole or not at all, in the place of what is there."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -167,6 +167,10 @@ def _change_endpoint(pacs: Pacs, changes: Changes) -> Pacs:
     if changes.role == CALLS_FROM:
         return _change_inward(pacs, changes)
     before = pacs.endpoint(changes.role)
+    if before.url and (changes.ae_title or changes.host or changes.port or changes.plain):
+        raise RefusedInput(
+            f"{pacs.name} is asked by DICOMweb there; register it anew with `pacs add`."
+        )
     after = replace(
         before,
         ae_title=parse_ae_title(changes.ae_title) if changes.ae_title else before.ae_title,
@@ -248,7 +252,8 @@ def _change_users(pacs: Pacs, changes: Changes) -> Pacs:
 
 def _check(pacs: Pacs) -> None:
     """Refuse TLS without a certificate to know the other side by."""
-    for each in (pacs, *map(pacs.towards, pacs.endpoints)):
+    by_dimse = [each for each in pacs.endpoints if not each.url]
+    for each in (pacs, *map(pacs.towards, by_dimse)) if by_dimse else ():
         if not each.plain and each.certificate is None:
             raise RefusedInput(
                 "Over TLS a PACS is known by its certificate; give it with --certificate FILE."

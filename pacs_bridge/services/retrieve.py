@@ -113,7 +113,7 @@ def _destination(pacs: Pacs | None, ae_title: str) -> Pacs:
     """Give the PACS with the named endpoint alone, where it is one of its own that receives."""
     wanted = ae_title.strip(" ")
     for endpoint in pacs.endpoints if pacs is not None else ():
-        if endpoint.ae_title == wanted and _RECEIVES.intersection(endpoint.roles):
+        if wanted and endpoint.ae_title == wanted and _RECEIVES.intersection(endpoint.roles):
             assert pacs is not None
             return replace(pacs, endpoints=(replace(endpoint, roles=("store",)),))
     raise UnknownDestination("The destination is not registered for this PACS; have it added.")

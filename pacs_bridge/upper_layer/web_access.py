@@ -2,8 +2,9 @@
 
 A folder a PACS, each file optional and readable by us alone: ``header.txt`` (one line,
 ``Authorization: Bearer …``), ``client.pem`` and ``client.key`` (our certificate towards it),
-``authority.pem`` (who signs its certificate, where no public authority does). Nothing of it is
-kept in the database or told to a log.
+``authority.pem`` (who signs its certificate, where no public authority does). ``address.txt``
+names the address that these were given for: no other one ever sees them. Nothing of it is kept in
+the database or told to a log.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.identifiers import parse_name
 
 HEADER, CERTIFICATE, KEY, AUTHORITY = "header.txt", "client.pem", "client.key", "authority.pem"
+ADDRESS = "address.txt"
 
 _LINE = re.compile(r"([A-Za-z0-9\-]{1,64}): ?([!-~](?:[ -~]{0,8000}[!-~])?)")
 _OURS = frozenset(
@@ -58,22 +60,40 @@ def parse_header(text: str) -> dict[str, str]:
     return {found[1]: found[2]}
 
 
-def read_access(folder: Path, pacs_name: str) -> WebAccess:
+def folder_of(folder: Path, pacs_name: str) -> Path:
+    """Give a PACS's own folder in that of all."""
+    return folder / parse_name(pacs_name)
+
+
+def read_access(own: Path, pacs_name: str, url: str) -> WebAccess:
     """Read what we show to a PACS, anew each time, so that it may be renewed while we run.
+
+    Parameters
+    ----------
+    own : Path
+        Its own folder; where it is absent, nothing is shown.
+    url : str
+        The address that is to be asked.
 
     Raises
     ------
     PeerUnavailable
-        In the phase TLS, when one of its files cannot be used.
+        In the phase TLS, when one of its files cannot be used, or is for another address.
     """
-    own = folder / parse_name(pacs_name)
     try:
+        if own.exists():
+            _check_address(own, url)
         header = own / HEADER
         headers = parse_header(header.read_text("ascii")) if header.exists() else {}
         return WebAccess(headers, _context(own))
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         detail = "our header file, certificate or key for it cannot be used; register it anew"
         raise PeerUnavailable(pacs_name, "TLS", detail) from error
+
+
+def _check_address(own: Path, url: str) -> None:
+    if (own / ADDRESS).read_text("ascii") != url:
+        raise ValueError("for another address")
 
 
 def _context(own: Path) -> ssl.SSLContext:

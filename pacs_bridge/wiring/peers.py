@@ -7,24 +7,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pacs_bridge.domain.ports import Mailer, PacsPeer
     from pacs_bridge.domain.retrieving import Retriever
+    from pacs_bridge.scu.either import EitherPeer
     from pacs_bridge.scu.peer import DimsePeer
     from pacs_bridge.wiring.installation import Installation
 
 
 def build_peer(installation: Installation) -> PacsPeer:
-    """Join our side towards PACS; over TLS where we have a certificate.
+    """Join our side towards PACS, by DIMSE or DICOMweb as each endpoint speaks.
+
+    DIMSE goes over TLS where we have a certificate.
 
     Raises
     ------
     RefusedInput
         When there is one that cannot be used.
     """
-    return _dimse_peer(installation)
+    return _either_peer(installation)
 
 
 def build_retriever(installation: Installation) -> Retriever:
     """Join our side towards PACS, for having objects back; see `build_peer`."""
-    return _dimse_peer(installation)
+    return _either_peer(installation)
+
+
+def _either_peer(installation: Installation) -> EitherPeer:
+    from pacs_bridge.scu.either import EitherPeer
+
+    return EitherPeer(_dimse_peer(installation), installation.config.web_dir)
 
 
 def _dimse_peer(installation: Installation) -> DimsePeer:
