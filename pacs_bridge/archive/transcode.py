@@ -25,6 +25,7 @@ from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.domain.sending import FORMS, JPEG_2000, JPEG_LOSSLESS, JPEG_LS, RLE
 
 _PLUGINS = {JPEG_LS: "pyjpegls", JPEG_2000: "pylibjpeg", RLE: "pylibjpeg"}
+_ICONS = 0x00880200  # Icon Image Sequence
 _OFFSETS = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 
 
@@ -32,7 +33,8 @@ def transcode(source: Path, target: Path, syntax: str) -> None:
     """Write a copy of an image in another transfer syntax, and make it safe on disk.
 
     Everything but the pixel data and the transfer syntax stays as it is, the SOP Instance UID
-    included: no pixel changes.
+    included: no pixel changes. Only icons go, which would stay behind in the old syntax, where
+    they are no image of any (PS3.3 F.7).
 
     Parameters
     ----------
@@ -66,6 +68,7 @@ def _make_native(ds: Dataset) -> None:
     """Decode in place, frame by frame."""
     if ds.get("SamplesPerPixel") != 1:
         raise UnreadableObject("only greyscale images are brought into other forms")
+    _drop_icons(ds)
     pixels = bytearray()
     for frame in iter_pixels(ds, raw=True):
         pixels += frame.astype(frame.dtype.newbyteorder("<"), copy=False).tobytes()
@@ -76,6 +79,14 @@ def _make_native(ds: Dataset) -> None:
             delattr(ds, keyword)
     ds["PixelData"] = DataElement(0x7FE00010, "OW", bytes(pixels))
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+
+
+def _drop_icons(ds: Dataset) -> None:
+    ds.pop(_ICONS, None)
+    for element in ds:
+        if element.VR == "SQ":
+            for item in element.value:
+                _drop_icons(item)
 
 
 def _encode_jpeg(ds: Dataset) -> None:
