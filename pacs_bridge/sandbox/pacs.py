@@ -188,6 +188,17 @@ class SandboxPacs:
         """Give what it really has, found or not, by SOP Instance UID."""
         return self._store.held()
 
+    def listed(self, accession: str) -> list[Entry]:
+        """Give what its own viewer lists under an accession number, whatever it answers us."""
+        question = query.Question(query.STUDY_ROOT, "STUDY", {"AccessionNumber": accession})
+        shown = self._quirks.shows(self._store.entries(), question)
+        return [entry for entry in shown if entry["AccessionNumber"] == accession]
+
+    def is_online(self) -> bool:
+        """Tell whether it has its objects at hand."""
+        said = self._quirks.answer({"InstanceAvailability": "ONLINE"})
+        return said.get("InstanceAvailability", "ONLINE") == "ONLINE"
+
     def waiting(self) -> int:
         """Count what still has to be forwarded."""
         return len(self._store.waiting())

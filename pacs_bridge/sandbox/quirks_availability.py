@@ -47,11 +47,17 @@ class LosesIndex(Quirk):
 
     def __init__(self, after: float) -> None:
         self._after, self._asked = int(after), Counter()
+        self._is_lost = not self._after
+
+    def on_find(self, question: Question) -> Question:
+        """Count questions."""
+        self._is_lost = self._asked.next() > self._after
+        return question
 
     def shows(self, entries: list[Entry], question: Question) -> list[Entry]:
-        """Count questions."""
+        """Find nothing any more."""
         del question
-        return entries if self._asked.next() <= self._after else []
+        return [] if self._is_lost else entries
 
 
 class LosesStudies(Quirk):

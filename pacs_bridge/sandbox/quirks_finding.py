@@ -20,7 +20,7 @@ from pacs_bridge.sandbox.pacs_quirk import (
     Row,
     Switch,
 )
-from pacs_bridge.sandbox.pacs_store import Entry, Refused
+from pacs_bridge.sandbox.pacs_store import Refused
 
 _ODD_NAME = "M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller^Zo\N{LATIN SMALL LETTER E WITH DIAERESIS}"
 
@@ -68,9 +68,11 @@ class FirstOfList(Quirk):
 class Conditions(Quirk):
     """Takes a key that is to be returned for a condition that nothing meets."""
 
-    def shows(self, entries: list[Entry], question: Question) -> list[Entry]:
-        """Find nothing where optional keys are asked for."""
-        return [] if "InstanceAvailability" in question.keys else entries
+    def on_find(self, question: Question) -> Question:
+        """Look for no study where optional keys are asked for."""
+        if "InstanceAvailability" not in question.keys:
+            return question
+        return replace(question, keys={**question.keys, "StudyInstanceUID": "0.0"})
 
 
 class NearMisses(Quirk):
@@ -88,16 +90,15 @@ class EmptySuccess(Quirk):
     """Breaks off the first question, and finds nothing on the next twelve."""
 
     def __init__(self) -> None:
-        self._asked, self._shown = Counter(), Counter()
+        self._asked, self._answered = Counter(), Counter()
 
     def breaks_off(self) -> bool:
         """Only the first time."""
         return self._asked.next() == 1
 
-    def shows(self, entries: list[Entry], question: Question) -> list[Entry]:
+    def answers(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Find nothing for a while."""
-        del question
-        return [] if self._shown.next() <= 12 else entries
+        return iter(()) if self._answered.next() <= 12 else rows
 
 
 class Cap(Quirk):

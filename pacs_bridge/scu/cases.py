@@ -197,7 +197,7 @@ class _Asking:
         if image:
             match["SOPInstanceUID"] = image
         found = {}
-        for row in self._questions.ask("IMAGE", match, _IMAGE_KEYS):
+        for row in self._image_rows(match):
             if uid := _uid(row, "SOPInstanceUID"):
                 found[uid] = FoundImage(
                     uid,
@@ -207,6 +207,18 @@ class _Asking:
                     row.text("InstanceAvailability"),
                 )
         return found
+
+    def _image_rows(self, match: dict[str, str]) -> list[Row]:
+        """Ask at IMAGE level; once more by bare keys where the others may be conditions."""
+        if not self._lessons.wants_bare_keys:
+            rows = self._questions.ask("IMAGE", match, _IMAGE_KEYS)
+            if rows or self._lessons.knows_keys:
+                self._lessons.knows_keys = True
+                return rows
+        rows = self._questions.ask("IMAGE", match, ("SOPInstanceUID",))
+        if rows:
+            self._lessons.wants_bare_keys = True
+        return rows
 
     def _series_of(self, study: str, *, images_only: bool = False) -> dict[str, int | None]:
         """List a study's series with how many objects each holds, where the PACS says so."""

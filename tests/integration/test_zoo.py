@@ -1,0 +1,68 @@
+"""Every quirk of the sandbox PACS: the right answers, a sentence, and no false ready."""
+
+from __future__ import annotations
+
+import pytest
+
+from pacs_bridge.sandbox.pacs_quirks import SWITCHES, Stall
+from tests.zoo import Seen, run
+from tests.zoo_table import PROMISES, SAME, UNPROMISED, Promise
+
+
+def name_of(promise: Promise) -> str:
+    return (
+        promise.quirk + ("-later" if promise.then else "") + ("-routed" if promise.routed else "")
+    )
+
+
+@pytest.fixture(autouse=True)
+def _short_stall(monkeypatch):
+    monkeypatch.setattr(Stall, "seconds", 3.5)
+
+
+def load(folder, promise: Promise) -> Seen:
+    quirks = [promise.quirk]
+    return run(
+        folder / "load",
+        () if promise.then else quirks,
+        kind=promise.kind,
+        then=quirks if promise.then else None,
+        routed=promise.routed,
+        patience=promise.patience,
+    )
+
+
+def answers(seen: Seen) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    return seen.complete, seen.findable, seen.near
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=name_of)
+def test_a_load_into_a_pacs_with_a_quirk_comes_to_the_right_end(tmp_path, promise):
+    seen = load(tmp_path, promise)
+    assert (seen.readiness == "ready") is promise.ready, seen
+    for wanted, answered in zip(
+        (promise.complete, promise.findable, promise.near), answers(seen), strict=True
+    ):
+        assert not wanted or answered == {wanted}, seen
+    assert not promise.ready or seen.is_fine, seen
+    assert promise.ready or seen.sentences, seen
+    said = " ".join((*seen.sentences, seen.note)).casefold()
+    for words in promise.says:
+        assert words.casefold() in said, seen
+
+
+@pytest.mark.parametrize("promise", UNPROMISED, ids=name_of)
+def test_what_a_pacs_does_not_take_as_it_is_goes_in_another_form_or_says_so(tmp_path, promise):
+    seen = load(tmp_path, promise)
+    assert (seen.readiness == "ready") is seen.is_fine, seen
+    assert seen.is_fine or "does not take" in " ".join(seen.sentences), seen
+
+
+def test_every_quirk_has_a_promise():
+    told = {promise.name for promise in (*PROMISES, *UNPROMISED)}
+    assert told | SAME == set(SWITCHES)
+
+
+def test_a_set_in_a_pacs_without_quirks_is_ready_and_fine(tmp_path):
+    seen = run(tmp_path / "load", ())
+    assert (seen.readiness, seen.sentences, seen.note, seen.is_fine) == ("ready", (), "", True)

@@ -1,0 +1,37 @@
+"""Several quirks at once, drawn anew each run: ready always means that all is held and intact."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from pacs_bridge.sandbox.pacs_quirks import Stall
+from tests.zoo import run
+from tests.zoo_table import combination, harmless
+
+SEED = int(os.environ.get("ZOO_SEED") or random.SystemRandom().randrange(1_000_000))
+"""Named in each test's id; ``ZOO_SEED=n`` draws the same again."""
+
+
+@pytest.fixture(autouse=True)
+def _short_stall(monkeypatch):
+    monkeypatch.setattr(Stall, "seconds", 3.5)
+
+
+@pytest.mark.parametrize("seed", [SEED, SEED + 1, SEED + 2])
+def test_no_combination_of_quirks_makes_a_false_ready(tmp_path, seed):
+    rng = random.Random(seed)
+    quirks = combination(rng, rng.randint(2, 4))
+    seen = run(tmp_path / "load", quirks, patience=1.0)
+    assert seen.readiness != "ready" or seen.is_fine, (quirks, seen)
+    assert seen.readiness == "ready" or seen.sentences or seen.note, (quirks, seen)
+
+
+@pytest.mark.parametrize("seed", [SEED])
+def test_quirks_that_do_no_harm_alone_do_none_together(tmp_path, seed):
+    quirks = harmless(random.Random(seed), 3)
+    seen = run(tmp_path / "load", quirks, patience=1.0)
+    assert seen.readiness == "ready", (quirks, seen)
+    assert seen.is_fine, (quirks, seen)

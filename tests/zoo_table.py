@@ -1,0 +1,175 @@
+"""What is to come of a load into a PACS with each quirk, as whole numbers of promises.
+
+The sentence is what a contact reads who does not know the quirk; the words here are what it
+must say at least.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from pacs_bridge.sandbox.pacs_quirks import SWITCHES
+
+SAME = frozenset({"out-of-resources", "success-but-lost", "warn-b000", "patient-root-only"})
+"""Second names of other quirks."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a load comes to.
+
+    Parameters
+    ----------
+    quirk : str
+        As the command takes it.
+    ready : bool
+        Whether the load is ready at the end.
+    complete, findable, near : str
+        The three answers of each case, where they are no matter of course.
+    says : tuple of str
+        Words that the sentences or the load's note must hold, each in any case of letters.
+    kind : str
+        Of images, see `zoo.run`.
+    then : bool
+        Whether the PACS has the quirk only after the load was ready.
+    routed : bool
+        Whether it is a router's.
+    patience : float
+        Seconds that it may take.
+    """
+
+    quirk: str
+    ready: bool = True
+    complete: str = "proven"
+    findable: str = "as named"
+    near: str = ""
+    says: tuple[str, ...] = ()
+    kind: str = "plain"
+    then: bool = False
+    routed: bool = False
+    patience: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The quirk's name without its value."""
+        return self.quirk.partition("=")[0]
+
+
+def _refused(quirk: str, *says: str, kind: str = "plain", complete: str = "missing") -> Promise:
+    return Promise(quirk, False, complete, "", says=says, kind=kind)
+
+
+def _absent(quirk: str, *says: str, then: bool = False) -> Promise:
+    return Promise(quirk, False, "missing", "not by name", says=says, then=then)
+
+
+def _renamed(quirk: str, *says: str) -> Promise:
+    return Promise(quirk, False, findable="by other name", says=says)
+
+
+_SLOW = 20.0
+
+PROMISES = (
+    # Storing
+    Promise("refuse-first=3"),
+    _refused("always-full", "room"),
+    _refused("refuse-store-a900", "refused"),
+    _refused("cannot-understand-c000", "refused"),
+    _refused("not-authorised", "allow"),
+    Promise("drop=5"),
+    _refused("drop=1", "failed imports"),
+    Promise("warn-coercion"),
+    Promise("warn-b006"),
+    Promise("warn-b007"),
+    _refused(
+        "refuses-tomosynthesis", "does not take", kind="with tomosynthesis", complete="partial"
+    ),
+    Promise("overwrites-duplicates"),
+    Promise("rejects-duplicates"),
+    Promise("shrinks-images", False, "conflict", says=("in your PACS",)),
+    # Timing
+    Promise("slow-index=0.5", patience=_SLOW),
+    Promise("router-delay=0.5", routed=True, patience=_SLOW),
+    Promise("drop=1", False, "missing", "not by name", says=("did not arrive",), routed=True),
+    Promise("stall=2"),
+    Promise("answer-late=0.05"),
+    Promise("slow-find=0.02"),
+    Promise("reject-transient=2"),
+    Promise("one-association-only"),
+    Promise("abort-mid-set=5"),
+    Promise("drops-link=5"),
+    Promise("abort-find"),
+    # Finding
+    Promise("refuse-image-level", False, "counted", says=("image level",)),
+    Promise("refuse-series-level"),
+    Promise("refuse-wildcards"),
+    Promise("wildcard-wrong-text"),
+    Promise("first-of-list"),
+    Promise("keys-are-conditions"),
+    Promise("near-miss-accessions"),
+    Promise("empty-success-after-abort"),
+    Promise("cap=1"),
+    Promise("cap-refuses=1"),
+    Promise("duplicate-rows"),
+    Promise("no-counts"),
+    Promise("zero-counts"),
+    Promise("wrong-counts=500"),
+    Promise("wrong-counts=1"),
+    Promise("ff01"),
+    Promise("no-study-root"),
+    Promise("no-patient-root"),
+    Promise("empty-study-uid"),
+    Promise("bad-vr"),
+    Promise("no-charset"),
+    Promise("charset-only-if-asked"),
+    # Orders and coercion
+    _renamed("rename-accession", "search for RVX"),
+    _renamed("coerces-accession", "search for XPERFORMS121101"),
+    _renamed("coerces-patient-id", "patient ID"),
+    _renamed("truncates-patient-id=12", "patient ID"),
+    _renamed("merge-lookalikes", "real person", "taken out"),
+    _renamed("studyid-collision", "accession number"),
+    Promise("nulls-accession", False, findable="not by name", says=("unmatched",)),
+    Promise("quarantine", False, findable="not by name", says=("unmatched", "link to order")),
+    _absent("needs-order", "failed imports"),
+    _refused("trusted-issuer-only", "order", "patient"),
+    _refused("nhs-number-check", "order", "patient"),
+    # Availability
+    Promise("nearline", False, near="nearline", says=("online",)),
+    Promise("offline-after=0", False, near="nearline", says=("online",)),
+    Promise("fewer-keys-when-archived", near="unknown"),
+    _absent("loses-index", "did not arrive"),
+    Promise("loses-studies=2", False, "", "", says=("did not arrive",)),
+    Promise("extra-objects"),
+    Promise("foreign-image-in-study", False, "conflict", says=("delete",)),
+    Promise("foreign-patient-in-study", False, "conflict", says=("delete",)),
+    # Drift: ready, and then not any more
+    Promise("offline-after=0", False, near="nearline", says=("online",), then=True),
+    _absent("loses-index=0", "did not arrive", then=True),
+    Promise("loses-studies=2", False, "", "", says=("did not arrive",), then=True),
+    Promise("foreign-image-in-study", False, "conflict", says=("delete",), then=True),
+)  # fmt: skip
+"""One line a quirk, or a few where its value or its moment matters."""
+
+UNPROMISED = (
+    Promise("accepts-only-implicit"),
+    Promise("no-jpeg", kind="rle"),
+)
+"""Either end is right: whether they are ready depends on what can be transcoded here."""
+
+VALUES = {promise.name: promise.quirk for promise in reversed((*PROMISES, *UNPROMISED))}
+"""A value with which each quirk shows in a small set."""
+
+
+def combination(rng: random.Random, size: int) -> list[str]:
+    """Draw different quirks with values that show."""
+    names = sorted(SWITCHES.keys() - SAME - {"router-delay", "stall"})
+    return [VALUES[name] for name in rng.sample(names, size)]
+
+
+def harmless(rng: random.Random, size: int) -> list[str]:
+    """Draw different quirks, each of which is no reason for a load not to be ready."""
+    odd = {"slow-index", "stall", "router-delay"}
+    good = sorted({p.quirk for p in PROMISES if p.ready and p.name not in odd})
+    return rng.sample(good, size)
