@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.found import FoundStudy, PacsAnswer
 from pacs_bridge.domain.loading import Findable
-from pacs_bridge.domain.sentences import word_person, word_rename, word_unmatched
+from pacs_bridge.domain.sentences import (
+    word_person,
+    word_rename,
+    word_stranger,
+    word_unmatched,
+)
 
 _NHS_NUMBER = re.compile(r"\d{3}[ -]?\d{3}[ -]?\d{4}")
 _SET_ASIDE = re.compile(
@@ -54,9 +59,28 @@ def judge_name(case: Case, answer: PacsAnswer) -> Named:
     return Named(Findable.NOT_BY_NAME, word_unmatched(case.accession))
 
 
+def _is_strangers(case: Case, study: FoundStudy) -> bool:
+    """Whether number, patient ID and name are all another's: the order of a real person.
+
+    A name that cannot be read, or is still ours in another form, says nothing.
+    """
+    family = re.sub(r"[^A-Z]", "", case.patient_name.partition("^")[0].upper())
+    theirs = re.sub(r"[^A-Z?]", "", (study.patient_name or "").upper())
+    renamed = all(
+        said and said != ours
+        for said, ours in (
+            ((study.accession_number or "").strip(), case.accession),
+            ((study.patient_id or "").strip(), case.patient_id),
+        )
+    )
+    return renamed and bool(family and theirs) and "?" not in theirs and family not in theirs
+
+
 def _renamed(case: Case, study: FoundStudy) -> Named | None:
     if any(_SET_ASIDE.search(text or "") for text in (study.patient_name, study.patient_id)):
         return Named(Findable.NOT_BY_NAME, word_unmatched(case.accession))
+    if _is_strangers(case, study):
+        return Named(Findable.BY_OTHER_NAME, word_stranger(case.accession))
     for label, ours, theirs in (
         ("accession number", case.accession, (study.accession_number or "").strip()),
         ("patient ID", case.patient_id, (study.patient_id or "").strip()),

@@ -101,6 +101,14 @@ def word_person(label: str, ours: str) -> str:
     )
 
 
+def word_stranger(ours: str) -> str:
+    """Say that a case was filed as another patient's; whose is shown to nobody."""
+    return (
+        f"Your PACS filed it as another patient's, with another accession number than {ours}: "
+        "have the study taken out of that record."
+    )
+
+
 def word_unmatched(accession: str) -> str:
     """Say that a study is there and that a search by its number does not find it."""
     return f"{UNMATCHED} Until then a search for {accession} does not find it."

@@ -30,8 +30,9 @@ _INSTRUCTION = {
     Completeness.WAITING: "Nothing to do: the PACS may still be filing it; we ask again.",
     Completeness.PARTIAL: "Some images did not arrive: start the load again, it sends only what "
     "is missing.",
-    Completeness.MISSING: "The case did not arrive: start the load again; if it stays missing, "
-    "look in the PACS for failed imports.",
+    Completeness.MISSING: "The case did not arrive, though your PACS took it: look there for "
+    "failed imports or unmatched studies and have them linked to an order (`pacs-bridge case-set "
+    "orders` writes the orders); if there are none, start the load again.",
     Completeness.CONFLICT: "Something else stands under our number in your PACS: delete this "
     "study there, then start the load again.",
 }

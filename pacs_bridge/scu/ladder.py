@@ -36,7 +36,14 @@ _ENOUGH_REFUSALS = 2  # of a level, before it is taken for one that the PACS doe
 
 
 class Lessons:
-    """What one sweep teaches about a PACS."""
+    """What one sweep teaches about a PACS.
+
+    Attributes
+    ----------
+    knows_keys, wants_bare_keys : bool
+        Whether images were found by a question that wants optional keys returned, or only by
+        one that does not: an optional key may be taken for a condition (QUIRKS.md C3).
+    """
 
     def __init__(self, known: QueryProfile) -> None:
         self.known = known
@@ -45,6 +52,7 @@ class Lessons:
         self.patient_root: bool | None = None
         self.charset: bool | None = None
         self.cap: int | None = None
+        self.knows_keys = self.wants_bare_keys = False
         self._image_level: bool | None = None
         self._image_refusals = 0
 
