@@ -66,6 +66,15 @@ PERSON_ID = ("128775", "DCM")
 DEVICE_FACTS = frozenset((value, "DCM") for value in ("121012", "121013", "121014", "121015"))
 ALGORITHM_NAME = ("111001", "DCM")
 STUDY_UID = ("110180", "DCM")
+ASSESSMENT = ("111005", "DCM")
+"""Assessment category: BI-RADS, which is never a rating on this scale."""
+
+SINGLE_IMAGE_FINDING = ("111059", "DCM")
+RENDERING_INTENT = ("111056", "DCM")
+NOT_FOR_PRESENTATION = ("111152", "DCM")
+CERTAINTIES = frozenset({("111012", "DCM"), ("111047", "DCM")})
+"""Certainty of finding, probability of cancer: a machine's own figures, in per cent."""
+
 DOSE_REPORTS = frozenset({("113701", "DCM")})
 
 NOT_LOCATIONS = frozenset(

@@ -67,8 +67,7 @@ def _no_marks(ds: Dataset, sop_class: str) -> ReadObject:
     if is_overlay:
         refused = None if marks else unread.sentence(NO_CLASS)
     elif sop_class in sop_classes.NOT_MARKS:
-        what = sop_classes.NOT_MARKS[sop_class]
-        refused = f"It is a {what}, in which nobody marks anything; nothing is to be read."
+        refused = sop_classes.refusal(sop_classes.NOT_MARKS[sop_class])
     elif sop_class in sop_classes.UNREAD_REGIONS:
         what = sop_classes.UNREAD_REGIONS[sop_class]
         refused = f"A {what} is not read; save the marks as a presentation state or a report."

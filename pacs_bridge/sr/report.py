@@ -25,6 +25,7 @@ from pacs_bridge.domain.marks import (
     ReadObject,
 )
 from pacs_bridge.sr import codes, decided, elements, geometry, sop_classes
+from pacs_bridge.sr.described import Said, holder_of, is_note, note_text, own, said_of
 from pacs_bridge.sr.notes import flags_of, parse_breasts, parse_note
 from pacs_bridge.sr.observers import made_at, observer_of_report
 from pacs_bridge.sr.references import References, references
@@ -38,22 +39,16 @@ if TYPE_CHECKING:
 MOST_MARKS = 5_000
 """Marks read of one report."""
 
+MOST_NOTES = 100
+"""Notes without a place read of one report."""
+
+MOST_UNPARSED = 3
+"""Words not understood in a note that is still one; more is a letter."""
+
 MOST_DECISIONS = 200
 """Coded decisions and densities read of one report; a reader gives four."""
 
 NOTHING_MARKED = "The report marks no place on an image and decides nothing; nothing is to be read."
-
-
-@dataclass(frozen=True)
-class _Said:
-    """What a group says of its marks; codes speak before the note in its texts does."""
-
-    group: str | None
-    tracking_uid: str | None
-    finding: Code | None
-    rating: int | None
-    text: str
-    flags: tuple[str, ...]
 
 
 def read_report(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
@@ -63,17 +58,18 @@ def read_report(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     if tree.cut:
         unread.add("too-large")
     found = references(ds)
-    marks = _marks(tree, found, unread, words)
-    breasts = decided.unite(_breasts(tree, unread, words), unread)
     kind = _kind(ds, tree)
     machine = kind == "cad-sr"
+    marks = _marks(tree, found, unread, words, machine=machine)
+    breasts = decided.unite(_breasts(tree, unread, words), unread)
     observer = observer_of_report(ds, _contexts(tree), machine=machine)
-    if not marks and not unread.flags and any(n.value_type == "NUM" for n in tree.root.walk()):
-        unread.add("unread-measurements")
+    if not marks and not breasts and not unread.flags:
+        _say_what_there_is(tree, unread)
+    nothing = not breasts and all(mark.shape == "TEXT" for mark in marks)
     refused = None
     if kind == "not-marks" and not marks:
-        breasts = ()
-    elif (not marks and not breasts) or "decision-conflict" in unread.flags:
+        breasts, refused = (), sop_classes.refusal("dose report")
+    elif (nothing and (unread.flags or not marks)) or "decision-conflict" in unread.flags:
         refused = unread.sentence(NOTHING_MARKED)
     return ReadObject(
         sop_class_uid=elements.uid(ds, "SOPClassUID"),
@@ -106,6 +102,21 @@ def _kind(ds: Dataset, tree: Tree) -> Kind:
     return "other-sr"
 
 
+def _say_what_there_is(tree: Tree, unread: Unread) -> None:
+    """Name what a report holds instead of marks."""
+    for node in tree.root.walk():
+        for reference in elements.items(node.item, "ReferencedSOPSequence"):
+            if elements.uid(reference, "ReferencedSOPClassUID") in sop_classes.UNREAD_REGIONS:
+                unread.add("unread-region")
+    if not unread.flags and any(node.value_type == "NUM" for node in tree.root.walk()):
+        unread.add("unread-measurements")
+    if not unread.flags and any(
+        node.value_type == "TEXT" and node.relationship in ("CONTAINS", "")
+        for node in tree.root.walk()
+    ):
+        unread.add("unread-text")
+
+
 def _contexts(tree: Tree) -> list[Node]:
     """Observation context of the report, then of its groups."""
     nodes = [node for node in tree.root.walk() if node.relationship == "HAS OBS CONTEXT"]
@@ -115,10 +126,14 @@ def _contexts(tree: Tree) -> list[Node]:
 # Marks ------------------------------------------------------------------------------------
 
 
-def _marks(tree: Tree, found: References, unread: Unread, words: SiteWords) -> list[Mark]:
+def _marks(
+    tree: Tree, found: References, unread: Unread, words: SiteWords, *, machine: bool
+) -> list[Mark]:
     marks: list[Mark] = []
     seen: dict[tuple[object, ...], None] = {}
-    said: dict[tuple[int, ...], _Said] = {}
+    said: dict[tuple[int, ...], Said] = {}
+    described: set[tuple[int, ...]] = set()
+    referrers = {each.target: each for each in tree.root.walk() if each.target is not None}
     for node in tree.root.walk():
         if node.value_type == "SCOORD3D":
             unread.add("unread-3d")
@@ -127,36 +142,52 @@ def _marks(tree: Tree, found: References, unread: Unread, words: SiteWords) -> l
         if len(marks) >= MOST_MARKS:
             unread.add("too-large")
             break
-        holder = _holder(node)
+        holder = holder_of(node, referrers.get(node.path))
         if holder.path not in said:
-            said[holder.path] = _said(holder, words, alone=holder is node)
-        for mark in _of_coordinates(tree, node, said[holder.path], found, unread):
+            said[holder.path] = said_of(holder, words, alone=holder is node, machine=machine)
+            described.update(each.path for each in (holder, *own(holder, into_coordinates=True)))
+        for mark in _of_coordinates(tree, node, holder, said[holder.path], found, unread):
             # The same coordinates under several measurements are one mark.
             same = (mark.image, mark.frame, mark.shape, mark.points, mark.group)
             if same not in seen:
                 seen[same] = None
                 marks.append(mark)
+    return marks + _written(tree, found, words, described)
+
+
+def _written(
+    tree: Tree, found: References, words: SiteWords, described: set[tuple[int, ...]]
+) -> list[Mark]:
+    """Notes that rate or name something and belong to no coordinates: marks without a place."""
+    marks: list[Mark] = []
+    for node in tree.root.walk():
+        if node.path in described or not is_note(node, words) or len(marks) >= MOST_NOTES:
+            continue
+        text = note_text(node)
+        note = parse_note(text, words)
+        told = note.rating is not None or bool(note.conflicts) or bool(note.findings)
+        if not told or note.about_breast or len(note.unparsed) > MOST_UNPARSED:
+            continue
+        image, frame, flags = _image_of(tree, node, node, found)
+        marks.append(
+            Mark(
+                image=image,
+                frame=frame,
+                shape="TEXT",
+                points=(),
+                centre=(0.0, 0.0),
+                finding=note.finding,
+                rating=note.rating,
+                text=text,
+                item=node.where(),
+                flags=(*flags, "unplaced-text", *flags_of([note])),
+            )
+        )
     return marks
 
 
-def _holder(node: Node) -> Node:
-    """The item whose other children describe the mark: its group, else what is nearest."""
-    containers = [each for each in node.ancestors() if each.value_type == "CONTAINER"]
-    for each in node.ancestors():
-        if each.parent is not None and (
-            each.name == codes.MEASUREMENT_GROUP
-            or (each.value_type == "CODE" and each.name in codes.FINDINGS)
-        ):
-            return each
-    if any(child.value_type in ("TEXT", "UIDREF", "CODE") for child in node.children):
-        return node  # old dwv: the coordinates hold their own description
-    if containers and containers[0].parent is not None:
-        return containers[0]
-    return node
-
-
 def _of_coordinates(
-    tree: Tree, node: Node, said: _Said, found: References, unread: Unread
+    tree: Tree, node: Node, holder: Node, said: Said, found: References, unread: Unread
 ) -> Iterator[Mark]:
     points = elements.pairs(node.item, "GraphicData")
     kind = elements.text(node.item, "GraphicType").upper()
@@ -164,7 +195,7 @@ def _of_coordinates(
     if points is None or shape is None:
         unread.add("unread-graphic")
         return
-    image, frame, flags = _image_of(tree, node, found)
+    image, frame, flags = _image_of(tree, node, holder, found)
     if node.name in codes.NOT_LOCATIONS:
         flags = (*flags, NOT_A_LOCATION)
     several = kind == "MULTIPOINT" and len(points) > 1
@@ -185,20 +216,17 @@ def _of_coordinates(
         )
 
 
-def _image_of(tree: Tree, node: Node, found: References) -> tuple[str, int | None, tuple[str, ...]]:
-    """Image and frame of coordinates: the SELECTED FROM child's, else the report's only one."""
-    named: dict[str, list[int]] = {}
-    for child in node.children:
-        if child.relationship not in ("SELECTED FROM", ""):
-            continue
-        target = tree.follow(child)
-        for reference in elements.items(target.item, "ReferencedSOPSequence"):
-            uid = elements.uid(reference, "ReferencedSOPInstanceUID")
-            if uid:
-                named.setdefault(uid, elements.integers(reference, "ReferencedFrameNumber"))
+def _image_of(
+    tree: Tree, node: Node, holder: Node, found: References
+) -> tuple[str, int | None, tuple[str, ...]]:
+    """Image and frame of an item: its own, else the only one of its group, else of the report."""
+    named = _images_below(tree, [node])
     flags: tuple[str, ...] = ()
-    if not named and len(found.images) == 1:
-        named = {found.images[0]: []}
+    if not named:
+        beside = [holder, *(each for each in holder.walk() if each.value_type == "NUM")]
+        named = _images_below(tree, beside) if holder.parent is not None else {}
+        if len(named) != 1 and len(found.images) == 1:
+            named = {found.images[0]: []}
         flags = ("inferred-image",)
     if len(named) != 1:
         return "", None, ("ambiguous-image",)
@@ -209,70 +237,19 @@ def _image_of(tree: Tree, node: Node, found: References) -> tuple[str, int | Non
     return image, frames[0] if frames else None, flags
 
 
-def _said(holder: Node, words: SiteWords, *, alone: bool = False) -> _Said:
-    """Collect what the holder says of its marks; of nested groups each says its own.
-
-    Parameters
-    ----------
-    alone : bool
-        Whether the holder is the coordinates themselves, and so no group of several.
-    """
-    tracking_uid = ""
-    findings: dict[tuple[str, str], Code] = {}
-    ratings: set[int] = set()
-    texts: list[str] = []
-    flags: list[str] = []
-    several = sum(each.value_type == "SCOORD" for each in holder.walk()) > 1
-    for each in (holder, *_own(holder, into_coordinates=not several)):
-        name = each.name
-        if name == codes.TRACKING_UID and not tracking_uid:
-            tracking_uid = elements.uid(each.item, "UID")
-        elif each.value_type == "TEXT" and (name in codes.NOTES or each.concept is None):
-            texts.append(each.said())
-        elif each.value_type != "CODE" or (value := each.value_code) is None:
+def _images_below(tree: Tree, nodes: list[Node]) -> dict[str, list[int]]:
+    """Images that the items right below refer to, by themselves or by reference."""
+    named: dict[str, list[int]] = {}
+    for child in (each for node in nodes for each in node.children):
+        target = tree.follow(child)
+        if target.value_type not in ("IMAGE", ""):
             continue
-        elif value.value in codes.FREE_TEXT_VALUES:
-            texts.append(value.meaning)
-        elif name in codes.FINDINGS:
-            findings[codes.key(value)] = codes.canonical(value)
-        elif codes.key(value) in codes.RATINGS:
-            ratings.add(codes.RATINGS[codes.key(value)])
-        elif name == codes.OBSERVER_TYPE and codes.key(value) == codes.DEVICE:
-            flags.append("machine-mark")
-    text = "\n".join(filter(None, texts))[: elements.LONGEST_TEXT]
-    note = parse_note(text, words)
-    if len(ratings) > 1:
-        flags.append("rating-conflict")
-    # A code goes before the note: its rating leaves nothing to ask about the note's.
-    about_rating = ("rating-conflict", "side-or-scale") if ratings else ()
-    flags += [flag for flag in flags_of([note]) if flag not in about_rating]
-    if len(findings) > 1:
-        flags.append("several-findings")
-    return _Said(
-        group=tracking_uid or (holder.where() if several and not alone else None),
-        tracking_uid=tracking_uid or None,
-        finding=next(iter(findings.values())) if len(findings) == 1 else note.finding,
-        rating=ratings.pop() if len(ratings) == 1 else None if ratings else note.rating,
-        text=text,
-        flags=tuple(flags),
-    )
-
-
-def _own(holder: Node, *, into_coordinates: bool) -> Iterator[Node]:
-    """Items below a holder, those of groups inside it and of measurements' contexts left out.
-
-    Parameters
-    ----------
-    into_coordinates : bool
-        Whether what coordinates say of themselves holds for all; not where there are several.
-    """
-    waiting = list(reversed(holder.children))
-    while waiting:
-        node = waiting.pop()
-        yield node
-        closed = ("CONTAINER", "NUM") if into_coordinates else ("CONTAINER", "NUM", "SCOORD")
-        if node.value_type not in closed:
-            waiting.extend(reversed(node.children))
+        for reference in elements.items(target.item, "ReferencedSOPSequence"):
+            uid = elements.uid(reference, "ReferencedSOPInstanceUID")
+            region = elements.uid(reference, "ReferencedSOPClassUID")
+            if uid and region not in sop_classes.UNREAD_REGIONS:
+                named.setdefault(uid, elements.integers(reference, "ReferencedFrameNumber"))
+    return named
 
 
 # Breasts ----------------------------------------------------------------------------------
@@ -284,12 +261,10 @@ def _breasts(tree: Tree, unread: Unread, words: SiteWords) -> Iterator[BreastDec
     groups: dict[tuple[int, ...], _Group] = {}
     for node in tree.root.walk():
         name = node.name
-        if node.value_type == "TEXT" and (name in codes.NOTES or node.concept is None):
-            yield from parse_breasts(node.said(), words)
-        if node.value_type != "CODE" or (value := node.value_code) is None:
+        if is_note(node, words):
+            yield from parse_breasts(note_text(node), words)
+        elif node.value_type != "CODE" or (value := node.value_code) is None:
             continue
-        if value.value in codes.FREE_TEXT_VALUES:
-            yield from parse_breasts(value.meaning, words)
         elif name in (codes.FOLLOW_UP, codes.DENSITY) and coded < MOST_DECISIONS:
             coded += 1
             yield from _coded(node, value, groups, unread, words)
@@ -328,7 +303,7 @@ def _coded(
 
 def _group(parent: Node, words: SiteWords) -> _Group:
     marks = any(each.value_type == "SCOORD" for each in parent.walk())
-    rating = None if marks else _said(parent, words, alone=True).rating
+    rating = None if marks else said_of(parent, words, alone=True).rating
     for each in (parent, *parent.ancestors()):
         for child in each.children:
             if child.name in (codes.FINDING_SITE, codes.LATERALITY):

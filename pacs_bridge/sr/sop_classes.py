@@ -47,6 +47,12 @@ NOT_MARKS = {
 }
 """Structured reports in which nobody marks anything."""
 
+
+def refusal(what: str) -> str:
+    """Why nothing is read of such a report."""
+    return f"Nobody marks anything in an object of this kind ({what}); nothing is to be read."
+
+
 UNREAD_REGIONS = {
     _STORAGE + "66.4": "segmentation",
     _STORAGE + "66.7": "label map segmentation",

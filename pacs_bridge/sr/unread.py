@@ -43,6 +43,13 @@ SENTENCES = {
     "unread-side": "A decision names no breast; say right or left.",
     "decision-conflict": "It decides two things for one breast; ask the reader which one counts.",
     "too-large": "The report is larger than is read; ask for one report a case.",
+    "unread-region": (
+        "It measures a segmentation or another region, not a place in image coordinates; "
+        "save the marks as image coordinates."
+    ),
+    "unread-text": (
+        "It holds text in which no rating and no decision was understood; ask the reader."
+    ),
     "unread-measurements": "It holds measurements without a drawn location; mark the place too.",
 }
 """Flag to sentence: what is the matter and what to do."""
