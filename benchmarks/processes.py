@@ -23,7 +23,7 @@ def family(pid: int) -> list[int]:
 
 def peak_mb(pid: int) -> float:
     """Give the most memory that a process has ever had resident, in MB."""
-    return _field(pid, "status", "VmHWM") / 1e3
+    return _field(pid, "status", "VmHWM") * 1024 / 1e6
 
 
 def cpu_seconds(pid: int) -> float:

@@ -126,8 +126,8 @@ def words_of(error: OSError) -> str:
         return _CERTIFICATE.get(error.verify_code, "its certificate is not accepted")
     if isinstance(error, TimeoutError):
         return "it said nothing in time"
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-        reason = error.reason or ""
+    reason = error.reason if isinstance(error, ssl.SSLError) else ""
+    if reason and not isinstance(error, ssl.SSLEOFError):  # who hangs up gives no reason
         if "ALERT" in reason and reason not in _REASONS:
             return "it does not accept our certificate, or broke off"
         return _REASONS.get(reason, "nothing could be agreed on")

@@ -155,10 +155,12 @@ def test_a_peak_of_memory_is_that_of_the_process_itself():
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        assert process.stdout.readline() == b"200000000\n"
-        assert 200 < peak_mb(process.pid) < 250
-        assert cpu_seconds(process.pid) > 0
-        process.stdin.close()
+        try:
+            assert process.stdout.readline() == b"200000000\n"
+            assert 200 < peak_mb(process.pid) < 250
+            assert cpu_seconds(process.pid) > 0
+        finally:
+            process.stdin.close()  # else it would be waited for
 
 
 @pytest.mark.slow
