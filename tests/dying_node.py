@@ -14,8 +14,11 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +36,7 @@ from pacs_bridge.services.arrivals import SMALL, hand_over
 from pacs_bridge.services.group_commit import GroupCommit, Work
 from tests import nodes
 from tests.databases import Clock, RememberedJobs, TestDatabase
+from tests.peers import ROOT
 
 STEPS = (("large", "commit"), ("small", "insert"), ("handed", "rename"))
 _FILE = (
@@ -190,6 +194,26 @@ def main(folder: Path, way: str, step: str, count: int) -> None:
         sys.stdout.write(f"{node.port}\n")
         sys.stdout.flush()
         threading.Event().wait(300)
+
+
+@contextmanager
+def dying(
+    folder: Path, step: str = "never", count: int = 1, *, way: str = "large"
+) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A node in a process, that kills itself at the COUNT-th time it comes to a step."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.dying_node", str(folder), way, step, str(count)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline()), process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
 
 
 def serve() -> None:

@@ -7,12 +7,14 @@ two syncs: its own and that of its name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -196,6 +198,32 @@ class LocalArchive:
                 self._disk.remove(path)
                 swept += 1
         return swept
+
+    def older_than(self, seconds: float) -> Iterator[str]:
+        """List what was written before so many seconds, by name."""
+        before = time.time() - seconds
+        for number in range(256):
+            folder = self._root / f"{number:02x}"
+            if not folder.is_dir():
+                continue
+            for path in folder.iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    if _HASH.fullmatch(path.name) and path.stat().st_mtime < before:
+                        yield path.name
+
+    def is_named_for_its_content(self, name: str) -> bool:
+        """Whether an object lies under its own hash; not so one that nobody has judged yet.
+
+        Raises
+        ------
+        NotFound
+            When it is not here.
+        """
+        try:
+            with self.path(name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == name
+        except FileNotFoundError as error:
+            raise NotFound("There is no such object in the archive.") from error
 
 
 def _spool_name(folder: Path) -> Path:

@@ -68,7 +68,9 @@ class Services:
     wait_for_window: Callable[[int, int], None] = _nobody_asks
     ask_to_commit: Callable[[int, int], None] = _nobody_asks
     check_intact: Callable[[int], Any] = _nobody_asks
+    check_withdrawal: Callable[[int], Any] = _nobody_asks
     checks_due: Callable[[], Any] = _nobody_asks
+    tidy: Callable[[], Any] = _nobody_asks
 
 
 def back_off(attempt: int, first: float, most: float) -> float:
@@ -80,7 +82,12 @@ def register(services: Services) -> None:
     """Make every workflow known under the name that services queue it by."""
     DBOS.workflow(name="load")(_load_workflow(services))
     DBOS.workflow(name="verify")(lambda load_id: _verify_once(services, load_id))
-    DBOS.workflow(name="check_intact")(lambda load_id: _check_intact(services, load_id))
+    DBOS.workflow(name="check_intact")(
+        lambda load_id: _once("check_intact", lambda: services.check_intact(load_id))
+    )
+    DBOS.workflow(name="check_withdrawal")(
+        lambda load_id: _once("check_withdrawal", lambda: services.check_withdrawal(load_id))
+    )
     DBOS.workflow(name="extract")(lambda uid: _extract(services, uid))
     DBOS.workflow(name="came_back")(lambda key: _judge_image(services, key))
     DBOS.workflow(name="close")(lambda uid: services.close_reading(uid))
@@ -208,10 +215,9 @@ def _verify_once(services: Services, load_id: int) -> str:
     return str(_sweep(services, load_id).readiness)
 
 
-def _check_intact(services: Services, load_id: int) -> str:
-    """Check once; a PACS that is away is asked again by the clock."""
-    answer = DBOS.run_step({"name": "check_intact"}, _try, lambda: services.check_intact(load_id))
-    return answer or "done"
+def _once(name: str, call: Callable[[], Any]) -> str:
+    """Call once: what cannot be found out now is asked for again by the clock."""
+    return DBOS.run_step({"name": name}, _try, call) or "done"
 
 
 def _extract(services: Services, uid: str) -> str:

@@ -82,6 +82,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.mails import deliver_mail
     from pacs_bridge.services.release import release_due
     from pacs_bridge.services.send import note_load, park_load, reopen_missing, send_next
+    from pacs_bridge.services.tidy import Tidying
     from pacs_bridge.services.verify import verify_load
     from pacs_bridge.services.watch import WatchTimes, watch_due
     from pacs_bridge.wiring.audit import build_drain
@@ -129,6 +130,7 @@ def build_jobs(installation: Installation) -> JobsRole:
         deliver_truth=partial(deliver_truth, begin=begin, scorer=scorer, now=now),
         deliver_mail=partial(deliver_mail, begin=begin, mailer=build_mailer(installation), now=now),
         hand_over=partial(hand_over, begin=begin, read=installation.read, archive=archive),
+        tidy=Tidying(read=installation.read, archive=archive),
         **commitment_jobs(installation),
         **sending_jobs(installation),
         **check_jobs(installation),

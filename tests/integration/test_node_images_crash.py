@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.databases import TestDatabase
+from tests.dying_node import dying
 from tests.mammograms import MAMMOGRAM
 from tests.nodes import associated, register, running_node, send, send_raw
-from tests.peers import ROOT
 from tests.resent import half_sent, images, load, our_image, send_big
 from tests.waiting import wait_until
 
 STEPS = ("sync", "rename")
-
-
-@contextmanager
-def node_of_its_own(
-    folder: Path, step: str = "never", count: int = 1
-) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """A node in a process, that kills itself at the COUNT-th time it comes to a step."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.dying_node", str(folder), "large", step, str(count)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield int(process.stdout.readline()), process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
 
 
 def parts(folder: Path) -> list[Path]:
@@ -51,7 +27,7 @@ def test_a_kill_in_the_middle_leaves_only_what_the_next_start_sweeps(
 ) -> None:
     register(database)
     load(database)
-    with node_of_its_own(tmp_path) as (port, process), half_sent(port):
+    with dying(tmp_path) as (port, process), half_sent(port):
         wait_until(lambda: parts(tmp_path), "a file in the spool")
         process.send_signal(signal.SIGKILL)
         process.wait(30)
@@ -71,7 +47,7 @@ def test_a_kill_on_the_way_to_the_answer_loses_nothing_that_was_acknowledged(
     load(database)
     acknowledged = 0
     # the folders of the archive cost one or two syncs of folders, before the first image
-    with node_of_its_own(tmp_path, step, 4) as (port, process):
+    with dying(tmp_path, step, 4) as (port, process):
         with associated(port, MAMMOGRAM) as association:
             for number in range(8):
                 answer = send_raw(association, our_image(PatientComments=f"{number}"))
@@ -94,7 +70,7 @@ def test_memory_stays_flat_while_a_large_image_arrives(
 ) -> None:
     register(database)
     load(database)
-    with node_of_its_own(tmp_path) as (port, process):
+    with dying(tmp_path) as (port, process):
         assert send_big(port, 4 << 20) == 0x0000
         before = peak_megabytes(process.pid)
         assert send_big(port, 100 << 20) == 0x0000  # to the disk

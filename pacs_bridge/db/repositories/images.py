@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.tables import Base
+from pacs_bridge.domain.caseset import Passport
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,18 @@ class Images:
             ).first()
             is not None
         )
+
+    def named_files(self) -> set[str]:
+        """List every name under which a row or a passport expects something in the archive."""
+        names: set[str] = set()
+        for table in Base.metadata.tables.values():
+            if "content_hash" in table.c:
+                names.update(self._session.execute(select(table.c.content_hash)).scalars())
+        for passport in self._session.execute(select(_set.c.passport)).scalars():
+            names.update(
+                image.content_hash for *_, image in Passport.from_dict(passport).instances()
+            )
+        return names
 
 
 _tables: dict[str, Table] = dict(Base.metadata.tables)
