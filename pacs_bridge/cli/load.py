@@ -11,6 +11,7 @@ from pacs_bridge.cli.load_accept import accept
 from pacs_bridge.cli.load_check import check
 from pacs_bridge.cli.load_commit import commit
 from pacs_bridge.cli.load_fetch import fetch
+from pacs_bridge.cli.load_withdraw import withdraw
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ app = typer.Typer()
 app.command()(fetch)
 app.command()(check)
 app.command()(commit)
+app.command()(withdraw)
 app.command()(accept)
 
 SetPrefix = Annotated[

@@ -19,6 +19,7 @@ from pacs_bridge.db.repositories.intact import IntactChecks
 from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.objects import Marks
 from pacs_bridge.db.repositories.people import Enrolments, Rounds
+from pacs_bridge.db.repositories.proofs import Withdrawals
 from pacs_bridge.db.repositories.readings import Summaries
 from pacs_bridge.db.tables import (
     CaseRow,
@@ -40,6 +41,7 @@ from pacs_bridge.domain.loading import (
 )
 from pacs_bridge.domain.people import Enrolment, Round
 from pacs_bridge.domain.reading import join_breasts, join_marks
+from pacs_bridge.domain.withdrawal import Withdrawal
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class LoadLine:
     enrolled: int
     released: int
     intact: IntactCheck | None = None
+    withdrawal: Withdrawal | None = None
 
 
 @dataclass(frozen=True)
@@ -260,6 +263,7 @@ def _load_line(session: Session, load_id: int) -> LoadLine:
         enrolled,
         released,
         IntactChecks(session).find(load_id),
+        Withdrawals(session).find(load_id),
     )
 
 

@@ -52,6 +52,12 @@ class Readiness(StrEnum):
     SENT = "sent"
     READY = "ready"
     INCOMPLETE = "incomplete"
+    WITHDRAWING = "withdrawing"
+    WITHDRAWN = "withdrawn"
+
+
+LEAVING = (Readiness.WITHDRAWING, Readiness.WITHDRAWN)
+"""Of loads that nobody is to read any more; only a new start brings one back."""
 
 
 class Way(StrEnum):
@@ -192,7 +198,8 @@ def judge_load(
     named or under a name that a contact has accepted, and not nearline. A ready load falls back
     only after two sweeps in a row that miss one. A sweep in which cases could not be asked, and
     nothing else is wrong, proves nothing either way. While images are still being sent, or are
-    to be imported from media, a sweep can find a load ready and nothing else.
+    to be imported from media, a sweep can find a load ready and nothing else. One that is being
+    withdrawn stays so.
 
     Parameters
     ----------
@@ -205,6 +212,8 @@ def judge_load(
     misses : int
         Sweeps in a row that missed a case while ready, to hand in next time.
     """
+    if before in LEAVING:
+        return before, misses_before
     bad = [verdict for verdict in verdicts if not is_good(verdict, grade, accepted)]
     if verdicts and not bad:
         return Readiness.READY, 0

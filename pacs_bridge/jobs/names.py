@@ -41,6 +41,7 @@ JOBS = {
     "load": LOADS,
     "verify": LOADS,
     "check_intact": LOADS,
+    "check_withdrawal": LOADS,
     "extract": OBJECTS,
     "came_back": OBJECTS,
     "close": OBJECTS,

@@ -11,6 +11,7 @@ from pacs_bridge.domain.errors import NotFound, RefusedInput
 from pacs_bridge.domain.identifiers import SetName, parse_name
 from pacs_bridge.domain.intact import IntactCheck
 from pacs_bridge.domain.loading import (
+    LEAVING,
     CaseVerdict,
     Completeness,
     Findable,
@@ -65,6 +66,8 @@ def start_load(
             uow.loads.set_way(load.load_id, way)
             load = uow.loads.get(load.load_id)
         if load.way is Way.MEDIA:
+        if load.readiness in LEAVING:
+            load = _bring_back(uow, load, now)
             return _await_import(uow, load, now)
         if load.readiness is not Readiness.READY:
             uow.loads.reopen(load.load_id, None, now())
@@ -82,6 +85,15 @@ def start_load(
 
 
 def _await_import(uow: UnitOfWork, load: Load, now: Clock) -> Load:
+def _bring_back(uow: UnitOfWork, load: Load, now: Clock) -> Load:
+    """Have a load that was withdrawn sent anew, every image of it."""
+    everything = [row.sop_instance_uid for row in uow.loads.ledger(load.load_id)]
+    uow.loads.reopen(load.load_id, everything, now())
+    uow.loads.set_readiness(load.load_id, Readiness.PLANNED)
+    uow.withdrawals.remove(load.load_id)
+    return uow.loads.get(load.load_id)
+
+
     """Ask the PACS for what somebody imports there; in the caller's transaction."""
     if load.readiness is not Readiness.READY:
         uow.loads.set_readiness(load.load_id, Readiness.AWAITING)

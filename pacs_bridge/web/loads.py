@@ -37,13 +37,20 @@ def show(load_id: int) -> str:
         line=line,
         cases=services().queries.loaded_cases(load_id),
         seconds=settings().refresh_seconds,
+        now=services().now(),
+        sending=services().sending(load_id),
     )
 
 
 @blueprint.get("/<int:load_id>/progress")
 def progress(load_id: int) -> str:
     """Give the part of the page that changes while a load is on its way."""
-    return render_template("loads/_progress.html", line=mine(load_id))
+    return render_template(
+        "loads/_progress.html",
+        line=mine(load_id),
+        now=services().now(),
+        sending=services().sending(load_id),
+    )
 
 
 @blueprint.post("/<int:load_id>/start")

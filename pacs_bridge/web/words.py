@@ -21,6 +21,8 @@ READINESS = {
     "sent": ("Sent", "blue", "All images are sent. We are asking the PACS whether it has them."),
     "ready": ("Ready", "green", "The PACS has every image and finds every case by name."),
     "incomplete": ("Incomplete", "orange", "Not every case is in the PACS as it should be."),
+    "withdrawing": ("To be withdrawn", "orange", "It is to leave the PACS; we ask until it has."),
+    "withdrawn": ("Withdrawn", "grey", "It has gone: the PACS has none of its studies."),
 }
 """Readiness of a load: its tag, the tag's colour, and one sentence."""
 
@@ -30,6 +32,13 @@ INTACT = {
     "unproven": ("Unproven", "grey"),
 }
 """Whether images come back from a PACS as they were sent."""
+
+WITHDRAWAL = {
+    "to be withdrawn": ("To do", "orange"),
+    "late": ("Late", "red"),
+    "withdrawn": ("Gone", "green"),
+}
+"""How a withdrawal stands."""
 
 COMPLETE = {
     "proven": ("Proven", "green"),
@@ -153,6 +162,7 @@ def set_up_words(app: Flask) -> None:
     app.jinja_env.globals.update(
         READINESS=READINESS,
         INTACT=INTACT,
+        WITHDRAWAL=WITHDRAWAL,
         COMPLETE=COMPLETE,
         FINDABLE=FINDABLE,
         NEAR=NEAR,

@@ -7,16 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pacs_bridge.wiring.installation import Installation
+from pacs_bridge.wiring.peers import build_peer, build_retriever
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.intact import IntactCheck
+    from pacs_bridge.services.withdraw import Withdrawn
 
 
 def build_check(installation: Installation) -> Callable[..., IntactCheck]:
     """Join `services.intact.check_load`."""
     from pacs_bridge.services.intact import check_load
     from pacs_bridge.services.moved import watch_arrivals
-    from pacs_bridge.wiring.peers import build_retriever
 
     return partial(
         check_load,
@@ -32,8 +33,35 @@ def build_check(installation: Installation) -> Callable[..., IntactCheck]:
 def check_jobs(installation: Installation) -> dict[str, Any]:
     """Give what the jobs role does of checks, as arguments of its `Services`."""
     from pacs_bridge.services.intact import checks_due
+    from pacs_bridge.services.withdraw import check_withdrawal, withdrawals_due
+
+    begin, now, url = installation.begin, installation.now, installation.config.web.public_url
+
+    def all_due() -> None:
+        checks_due(begin=begin, now=now)
+        withdrawals_due(begin=begin, now=now, public_url=url)
 
     return {
         "check_intact": build_check(installation),
-        "checks_due": partial(checks_due, begin=installation.begin, now=installation.now),
+        "check_withdrawal": partial(
+            check_withdrawal,
+            begin=begin,
+            peer=build_peer(installation),
+            now=now,
+            public_url=url,
+        ),
+        "checks_due": all_due,
     }
+
+
+def build_withdraw(installation: Installation) -> Callable[..., Withdrawn]:
+    """Join `services.withdraw.withdraw_load`."""
+    from pacs_bridge.services.withdraw import withdraw_load
+
+    return partial(
+        withdraw_load,
+        begin=installation.begin,
+        peer=build_peer(installation),
+        now=installation.now,
+        public_url=installation.config.web.public_url,
+    )

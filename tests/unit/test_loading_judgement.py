@@ -11,6 +11,7 @@ import pytest
 from pacs_bridge.domain.caseset import Case, Study
 from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer
 from pacs_bridge.domain.loading import (
+    LEAVING,
     CaseVerdict,
     Completeness,
     Findable,
@@ -342,9 +343,15 @@ def sweep(
     return judge_load(verdicts, before=before, misses_before=misses, **more)
 
 
-@pytest.mark.parametrize("before", list(Readiness))
+@pytest.mark.parametrize("before", [each for each in Readiness if each not in LEAVING])
 def test_a_load_is_ready_when_one_sweep_finds_every_case_good(before):
     assert sweep(GOOD, WITHOUT_NEAR, before=before, misses=1) == (Readiness.READY, 0)
+
+
+@pytest.mark.parametrize("before", LEAVING)
+@pytest.mark.parametrize("found", [GOOD, MISSING, UNKNOWN])
+def test_a_load_that_leaves_is_not_brought_back_by_a_sweep(before, found):
+    assert sweep(found, before=before, misses=1) == (before, 1)
 
 
 @pytest.mark.parametrize("bad", [MISSING, COUNTED, NEARLINE, RENAMED])

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import CaseSetRow, LoadRow
 from pacs_bridge.domain.caseset import Passport
+from pacs_bridge.domain.loading import LEAVING
 
 
 class VisibleSet(NamedTuple):
@@ -30,7 +31,7 @@ _VISIBLE = (
     .select_from(
         _sets.join(_loads, (_loads.c.set_name == _sets.c.name) & (_loads.c.copy == _sets.c.copy))
     )
-    .where(_loads.c.pacs == bindparam("pacs"))
+    .where(_loads.c.pacs == bindparam("pacs"), _loads.c.readiness.not_in(LEAVING))
     .order_by(_sets.c.name, _sets.c.copy)
 )
 
