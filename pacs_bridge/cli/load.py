@@ -15,13 +15,13 @@ from pacs_bridge.cli.load_withdraw import withdraw
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
+    from pacs_bridge.domain.loading import InstanceCounts
     from pacs_bridge.services.plan import LoadStatus
     from pacs_bridge.wiring.installation import Installation
 
 app = typer.Typer()
 app.command()(fetch)
 app.command()(check)
-app.command()(commit)
 app.command()(withdraw)
 app.command()(accept)
 
@@ -64,7 +64,7 @@ def start(
     if wait is not None:
         status = _wait(installation, load.load_id, wait)
     else:
-        status = load_status(load.load_id, begin=installation.read)
+        status = load_status(load.load_id, begin=installation.read, now=installation.now)
     _show(status, json=json)
     if wait is not None and not _is_ready(status):
         from pacs_bridge.domain.errors import RetryLater
@@ -90,10 +90,11 @@ def status(
     """Tell how a load stands, case by case; without a PACS, how all loads stand."""
     from pacs_bridge.services.plan import find_load, load_status, load_statuses
 
-    read = open_home(home).read
+    installation = open_home(home)
+    read = installation.read
     if set_name is not None and pacs is not None:
         load = find_load(set_name, pacs, begin=read)
-        _show(load_status(load.load_id, begin=read), json=json)
+        _show(load_status(load.load_id, begin=read, now=installation.now), json=json)
         return
     statuses = load_statuses(begin=read, set_name=set_name)
     if json:
@@ -121,7 +122,7 @@ def verify(set_name: SetPrefix, pacs: PacsName, home: Home = None, json: Json = 
         grace=installation.config.loading.grace_seconds,
         public_url=installation.config.web.public_url,
     )
-    status = load_status(load.load_id, begin=installation.read)
+    status = load_status(load.load_id, begin=installation.read, now=installation.now)
     _show(status, json=json)
     if sweep.unanswered == len(status.cases):
         from pacs_bridge.domain.errors import RetryLater
@@ -160,13 +161,19 @@ def _wait(installation: Installation, load_id: int, seconds: float) -> LoadStatu
     from pacs_bridge.services.plan import load_status
 
     deadline, pause = time.monotonic() + seconds, threading.Event()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
+    )
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        sent, proven = progress.add_task("Sent"), progress.add_task("Proven")
+        sent, proven = progress.add_task("Sent", pace=""), progress.add_task("Proven", pace="")
         while True:
-            status = load_status(load_id, begin=installation.read)
+            status = load_status(load_id, begin=installation.read, now=installation.now)
             counts = status.instances
-            progress.update(sent, total=counts.total, completed=counts.confirmed)
+            pace = status.sending.pace.words if status.sending else ""
+            progress.update(sent, total=counts.total, completed=counts.confirmed, pace=pace)
             progress.update(proven, total=len(status.cases), completed=_proven(status))
             if _is_ready(status) or time.monotonic() >= deadline:
                 return status
@@ -189,11 +196,13 @@ def _show(status: LoadStatus, *, json: bool) -> None:
     say(
         f"{load.set_name} in {load.pacs}: {load.readiness.value}; "
         f"{counts.confirmed} of {counts.total} images sent ({counts.warned} with a warning, "
-        f"{counts.failed} refused), {_proven(status)} of {len(status.cases)} cases proven."
+        f"{counts.failed} refused{_skipped(counts)}), {_proven(status)} of {len(status.cases)} "
+        "cases proven."
     )
     if load.note:
         say(load.note)
     if status.intact is not None:
+    _show_sending(status)
         say(f"{status.intact.grade.value}: {status.intact.sentence}")
     from rich.markup import escape
     from rich.table import Table
@@ -212,6 +221,21 @@ def _show(status: LoadStatus, *, json: bool) -> None:
 
 
 def _show_all(statuses: list[LoadStatus]) -> None:
+def _skipped(counts: InstanceCounts) -> str:
+    return f", {counts.skipped} unsupported there" if counts.skipped else ""
+
+
+def _show_sending(status: LoadStatus) -> None:
+    sending = status.sending
+    if sending is None:
+        return
+    told = [sending.pace.words and f"Sending: {sending.pace.words}.", sending.committed]
+    if sending.skipped != status.load.note:
+        told.append(sending.skipped)
+    for sentence in filter(None, told):
+        say(sentence)
+
+
     from rich.markup import escape
     from rich.table import Table
 

@@ -184,14 +184,14 @@ class Queries:
                 .order_by(LoadInstanceRow.place)
             ):
                 images.setdefault(row.accession, Counter())[row.state] += 1
-                if row.state == InstanceState.FAILED:
+                if row.state in (InstanceState.FAILED, InstanceState.SKIPPED):
                     trouble.setdefault(row.accession, _trouble(row.status, row.comment))
         cases = [
             LoadedCase(
                 accession,
                 states.total(),
                 states[InstanceState.STORED] + states[InstanceState.WARNED],
-                states[InstanceState.FAILED],
+                states[InstanceState.FAILED] + states[InstanceState.SKIPPED],
                 trouble.get(accession, ""),
                 verdicts.get(accession),
             )

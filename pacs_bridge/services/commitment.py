@@ -80,7 +80,7 @@ def ask_commitment(
     with begin() as uow:
         load = uow.loads.get(load_id)
         pacs = uow.pacs.get(load.pacs)
-        standing = _standing(uow, load, now)
+        standing = standing_of(uow, load, now)
         if not standing.total:
             raise RefusedInput(
                 f"{load.pacs} has no image of {load.set_name} yet; send it with `load start`."
@@ -264,10 +264,11 @@ class LoadCommitment:
 def commitment_of_load(load_id: int, *, begin: Begin, now: Clock) -> LoadCommitment:
     """Say how a load stands with storage commitment; raises `NotFound`."""
     with begin() as uow:
-        return _standing(uow, uow.loads.get(load_id), now)
+        return standing_of(uow, uow.loads.get(load_id), now)
 
 
-def _standing(uow: UnitOfWork, load: Load, now: Clock) -> LoadCommitment:
+def standing_of(uow: UnitOfWork, load: Load, now: Clock) -> LoadCommitment:
+    """Say how a load stands with storage commitment, in the caller's transaction."""
     sent = [
         row.sop_instance_uid
         for row in uow.loads.ledger(load.load_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from pacs_bridge.domain.loading import (
 )
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.sending import OutsideWindow
+from pacs_bridge.services.sending_status import SendingStatus, sending_in
 
 
 def start_load(
@@ -65,9 +66,9 @@ def start_load(
         if way is not None and way is not load.way:
             uow.loads.set_way(load.load_id, way)
             load = uow.loads.get(load.load_id)
-        if load.way is Way.MEDIA:
         if load.readiness in LEAVING:
             load = _bring_back(uow, load, now)
+        if load.way is Way.MEDIA:
             return _await_import(uow, load, now)
         if load.readiness is not Readiness.READY:
             uow.loads.reopen(load.load_id, None, now())
@@ -84,7 +85,6 @@ def start_load(
         return uow.loads.get(load.load_id)
 
 
-def _await_import(uow: UnitOfWork, load: Load, now: Clock) -> Load:
 def _bring_back(uow: UnitOfWork, load: Load, now: Clock) -> Load:
     """Have a load that was withdrawn sent anew, every image of it."""
     everything = [row.sop_instance_uid for row in uow.loads.ledger(load.load_id)]
@@ -151,12 +151,15 @@ class LoadStatus:
     intact : IntactCheck or None
         What came of fetching images back, if that was done.
     """
+    sending : SendingStatus or None
+        How the sending gets on; None in a list of loads.
 
     load: Load
     cases: tuple[CaseVerdict, ...]
     instances: InstanceCounts
     intact: IntactCheck | None = None
 
+    sending: SendingStatus | None = None
     def as_dict(self) -> dict[str, Any]:
         """Give it as the JSON that the command line promises (DESIGN.md 4)."""
         load, counts = self.load, self.instances
@@ -184,7 +187,9 @@ class LoadStatus:
                 "warned": counts.warned,
                 "failed": counts.failed,
             },
+                "skipped": counts.skipped,
             "last_sent_at": _moment(load.last_sent_at),
+            "sending": None if self.sending is None else self.sending.as_dict(),
             "verified_at": _moment(load.verified_at),
             "ready_at": _moment(load.ready_at),
             "intact": None if self.intact is None else self.intact.as_dict(),
@@ -210,10 +215,12 @@ def find_load(set_name: str, pacs: str, *, begin: Begin, copy: int = 0) -> Load:
     return load
 
 
-def load_status(load_id: int, *, begin: Begin) -> LoadStatus:
-    """Tell how one load stands; raises `NotFound`."""
+def load_status(load_id: int, *, begin: Begin, now: Clock | None = None) -> LoadStatus:
+    """Tell how one load stands, and with a clock how its sending gets on; raises `NotFound`."""
     with begin() as uow:
-        return _status(uow, uow.loads.get(load_id))
+        load = uow.loads.get(load_id)
+        status = _status(uow, load)
+        return status if now is None else replace(status, sending=sending_in(uow, load, now))
 
 
 def load_statuses(*, begin: Begin, set_name: str | None = None) -> list[LoadStatus]:

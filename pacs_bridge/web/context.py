@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pacs_bridge.db.watch_queries import WatchQueries
     from pacs_bridge.domain.workstation import WorkstationCheck
     from pacs_bridge.services.adopt import Adopted
+    from pacs_bridge.services.sending_status import SendingStatus
     from pacs_bridge.services.site_pack import Orders, SitePack
     from pacs_bridge.services.workstation import ToCheck
 
@@ -70,6 +71,8 @@ class WebServices:
         The workstation check; see `services.workstation`.
     site_pack, orders_for : callable
         What a hospital needs for one case set; see `services.site_pack`.
+    sending : callable
+        How the sending of a load gets on; see `services.sending_status`.
     """
 
     now: Callable[[], datetime]
@@ -85,6 +88,7 @@ class WebServices:
     check_workstation: Callable[..., WorkstationCheck]
     site_pack: Callable[..., SitePack]
     orders_for: Callable[..., Orders]
+    sending: Callable[[int], SendingStatus]
 
 
 def settings() -> WebSettings:

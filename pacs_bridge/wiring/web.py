@@ -24,6 +24,7 @@ def build_web(installation: Installation) -> Flask:
     from pacs_bridge.services.adopt import adopt_association, forget_caller
     from pacs_bridge.services.audit import record_event
     from pacs_bridge.services.plan import queue_verify, start_again
+    from pacs_bridge.services.sending_status import sending_status
     from pacs_bridge.services.site_pack import orders_for, site_pack
     from pacs_bridge.services.workstation import check_workstation, what_to_check
     from pacs_bridge.web.app import WebServices, WebSettings, create_app
@@ -56,6 +57,7 @@ def build_web(installation: Installation) -> Flask:
                 site_pack, begin=installation.read, node=our_node(installation.config)
             ),
             orders_for=partial(orders_for, begin=installation.read, now=now),
+            sending=partial(sending_status, begin=installation.read, now=now),
         ),
     )
 

@@ -255,7 +255,13 @@ def test_a_status_has_the_form_that_is_promised(desk):
     desk.start()
     status = load_status(1, begin=desk.house.begin).as_dict()
     assert (status["set"], status["pacs"], status["readiness"]) == (SET, PACS, "planned")
-    assert status["instances"] == {"total": 8, "confirmed": 0, "warned": 0, "failed": 0}
+    assert status["instances"] == {
+        "total": 8,
+        "confirmed": 0,
+        "warned": 0,
+        "failed": 0,
+        "skipped": 0,
+    }
     assert status["cases"][0] == {
         "accession": f"{SET}101",
         "complete": "unknown",

@@ -24,6 +24,7 @@ from pacs_bridge.db.watch_queries import WatchQueries
 from pacs_bridge.services.adopt import adopt_association, forget_caller
 from pacs_bridge.services.audit import record_event
 from pacs_bridge.services.plan import queue_verify, start_again
+from pacs_bridge.services.sending_status import sending_status
 from pacs_bridge.services.site_pack import OurNode, orders_for, site_pack
 from pacs_bridge.services.workstation import check_workstation, what_to_check
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
@@ -77,6 +78,7 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
             check_workstation=partial(check_workstation, begin=scheme.begin, now=scheme.now),
             site_pack=partial(site_pack, begin=scheme.begin, node=NODE),
             orders_for=partial(orders_for, begin=scheme.begin, now=scheme.now),
+            sending=partial(sending_status, begin=scheme.begin, now=scheme.now),
         ),
     )
 
