@@ -23,6 +23,7 @@ app = typer.Typer()
 app.command()(fetch)
 app.command()(check)
 app.command()(withdraw)
+app.command()(commit)
 app.command()(accept)
 
 SetPrefix = Annotated[
@@ -201,8 +202,8 @@ def _show(status: LoadStatus, *, json: bool) -> None:
     )
     if load.note:
         say(load.note)
-    if status.intact is not None:
     _show_sending(status)
+    if status.intact is not None:
         say(f"{status.intact.grade.value}: {status.intact.sentence}")
     from rich.markup import escape
     from rich.table import Table
@@ -220,7 +221,6 @@ def _show(status: LoadStatus, *, json: bool) -> None:
     console().print(table)
 
 
-def _show_all(statuses: list[LoadStatus]) -> None:
 def _skipped(counts: InstanceCounts) -> str:
     return f", {counts.skipped} unsupported there" if counts.skipped else ""
 
@@ -236,6 +236,7 @@ def _show_sending(status: LoadStatus) -> None:
         say(sentence)
 
 
+def _show_all(statuses: list[LoadStatus]) -> None:
     from rich.markup import escape
     from rich.table import Table
 

@@ -94,6 +94,7 @@ def _bring_back(uow: UnitOfWork, load: Load, now: Clock) -> Load:
     return uow.loads.get(load.load_id)
 
 
+def _await_import(uow: UnitOfWork, load: Load, now: Clock) -> Load:
     """Ask the PACS for what somebody imports there; in the caller's transaction."""
     if load.readiness is not Readiness.READY:
         uow.loads.set_readiness(load.load_id, Readiness.AWAITING)
@@ -150,16 +151,16 @@ class LoadStatus:
         Of every case of the set, in the set's order; *unknown* where none was asked yet.
     intact : IntactCheck or None
         What came of fetching images back, if that was done.
-    """
     sending : SendingStatus or None
         How the sending gets on; None in a list of loads.
+    """
 
     load: Load
     cases: tuple[CaseVerdict, ...]
     instances: InstanceCounts
     intact: IntactCheck | None = None
-
     sending: SendingStatus | None = None
+
     def as_dict(self) -> dict[str, Any]:
         """Give it as the JSON that the command line promises (DESIGN.md 4)."""
         load, counts = self.load, self.instances
@@ -186,10 +187,10 @@ class LoadStatus:
                 "confirmed": counts.confirmed,
                 "warned": counts.warned,
                 "failed": counts.failed,
-            },
                 "skipped": counts.skipped,
-            "last_sent_at": _moment(load.last_sent_at),
+            },
             "sending": None if self.sending is None else self.sending.as_dict(),
+            "last_sent_at": _moment(load.last_sent_at),
             "verified_at": _moment(load.verified_at),
             "ready_at": _moment(load.ready_at),
             "intact": None if self.intact is None else self.intact.as_dict(),
