@@ -14,7 +14,7 @@ from pacs_bridge.domain.phases import ADVICE
 from pacs_bridge.domain.ports import StoreAnswer
 from pacs_bridge.scu.find import FindRefused
 from pacs_bridge.scu.peer import DimsePeer
-from pacs_bridge.services.send import _comment
+from pacs_bridge.services.send_ledger import _comment
 from pacs_bridge.upper_layer import pdu
 from pacs_bridge.upper_layer.command import Command, Field, encode_command
 from pacs_bridge.upper_layer.contract import Bounds, Question, Reply

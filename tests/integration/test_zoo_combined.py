@@ -1,4 +1,7 @@
-"""Several quirks at once, drawn anew each run: ready always means that all is held and intact."""
+"""Several quirks at once: ready always means that all is held and intact.
+
+The full form draws them anew each run; the short one draws the same, on each machine.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from pacs_bridge.sandbox.pacs_quirks import Stall
 from tests.zoo import run
 from tests.zoo_table import combination, harmless
 
-SEED = int(os.environ.get("ZOO_SEED") or random.SystemRandom().randrange(1_000_000))
+_FULL = os.environ.get("PACS_BRIDGE_FULL_FAULTS")
+_DRAWN = random.SystemRandom().randrange(1_000_000) if _FULL else 121
+SEED = int(os.environ.get("ZOO_SEED") or _DRAWN)
 """Named in each test's id; ``ZOO_SEED=n`` draws the same again."""
 
 
