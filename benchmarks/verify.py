@@ -1,7 +1,9 @@
 """How quickly a set is proven in a PACS: IMAGE-level questions about 64 cases, one Orthanc.
 
-Both sides put the same six questions a case: the study by its UID, each of its four series'
-images, the study by its accession number.
+The bare questions are those that are needed and nothing else: one wildcard for all accession
+numbers, lists of 32 Study Instance UIDs, the images of each series; bytes made beforehand, over
+a bare socket, no answer looked into. findscu puts six questions a case: the study by its UID,
+each of its four series' images, the study by its accession number.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.sandbox.orthanc import Orthanc
 from pacs_bridge.scu.peer import DimsePeer
 
-_QUESTIONS = 6  # a case
+_QUESTIONS = 6  # a case, or as many answers
+_LIST = 32
+_MODEL = "1.2.840.10008.5.1.4.1.2.2.1"
 _STUDY_KEYS = (
     "StudyInstanceUID",
     "AccessionNumber",
@@ -48,9 +52,11 @@ def _open(place: Place) -> Iterator[Contest]:
             unit="cases/s",
             ours=_ours(orthanc, passport),
             peers={
+                "the bare questions": _bare(orthanc, passport),
                 "findscu, one run a case": _findscu(orthanc, files, len(files)),
                 "findscu, one run for all": _findscu(orthanc, [everything], len(files)),
             },
+            bars={"the bare questions": 1 / 1.5},
         )
 
 
@@ -71,6 +77,39 @@ def _ours(orthanc: Orthanc, passport: Passport) -> Side:
         return len(passport.cases) / seconds
 
     return side
+
+
+def _bare(orthanc: Orthanc, passport: Passport) -> Side:
+    questions = [encode_any(question) for question in _needed(passport)]
+
+    def side(_: int) -> float:
+        started = time.perf_counter()
+        with Call(orthanc.dicom_port, orthanc.ae_title, [_MODEL]) as call:
+            found = sum(call.find(_MODEL, question) for question in questions)
+        seconds = time.perf_counter() - started
+        if found != len(passport.cases) * _QUESTIONS:
+            raise CallFailed(f"the bare questions were given {found} answers")
+        return len(passport.cases) / seconds
+
+    return side
+
+
+def _needed(passport: Passport) -> Iterator[Dataset]:
+    """Give the questions that prove a set where a PACS knows wildcards and lists."""
+    prefix = passport.cases[0].accession[:-3]
+    yield _question("STUDY", ("StudyInstanceUID", "PatientID"), AccessionNumber=f"{prefix}*")
+    studies = [study for case in passport.cases for study in case.studies]
+    for first in range(0, len(studies), _LIST):
+        uids = [study.study_instance_uid for study in studies[first : first + _LIST]]
+        yield _question("STUDY", _STUDY_KEYS, StudyInstanceUID="\\".join(uids))
+    for study in studies:
+        for series in study.series:
+            yield _question(
+                "IMAGE",
+                _IMAGE_KEYS,
+                StudyInstanceUID=study.study_instance_uid,
+                SeriesInstanceUID=series.series_instance_uid,
+            )
 
 
 def _findscu(orthanc: Orthanc, runs: Sequence[Sequence[Path]], cases: int) -> Side:
@@ -128,7 +167,7 @@ def _question(level: str, wanted: Sequence[str], **match: str) -> Dataset:
 
 VERIFY = Benchmark(
     "verify",
-    "64 cases proven at IMAGE level in one Orthanc, six questions a case",
+    "64 cases proven at IMAGE level in one Orthanc; the bare questions in at least two thirds",
     (("Orthanc", "orthanc"), ("findscu", "dcmtk")),
     _open,
 )
