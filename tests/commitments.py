@@ -25,9 +25,13 @@ from pacs_bridge.domain.commitment import (
 from pacs_bridge.domain.loading import InstanceState
 from pacs_bridge.domain.objects import Caller, ReceivedObject
 from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.sandbox.association import (
+    RequestedAssociation,
+    request_association,
+    settle_library,
+)
 from pacs_bridge.scp.node import Node, NodeServices
 from pacs_bridge.scu.commit import DimseCommitter
-from pacs_bridge.scu.transport import RequestedAssociation, request_association, settle_library
 from pacs_bridge.services import commitment_reports
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.commitment import LoadCommitment, ask_commitment, commitment_of_load

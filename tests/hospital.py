@@ -13,9 +13,9 @@ from pynetdicom import AE, build_context
 
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
+from pacs_bridge.sandbox.association import request_association, settle_library
 from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
 from pacs_bridge.scu.store import store
-from pacs_bridge.scu.transport import request_association, settle_library
 from tests.mammograms import ROOT, a_mammogram, write
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."

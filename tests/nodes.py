@@ -23,10 +23,10 @@ from pacs_bridge.archive.part10 import file_head
 from pacs_bridge.domain.objects import Association as AssociationRecord
 from pacs_bridge.domain.objects import Caller, StoreRequest
 from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.sandbox.association import request_association
 from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
-from pacs_bridge.scu.transport import request_association
 from pacs_bridge.services import associations
 from pacs_bridge.services.arrivals import SMALL, hand_over
 from pacs_bridge.services.association_log import AssociationLog

@@ -36,12 +36,12 @@ from pynetdicom import AllStoragePresentationContexts, build_context, evt
 
 from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.sandbox import pacs_query as query
+from pacs_bridge.sandbox.association import MAX_PDU, settle_library
 from pacs_bridge.sandbox.pacs_forward import Forwarder, is_mark
 from pacs_bridge.sandbox.pacs_quirk import Cut, Kept
 from pacs_bridge.sandbox.pacs_quirks import Quirks
 from pacs_bridge.sandbox.pacs_store import Entry, Refused, Store
 from pacs_bridge.sandbox.pacs_transport import Entity, Server, StoredObject, cut_off, reject
-from pacs_bridge.scu.transport import MAX_PDU, settle_library
 from pacs_bridge.sr.elements import tolerate_odd_values
 
 VERIFICATION = "1.2.840.10008.1.1"

@@ -22,8 +22,8 @@ from pynetdicom.transport import (
     ThreadedAssociationServer,
 )
 
+from pacs_bridge.sandbox.association import QuickSocket, request_association
 from pacs_bridge.sandbox.pacs_store import Entry
-from pacs_bridge.scu.transport import QuickSocket, request_association
 
 _ABORT = bytes.fromhex("07000000000400000000")
 """An A-ABORT PDU of the service user (PS3.8 9.3.8)."""

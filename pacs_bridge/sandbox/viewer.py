@@ -32,10 +32,10 @@ from pynetdicom.presentation import PresentationContext
 
 from pacs_bridge.domain.errors import NotFound, PeerUnavailable, RefusedInput
 from pacs_bridge.domain.marks import ReadObject
+from pacs_bridge.sandbox.association import settle_library
 from pacs_bridge.sandbox.viewer_association import call
 from pacs_bridge.sandbox.viewer_hanging import TOMOSYNTHESIS, Hanging, hang
 from pacs_bridge.sandbox.viewer_listener import Listener
-from pacs_bridge.scu.transport import settle_library
 from pacs_bridge.sr import elements, sop_classes
 from pacs_bridge.sr.observers import observer_of
 from pacs_bridge.sr.read import read_object

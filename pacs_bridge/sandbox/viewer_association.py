@@ -10,7 +10,7 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AddressInformation
 
 from pacs_bridge.domain.errors import PeerUnavailable
-from pacs_bridge.scu.transport import MAX_PDU, QuickSocket, RequestedAssociation
+from pacs_bridge.sandbox.association import MAX_PDU, QuickSocket, RequestedAssociation
 
 Arrived = Callable[[bytes, str], None]
 """Takes an object that arrived: its data set's bytes and its transfer syntax."""

@@ -17,7 +17,7 @@ from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import GiveUp, PacsBridgeError, PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import MoveOriginator, Sendable, StoreAnswer
-from pacs_bridge.scu.transport import request_association
+from pacs_bridge.sandbox.association import request_association
 from tests.databases import TestDatabase
 from tests.dcmtk import attempt, data_set_of, dcmtk, found
 from tests.loads import MG

@@ -14,7 +14,7 @@ from pynetdicom.pdu_primitives import UserIdentityNegotiation
 from pacs_bridge.domain.errors import StoreBusy
 from pacs_bridge.domain.objects import AssociationOutcome, Caller
 from pacs_bridge.domain.pacs import KnownUser, Pacs
-from pacs_bridge.scu.transport import RequestedAssociation, request_association
+from pacs_bridge.sandbox.association import RequestedAssociation, request_association
 from pacs_bridge.services.passwords import hash_password
 from pacs_bridge.services.user_identities import UserIdentities
 from pacs_bridge.upper_layer.pdu_items import UserIdentity

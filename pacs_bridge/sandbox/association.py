@@ -1,4 +1,4 @@
-"""Associations that we request: quick, bounded, and losing no answer."""
+"""Associations of the sandbox that pynetdicom serves: quick, bounded, and losing no answer."""
 
 from __future__ import annotations
 
