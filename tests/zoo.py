@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from time import monotonic
 
 import pydicom
@@ -35,6 +36,7 @@ _FOLDER = TemporaryDirectory(prefix="zoo-")  # goes with this process
 PEER = DimsePeer()
 Change = Callable[[Series, pydicom.Dataset, LocalArchive], list[Series]]
 _ATTEMPTS, _FAILURES = 3, 12  # fewer than a real load has, in the same order
+_SILENCE = 3.0  # seconds without answers after which it is given up
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Zoo:
     house: House
     passport: Passport
     patience: float
+    _pause: Event = field(default_factory=Event)
 
     def run(self) -> None:
         """Send, verify, send again what is missing, until ready or at a loss."""
@@ -104,14 +107,16 @@ class Zoo:
 
     def _settle(self) -> Sweep:
         """Sweep while an answer may still change; then let the grace pass, and sweep again."""
-        until, silent = monotonic() + self.patience, 0
+        begun, silent = monotonic(), 0
         while True:
             sweep = self.sweep()
             silent += bool(sweep.unanswered)
-            if sweep.readiness is Readiness.READY or silent > _ATTEMPTS:
+            waited = monotonic() - begun
+            if sweep.readiness is Readiness.READY or (silent > _ATTEMPTS and waited > _SILENCE):
                 return sweep
-            if not sweep.unanswered and (not sweep.waiting or monotonic() > until):
+            if not sweep.unanswered and (not sweep.waiting or waited > self.patience):
                 break
+            self._pause.wait(0.05)
         self.house.pass_time(901)
         return self.sweep()
 

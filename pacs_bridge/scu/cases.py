@@ -170,6 +170,8 @@ class _Asking:
                 if series not in asked:
                     found |= self._images_of(uid, series)
         except FindRefused as refused:
+            if wanted <= found.keys():  # it was about what else there is
+                return tuple(found.values()), {}
             if not refused.cannot:
                 raise
             if refused.level == "IMAGE":

@@ -100,4 +100,6 @@ class Sweep:
 def _why(error: PeerUnavailable) -> Unasked:
     if isinstance(error, ContextsRefused):
         return Unasked.NO_QUERY
-    return Unasked.REJECTED if error.phase == "association" else Unasked.SILENT
+    if error.phase != "association":
+        return Unasked.SILENT
+    return Unasked.BUSY if "rejected transient" in str(error) else Unasked.REJECTED
