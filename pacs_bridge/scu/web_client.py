@@ -289,6 +289,8 @@ class Conversation:
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             stream = info["return_value"]
             self._sockets.append(stream.get_extra_info("socket"))
+            if self._expired:  # time was over before there was anything to end
+                self._cut()
 
 
 def _cause(error: BaseException) -> BaseException:

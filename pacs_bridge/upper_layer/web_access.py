@@ -85,7 +85,7 @@ def read_access(own: Path, pacs_name: str, url: str) -> WebAccess:
             _check_address(own, url)
         header = own / HEADER
         headers = parse_header(header.read_text("ascii")) if header.exists() else {}
-        return WebAccess(headers, _context(own))
+        return WebAccess(headers, _context(own, url))
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         detail = "our header file, certificate or key for it cannot be used; register it anew"
         raise PeerUnavailable(pacs_name, "TLS", detail) from error
@@ -96,7 +96,9 @@ def _check_address(own: Path, url: str) -> None:
         raise ValueError("for another address")
 
 
-def _context(own: Path) -> ssl.SSLContext:
+def _context(own: Path, url: str) -> ssl.SSLContext:
+    if not url.startswith("https:"):  # reading all authorities takes its time
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority, certificate, key = own / AUTHORITY, own / CERTIFICATE, own / KEY
     context = ssl.create_default_context(cafile=str(authority) if authority.exists() else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
