@@ -1,7 +1,8 @@
 """Key object selections: images that a reader picked out, with a title and a free text.
 
 They hold no geometry. Titles such as "For Further Workup" may mean recall, but name no
-breast, so nothing is decided from them alone.
+breast, so nothing is decided from them alone. A note in the description is kept as a mark
+without a place: who typed ``M4`` or ``recall`` there meant something by it.
 
 References
 ----------
@@ -19,6 +20,7 @@ from pacs_bridge.sr.observers import made_at, observer_of_report
 from pacs_bridge.sr.references import references
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.tree import read_tree
+from pacs_bridge.sr.unplaced import written_marks
 from pacs_bridge.sr.unread import Unread
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def read_key_object(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     ]
     breasts = decided.unite((each for text in texts for each in parse_breasts(text, words)), unread)
     found = references(ds)
+    marks = tuple(written_marks(tree, found, words))
     observer = observer_of_report(ds, (n for n in nodes if n.relationship == "HAS OBS CONTEXT"))
     title = "" if tree.root.concept is None else tree.root.concept.meaning
     for name, said in (("title", title), ("description", "\n".join(texts)[:1000])):
@@ -53,9 +56,10 @@ def read_key_object(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
         kind="key-object",
         observer=observer,
         observed_at=made_at(ds),
+        marks=marks,
         breasts=breasts,
         referenced_images=found.images,
         referenced_studies=found.studies,
         predecessors=found.predecessors,
-        refused=unread.sentence(POINTS_AT_NOTHING) if conflict or not breasts else None,
+        refused=unread.sentence(POINTS_AT_NOTHING) if conflict or not (breasts or marks) else None,
     )

@@ -28,6 +28,7 @@ from pacs_bridge.sr.targets import (
     related_images,
     target_of,
 )
+from pacs_bridge.sr.unplaced import SIDE_NOT_SAID
 from pacs_bridge.sr.unread import Unread
 
 if TYPE_CHECKING:
@@ -245,11 +246,12 @@ def _finished(each: Drawn, words: SiteWords) -> Mark:
 
 def _text_mark(each: Written, words: SiteWords) -> Mark:
     note = parse_note(each.text, words)
+    asked = (SIDE_NOT_SAID,) if note.decision is not None and note.side is None else ()
     return replace(
         each.mark,
         rating=None if note.about_breast else note.rating,
         finding=note.finding,
-        flags=(*each.mark.flags, *flags_of([note])),
+        flags=(*each.mark.flags, *asked, *flags_of([note])),
     )
 
 

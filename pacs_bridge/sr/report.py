@@ -26,11 +26,12 @@ from pacs_bridge.domain.marks import (
 )
 from pacs_bridge.sr import codes, decided, elements, geometry, sop_classes
 from pacs_bridge.sr.described import Said, holder_of, is_note, note_text, own, said_of
-from pacs_bridge.sr.notes import flags_of, parse_breasts, parse_note
+from pacs_bridge.sr.notes import parse_breasts
 from pacs_bridge.sr.observers import made_at, observer_of_report
 from pacs_bridge.sr.references import References, references
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.tree import Node, Tree, read_tree
+from pacs_bridge.sr.unplaced import image_of, written_marks
 from pacs_bridge.sr.unread import Unread
 
 if TYPE_CHECKING:
@@ -38,12 +39,6 @@ if TYPE_CHECKING:
 
 MOST_MARKS = 5_000
 """Marks read of one report."""
-
-MOST_NOTES = 100
-"""Notes without a place read of one report."""
-
-MOST_UNPARSED = 3
-"""Words not understood in a note that is still one; more is a letter."""
 
 MOST_DECISIONS = 200
 """Coded decisions and densities read of one report; a reader gives four."""
@@ -152,38 +147,7 @@ def _marks(
             if same not in seen:
                 seen[same] = None
                 marks.append(mark)
-    return marks + _written(tree, found, words, described)
-
-
-def _written(
-    tree: Tree, found: References, words: SiteWords, described: set[tuple[int, ...]]
-) -> list[Mark]:
-    """Notes that rate or name something and belong to no coordinates: marks without a place."""
-    marks: list[Mark] = []
-    for node in tree.root.walk():
-        if node.path in described or not is_note(node, words) or len(marks) >= MOST_NOTES:
-            continue
-        text = note_text(node)
-        note = parse_note(text, words)
-        told = note.rating is not None or bool(note.conflicts) or bool(note.findings)
-        if not told or note.about_breast or len(note.unparsed) > MOST_UNPARSED:
-            continue
-        image, frame, flags = _image_of(tree, node, node, found)
-        marks.append(
-            Mark(
-                image=image,
-                frame=frame,
-                shape="TEXT",
-                points=(),
-                centre=(0.0, 0.0),
-                finding=note.finding,
-                rating=note.rating,
-                text=text,
-                item=node.where(),
-                flags=(*flags, "unplaced-text", *flags_of([note])),
-            )
-        )
-    return marks
+    return marks + written_marks(tree, found, words, described)
 
 
 def _of_coordinates(
@@ -195,7 +159,7 @@ def _of_coordinates(
     if points is None or shape is None:
         unread.add("unread-graphic")
         return
-    image, frame, flags = _image_of(tree, node, holder, found)
+    image, frame, flags = image_of(tree, node, holder, found)
     if node.name in codes.NOT_LOCATIONS:
         flags = (*flags, NOT_A_LOCATION)
     several = kind == "MULTIPOINT" and len(points) > 1
@@ -214,42 +178,6 @@ def _of_coordinates(
             flags=(*flags, *said.flags),
             tracking_uid=said.tracking_uid,
         )
-
-
-def _image_of(
-    tree: Tree, node: Node, holder: Node, found: References
-) -> tuple[str, int | None, tuple[str, ...]]:
-    """Image and frame of an item: its own, else the only one of its group, else of the report."""
-    named = _images_below(tree, [node])
-    flags: tuple[str, ...] = ()
-    if not named:
-        beside = [holder, *(each for each in holder.walk() if each.value_type == "NUM")]
-        named = _images_below(tree, beside) if holder.parent is not None else {}
-        if len(named) != 1 and len(found.images) == 1:
-            named = {found.images[0]: []}
-        flags = ("inferred-image",)
-    if len(named) != 1:
-        return "", None, ("ambiguous-image",)
-    [(image, frames)] = named.items()
-    frames = [frame for frame in frames if frame > 0]
-    if len(frames) > 1:
-        return image, None, (*flags, "ambiguous-frame")
-    return image, frames[0] if frames else None, flags
-
-
-def _images_below(tree: Tree, nodes: list[Node]) -> dict[str, list[int]]:
-    """Images that the items right below refer to, by themselves or by reference."""
-    named: dict[str, list[int]] = {}
-    for child in (each for node in nodes for each in node.children):
-        target = tree.follow(child)
-        if target.value_type not in ("IMAGE", ""):
-            continue
-        for reference in elements.items(target.item, "ReferencedSOPSequence"):
-            uid = elements.uid(reference, "ReferencedSOPInstanceUID")
-            region = elements.uid(reference, "ReferencedSOPClassUID")
-            if uid and region not in sop_classes.UNREAD_REGIONS:
-                named.setdefault(uid, elements.integers(reference, "ReferencedFrameNumber"))
-    return named
 
 
 # Breasts ----------------------------------------------------------------------------------

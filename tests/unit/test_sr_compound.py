@@ -94,10 +94,10 @@ def test_a_broken_compound_graphic_is_said(compound):
 
 
 def test_of_a_compound_graphic_and_its_simple_twin_the_twin_counts_once():
-    twin = a_graphic("ELLIPSE", 1, 2, 9, 2, 5, 0, 5, 4, CompoundGraphicInstanceID=3)
+    twin = a_graphic("ELLIPSE", 1.25, 2, 9, 2, 5, 0, 5, 4, CompoundGraphicInstanceID=3)
     box = a_compound("ELLIPSE", 1, 0, 9, 4, CompoundGraphicInstanceID=3)
     [mark] = read_compounds(box, simple=(twin,)).marks
-    assert mark.points == ((1, 2), (9, 2), (5, 0), (5, 4))
+    assert mark.points == ((1.25, 2), (9, 2), (5, 0), (5, 4))
 
 
 def test_of_a_ruler_and_its_ticks_the_ruler_counts_once():

@@ -16,10 +16,13 @@ from tests.unit.sr_builders import (
     a_group,
     a_reference,
     a_report,
+    a_state,
+    an_annotation,
     an_image_item,
     an_item,
     coordinates,
 )
+from tests.unit.sr_builders import a_text as a_state_text
 
 BASIC_TEXT = COMPREHENSIVE[:-2] + "11"
 MAMMO_CAD = COMPREHENSIVE[:-2] + "50"
@@ -188,6 +191,32 @@ def test_a_note_of_a_mark_is_not_counted_again_as_a_mark_of_its_own():
     assert [m.shape for m in read_object(a_report(group)).marks] == ["POINT"]
     two = a_report(group, a_text("M2", relationship="CONTAINS"))
     assert [(m.shape, m.rating) for m in read_object(two).marks] == [("POINT", 4), ("TEXT", 2)]
+
+
+@pytest.mark.parametrize("text", ["recall", "RTS", "normal", "TR"])
+def test_a_decision_that_names_no_breast_is_kept_and_asked_about(text):
+    [mark] = read_object(a_report(a_text(text), SOPClassUID=BASIC_TEXT)).marks
+    assert (mark.text, "side-not-said" in mark.flags) == (text, True)
+    [mark] = read_object(a_state(an_annotation(a_state_text(text, 1, 1)))).marks
+    assert (mark.text, mark.flags) == (text, ("side-not-said",))
+
+
+KEY_OBJECT = COMPREHENSIVE[:-2] + "59"
+
+
+@pytest.mark.parametrize(
+    ("text", "rating", "flag"), [("M4 mass", 4, "unplaced-text"), ("recall", None, "side-not-said")]
+)
+def test_a_note_in_a_key_object_is_kept_and_its_images_are_told(text, rating, flag):
+    description = a_text(text, a_code("113012", "DCM", "Key Object Description"))
+    report = a_report(SOPClassUID=KEY_OBJECT)
+    report.ConceptNameCodeSequence = a_code("113000", "DCM", "Of Interest")
+    report.ContentSequence = [description, an_image_item(LCC, "CONTAINS")]
+    read = read_object(report)
+    [mark] = read.marks
+    assert (read.kind, mark.text, mark.rating, mark.image) == ("key-object", text, rating, LCC)
+    assert flag in mark.flags
+    assert (read.observer.evidence["title"], read.refused) == ("Of Interest", None)
 
 
 # Machines ---------------------------------------------------------------------------------

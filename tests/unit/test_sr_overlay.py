@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
 from pydicom.tag import Tag
 
 from pacs_bridge.domain.marks import Mark
@@ -164,3 +165,19 @@ def test_blobs_are_those_that_a_plain_search_finds(seed, share):
             )
     found = [(*blob.box, round(blob.centre[0], 6)) for blob in blobs_of(plane) or []]
     assert sorted(found) == sorted(wanted)
+
+
+def test_a_real_overlay_is_found_where_another_decoder_finds_it():
+    """The library's own decoding of the file that it ships is the judge."""
+    path = get_testdata_file("examples_overlay.dcm")
+    assert path is not None
+    ds = dcmread(path)
+    plane = ds.overlay_array(0x6000)
+    left = np.ones_like(plane)
+    marks = read_object(dcmread(path, stop_before_pixels=True)).marks
+    assert marks
+    for (x0, y0), (x1, y1) in (mark.points for mark in marks):
+        left[int(y0) : int(y1), int(x0) : int(x1)] = 0
+        edges = (plane[int(y0)], plane[int(y1) - 1], plane[:, int(x0)], plane[:, int(x1) - 1])
+        assert all(edge.any() for edge in edges)
+    assert not blobs_of(plane * left)  # nothing but dust lies outside the boxes
