@@ -9,6 +9,7 @@ import typer
 
 from pacs_bridge.cli.pacs_callers import adopt, forget
 from pacs_bridge.cli.pacs_change import change
+from pacs_bridge.cli.pacs_probe import probe
 from pacs_bridge.cli.pacs_told import (
     certificate_of,
     plain_of,
@@ -31,6 +32,7 @@ app = typer.Typer()
 app.command()(change)
 app.command()(adopt)
 app.command()(forget)
+app.command()(probe)
 
 Name = Annotated[str, typer.Argument(help="The PACS's name here.", show_default=False)]
 

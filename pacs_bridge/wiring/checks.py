@@ -11,6 +11,7 @@ from pacs_bridge.wiring.peers import build_peer, build_retriever
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.intact import IntactCheck
+    from pacs_bridge.domain.probing import ProbeReport
     from pacs_bridge.services.withdraw import Withdrawn
 
 
@@ -64,4 +65,21 @@ def build_withdraw(installation: Installation) -> Callable[..., Withdrawn]:
         peer=build_peer(installation),
         now=installation.now,
         public_url=installation.config.web.public_url,
+    )
+
+
+def build_probe(installation: Installation) -> Callable[..., ProbeReport]:
+    """Join `services.probe.probe_pacs`."""
+    from pacs_bridge.services.probe import probe_pacs
+    from pacs_bridge.wiring.peers import build_prober
+    from pacs_bridge.wiring.site_pack import our_node
+
+    return partial(
+        probe_pacs,
+        begin=installation.begin,
+        prober=build_prober(installation),
+        peer=build_peer(installation),
+        retriever=build_retriever(installation),
+        now=installation.now,
+        node=our_node(installation.config),
     )

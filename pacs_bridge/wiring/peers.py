@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.ports import Mailer, PacsPeer
+    from pacs_bridge.domain.probing import Prober
     from pacs_bridge.domain.retrieving import Retriever
     from pacs_bridge.scu.either import EitherPeer
     from pacs_bridge.scu.peer import DimsePeer
+    from pacs_bridge.upper_layer.requestor import SecureCall
     from pacs_bridge.wiring.installation import Installation
 
 
@@ -30,6 +32,13 @@ def build_retriever(installation: Installation) -> Retriever:
     return _either_peer(installation)
 
 
+def build_prober(installation: Installation) -> Prober:
+    """Join what tries a PACS, by DIMSE alone; see `build_peer`."""
+    from pacs_bridge.scu.probe import DimseProber
+
+    return DimseProber(_secure_call(installation))
+
+
 def _either_peer(installation: Installation) -> EitherPeer:
     from pacs_bridge.scu.either import EitherPeer
 
@@ -38,12 +47,15 @@ def _either_peer(installation: Installation) -> EitherPeer:
 
 def _dimse_peer(installation: Installation) -> DimsePeer:
     from pacs_bridge.scu.peer import DimsePeer
+
+    return DimsePeer(_secure_call(installation))
+
+
+def _secure_call(installation: Installation) -> SecureCall | None:
     from pacs_bridge.upper_layer.credentials import NODE, Credentials
 
     folder = installation.config.tls_dir
-    if not (folder / NODE).exists():
-        return DimsePeer()
-    return DimsePeer(Credentials(folder).secure_call)
+    return Credentials(folder).secure_call if (folder / NODE).exists() else None
 
 
 def build_mailer(installation: Installation) -> Mailer | None:
