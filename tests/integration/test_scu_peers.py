@@ -20,7 +20,9 @@ from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.loading import Completeness, Findable
+from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Sendable
+from pacs_bridge.domain.profile import Outcome, Rung
 from pacs_bridge.domain.verdicts import judge_case
 from pacs_bridge.scu.peer import DimsePeer
 from tests.failing_peers import sendables
@@ -77,6 +79,12 @@ def verdicts(port: int, passport: Passport, ae_title: str = "HOSPITAL"):
     ]
 
 
+def rungs(pacs: Pacs, passport: Passport) -> dict[Rung, Outcome]:
+    """What a sweep teaches of how a PACS may be asked."""
+    *_, last = PEER.find_cases(pacs, passport.cases)
+    return dict(last.learned.rungs)
+
+
 # Orthanc
 
 
@@ -93,6 +101,10 @@ def test_orthanc_takes_a_set_and_every_case_is_proven(tmp_path, archive):
         judged = verdicts(orthanc.dicom_port, passport)
         assert [v.complete for v in judged] == [Completeness.PROVEN] * 3
         assert {v.findable for v in judged} == {Findable.AS_NAMED}
+        assert rungs(pacs, passport) == {
+            Rung.WILDCARD: Outcome.WORKS,
+            Rung.UID_LIST: Outcome.WORKS,
+        }
         # Sent again: the same objects, nothing twice.
         assert all(a.stored for a in PEER.store(pacs, sendables(archive, passport)))
         assert orthanc.count()["instances"] == 12
@@ -200,6 +212,10 @@ def test_dcmqrscp_takes_a_set_and_every_case_is_proven(tmp_path, archive):
         assert all(a.status == 0 for a in PEER.store(pacs, sendables(archive, passport)))
         judged = verdicts(port, passport)
         assert [v.complete for v in judged] == [Completeness.PROVEN] * 2
+        assert rungs(pacs, passport) == {
+            Rung.WILDCARD: Outcome.WORKS,
+            Rung.UID_LIST: Outcome.WORKS,
+        }
         absent = a_passport(None, 3).cases[2]
         answer = PEER.find_case(pacs, absent)
     assert answer.error is None
