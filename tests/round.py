@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from pacs_bridge.wiring.home import make_home
 from tests.peers import free_port
 from tests.waiting import wait_until
 
@@ -91,8 +92,8 @@ class OutsideInstallation:
         self.make()
 
     def make(self) -> None:
-        """Make the home, with the settings that are in it."""
-        self.command("init")
+        """Make the home, with the settings that are in it, as `init` does."""
+        make_home(self.home)
 
     def start(self, role: str = "run") -> RunningRoles:
         """Start the roles (or one of them)."""
