@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pacs_bridge.domain.caseset import Case
-from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
+from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.found import PacsAnswer, Unasked
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import Convert, ImageKey, MoveOriginator, Sendable, StoreAnswer
@@ -130,12 +130,11 @@ class WebPeer:
 
         Raises
         ------
-        RefusedInput
-            Always.
+        PeerUnavailable
+            Always, in the phase association.
         """
-        raise RefusedInput(
-            f"{pacs.name} is asked by DICOMweb, which has no C-MOVE; fetch without --move."
-        )
+        detail = "it is asked by DICOMweb, which has no C-MOVE; fetch without --move"
+        raise PeerUnavailable(pacs.name, "association", detail)
 
     def _talk(self, pacs: Pacs, endpoint: Endpoint) -> Conversation:
         return Conversation(pacs, endpoint, self._folder)

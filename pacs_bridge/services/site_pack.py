@@ -159,11 +159,11 @@ def _theirs(pacs: Pacs, endpoint: Endpoint) -> Address:
     there = pacs.towards(endpoint)
     return Address(
         ", ".join(_DOES.get(role, role) for role in endpoint.roles),
-        endpoint.ae_title,
+        "DICOMweb" if endpoint.url else endpoint.ae_title,
         endpoint.host or endpoint.net,
         str(endpoint.port) if endpoint.port else "any",
         not there.plain,
-        there.our_ae_title,
+        "" if endpoint.url else there.our_ae_title,
     )
 
 

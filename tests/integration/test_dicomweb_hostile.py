@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pacs_bridge.archive.local import LocalArchive
-from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
+from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.phases import WEB_ADVICE
 from pacs_bridge.domain.ports import ImageKey, Sendable, StoreAnswer
@@ -400,7 +400,7 @@ def test_what_is_not_all_is_not_called_whole(status: int, words: str, tmp_path: 
 
 
 def test_a_move_is_refused_with_the_way_that_there_is(tmp_path: Path) -> None:
-    with pytest.raises(RefusedInput, match="fetch without --move"):
+    with pytest.raises(PeerUnavailable, match="fetch without --move"):
         WebPeer(tmp_path).move(asked_by_web(104), Asked(STUDY))
 
 
