@@ -19,6 +19,7 @@ from pacs_bridge.db.tables import (
     ObjectRow,
     RefusalRow,
 )
+from pacs_bridge.db.tables.base import table_of
 from pacs_bridge.domain.audit_events import of_event
 from pacs_bridge.domain.audit_rules import (
     Arrived,
@@ -104,7 +105,7 @@ class AuditTrail:
     def add_all(self, facts: Sequence[Fact]) -> None:
         """Keep facts in this transaction."""
         if facts:
-            self._session.execute(insert(AuditRow), [values_of(fact) for fact in facts])
+            self._session.execute(insert(table_of(AuditRow)), [values_of(fact) for fact in facts])
 
     def is_behind(self) -> bool:
         """Tell whether there is anything that is not gathered, or has no place."""

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.tables import AssociationRow, EventRow, MailRow
+from pacs_bridge.db.tables.base import table_of
 from pacs_bridge.domain.audit_rules import of_association
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.ports import Message
@@ -60,7 +61,7 @@ class Associations:
             found = self._session.scalars(query.where(AssociationRow.association_id.in_(rows)))
             known = [rows.pop(association_id) for association_id in found]
             if rows:
-                self._session.execute(insert(AssociationRow), list(rows.values()))
+                self._session.execute(insert(table_of(AssociationRow)), list(rows.values()))
             if known:
                 self._session.execute(update(AssociationRow), known)
         self._audit(associations)
@@ -158,7 +159,7 @@ class Events:
             for each in events
         ]
         if rows:
-            self._session.execute(insert(EventRow), rows)
+            self._session.execute(insert(table_of(EventRow)), rows)
 
     def newest(self, limit: int = 100, kind: str = "") -> list[Event]:
         """List the newest events, of one kind or all."""
