@@ -10,7 +10,7 @@ LOCKS := requirements/build.txt requirements/run.txt requirements/dev.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup peers demo test check format bench matrix faults fuzz lock clean
+.PHONY: help setup peers demo test check format bench matrix faults zoo fuzz lock clean
 
 help: ## print these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -46,6 +46,10 @@ matrix: $(DEV) peers ## speak with every peer in every service; writes conforman
 
 faults: $(DEV) peers ## break it on purpose: kills, full disks, cut lines
 	@PACS_BRIDGE_FULL_FAULTS=1 $(BIN)/python -m pytest tests/faults $(ARGS)
+
+zoo: $(DEV) ## load 64 cases into each quirk of the sandbox PACS; writes docs/quirks.md (ZOO_SEED=n draws the same again)
+	@ZOO_CASES=64 ZOO_SEED=$${ZOO_SEED:-$$RANDOM} $(BIN)/python -m pytest -q --timeout=1800 tests/integration/test_zoo.py tests/integration/test_zoo_combined.py $(ARGS)
+	@$(BIN)/python -m tests.zoo_report --write
 
 fuzz: $(DEV) ## the property tests with many more examples, and 20,000 damaged messages
 	@FUZZ_CASES=20000 $(BIN)/python -m pytest -q tests/faults/test_fuzz_associations.py $(ARGS)

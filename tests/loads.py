@@ -75,9 +75,13 @@ def an_image(
 
 
 def a_passport(archive: LocalArchive | None, cases: int = 2, **image: Any) -> Passport:
-    """A set of so many test cases of four images, their files put into the archive."""
+    """A set of so many test cases of four images, their files put into the archive.
+
+    More than 60 make a whole set: practice cases first.
+    """
     made = []
-    for number in range(101, 101 + cases):
+    for number in [*range(1, cases - 59), *range(101, 101 + min(cases, 60))]:
+        kind = "test" if number > 100 else "practice"
         series = []
         for index in range(4):
             line, data, uid = an_image(number, index, **image)
@@ -89,7 +93,7 @@ def a_passport(archive: LocalArchive | None, cases: int = 2, **image: Any) -> Pa
             f"1.2.826.0.1.3680043.10.99.{number}.1", f"{number:03d}", "20250101", tuple(series)
         )
         made.append(
-            Case(name, number, "test", name, f"PERFORMS121^{number:03d}", "19600101", "F", (study,))
+            Case(name, number, kind, name, f"PERFORMS121^{number:03d}", "19600101", "F", (study,))
         )
     return Passport("PERFORMS121", "SA12 part 1", "PERFORMS", START, tuple(made))
 

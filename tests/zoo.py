@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -35,7 +36,11 @@ SET = "PERFORMS121"
 _FOLDER = TemporaryDirectory(prefix="zoo-")  # goes with this process
 PEER = DimsePeer()
 Change = Callable[[Series, pydicom.Dataset, LocalArchive], list[Series]]
-_ATTEMPTS, _FAILURES = 3, 12  # fewer than a real load has, in the same order
+CASES = int(os.environ.get("ZOO_CASES") or 2)
+"""In each load; 64 is a full set."""
+
+_FULL = CASES >= 16
+_ATTEMPTS, _FAILURES = (5, 40) if _FULL else (3, 12)  # a real load has 5 and 40
 _SILENCE = 3.0  # seconds without answers after which it is given up
 
 
@@ -101,6 +106,7 @@ class Zoo:
                 failures += 1
                 self.house.pass_time(600)
                 continue
+            failures = 0
             if not left:
                 return True
         return False
@@ -125,7 +131,7 @@ def run(
     folder: Path,
     quirks: Sequence[str],
     *,
-    cases: int = 2,
+    cases: int = CASES,
     kind: str = "plain",
     then: Sequence[str] | None = None,
     routed: bool = False,
