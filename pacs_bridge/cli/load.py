@@ -97,7 +97,7 @@ def status(
         load = find_load(set_name, pacs, begin=read)
         _show(load_status(load.load_id, begin=read, now=installation.now), json=json)
         return
-    statuses = load_statuses(begin=read, set_name=set_name)
+    statuses = load_statuses(begin=read, set_name=set_name, now=installation.now)
     if json:
         print_json([status.as_dict() for status in statuses])
     elif not statuses:

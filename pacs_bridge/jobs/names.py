@@ -41,6 +41,7 @@ JOBS = {
     "load": LOADS,
     "verify": LOADS,
     "check_intact": LOADS,
+    "commit_load": LOADS,
     "check_withdrawal": LOADS,
     "extract": OBJECTS,
     "came_back": OBJECTS,

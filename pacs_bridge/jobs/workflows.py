@@ -67,6 +67,7 @@ class Services:
     park_report: Callable[[int, str], None] = _nobody_asks
     wait_for_window: Callable[[int, int], None] = _nobody_asks
     ask_to_commit: Callable[[int, int], None] = _nobody_asks
+    commit_load: Callable[[int], None] = _nobody_asks
     check_intact: Callable[[int], Any] = _nobody_asks
     check_withdrawal: Callable[[int], Any] = _nobody_asks
     checks_due: Callable[[], Any] = _nobody_asks
@@ -84,6 +85,9 @@ def register(services: Services) -> None:
     DBOS.workflow(name="verify")(lambda load_id: _verify_once(services, load_id))
     DBOS.workflow(name="check_intact")(
         lambda load_id: _once("check_intact", lambda: services.check_intact(load_id))
+    )
+    DBOS.workflow(name="commit_load")(
+        lambda load_id: _once("commit_load", lambda: services.commit_load(load_id))
     )
     DBOS.workflow(name="check_withdrawal")(
         lambda load_id: _once("check_withdrawal", lambda: services.check_withdrawal(load_id))

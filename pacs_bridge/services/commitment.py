@@ -31,6 +31,7 @@ from pacs_bridge.domain.commitment import (
 from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
 from pacs_bridge.domain.loading import InstanceState, Load
 from pacs_bridge.domain.ports import Clock
+from pacs_bridge.services.commit_follow import follow_report
 
 AT_ONCE = 500
 """Images named in one request."""
@@ -158,6 +159,7 @@ def _keep(
 ) -> None:
     judged = judge_report(uow.commitments.instances(transaction.transaction_uid), report)
     uow.commitments.keep_report(transaction.transaction_uid, judged, route, now())
+    follow_report(uow, transaction, judged, now)
     states = [each.state for each in judged]
     uow.events.add(
         now(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -152,7 +152,7 @@ class LoadStatus:
     intact : IntactCheck or None
         What came of fetching images back, if that was done.
     sending : SendingStatus or None
-        How the sending gets on; None in a list of loads.
+        How the sending gets on; None where it was told without a clock.
     """
 
     load: Load
@@ -219,21 +219,23 @@ def find_load(set_name: str, pacs: str, *, begin: Begin, copy: int = 0) -> Load:
 def load_status(load_id: int, *, begin: Begin, now: Clock | None = None) -> LoadStatus:
     """Tell how one load stands, and with a clock how its sending gets on; raises `NotFound`."""
     with begin() as uow:
-        load = uow.loads.get(load_id)
-        status = _status(uow, load)
-        return status if now is None else replace(status, sending=sending_in(uow, load, now))
+        return _status(uow, uow.loads.get(load_id), now)
 
 
-def load_statuses(*, begin: Begin, set_name: str | None = None) -> list[LoadStatus]:
+def load_statuses(
+    *, begin: Begin, set_name: str | None = None, now: Clock | None = None
+) -> list[LoadStatus]:
     """Tell how every load stands, or every load of one set."""
     name = None if set_name is None else str(SetName.parse(set_name))
     with begin() as uow:
         return [
-            _status(uow, load) for load in uow.loads.all() if name is None or load.set_name == name
+            _status(uow, load, now)
+            for load in uow.loads.all()
+            if name is None or load.set_name == name
         ]
 
 
-def _status(uow: UnitOfWork, load: Load) -> LoadStatus:
+def _status(uow: UnitOfWork, load: Load, now: Clock | None) -> LoadStatus:
     judged = {verdict.accession: verdict for verdict in uow.loads.verdicts(load.load_id)}
     accessions = dict.fromkeys(row.accession for row in uow.loads.ledger(load.load_id))
     return LoadStatus(
@@ -241,6 +243,7 @@ def _status(uow: UnitOfWork, load: Load) -> LoadStatus:
         tuple(judged.get(accession) or _not_asked(accession) for accession in accessions),
         uow.loads.counts(load.load_id),
         uow.intact.find(load.load_id),
+        None if now is None else sending_in(uow, load, now),
     )
 
 

@@ -10,8 +10,10 @@ from pacs_bridge.domain.loading import InstanceState, LedgerRow
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.phases import at_phase
 from pacs_bridge.domain.ports import Clock, ImageKey, PacsPeer, StoreAnswer
+from pacs_bridge.services.commit_follow import NOT_COMMITTED
 
 FOUND_LATER = "found after a lost answer; not sent again"
+FOUND_ALL_THE_SAME = "found all the same; the PACS does not commit to it"
 
 _WORDS = {
     0x0122: "SOP class not supported",
@@ -90,9 +92,11 @@ def settle_doubts(
     found = peer.find_images(pacs, keys)
     with begin() as uow:
         uow.loads.doubt(load_id, doubtful, in_doubt=False)
+        said = {row.sop_instance_uid: row.comment for row in uow.loads.ledger(load_id)}
         for uid in doubtful:
             if found.get(uid):
-                uow.loads.settle(load_id, uid, InstanceState.STORED, now(), comment=FOUND_LATER)
+                there = FOUND_ALL_THE_SAME if NOT_COMMITTED in said[uid] else FOUND_LATER
+                uow.loads.settle(load_id, uid, InstanceState.STORED, now(), comment=there)
 
 
 def what_was_skipped(pacs: str, ledger: Sequence[LedgerRow]) -> str:

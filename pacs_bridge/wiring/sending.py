@@ -6,8 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pacs_bridge.services.commit_load import commit_load, queue_commitment
 from pacs_bridge.services.plan import wait_for_window
 from pacs_bridge.services.send_lanes import Lanes
+from pacs_bridge.wiring.commitment import build_committer
 from pacs_bridge.wiring.installation import Installation
 
 if TYPE_CHECKING:
@@ -52,4 +54,10 @@ def sending_options(installation: Installation) -> dict[str, Any]:
 def sending_jobs(installation: Installation) -> dict[str, Callable[..., Any]]:
     """Join what the jobs call around sending."""
     begin, now = installation.begin, installation.now
-    return {"wait_for_window": partial(wait_for_window, begin=begin, now=now)}
+    return {
+        "wait_for_window": partial(wait_for_window, begin=begin, now=now),
+        "ask_to_commit": partial(queue_commitment, begin=begin),
+        "commit_load": partial(
+            commit_load, begin=begin, peer=build_committer(installation), now=now
+        ),
+    }

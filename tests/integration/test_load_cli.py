@@ -119,7 +119,15 @@ def test_a_load_is_started_sent_verified_and_shown(run, installation, pacs):
     assert (code, err) == (0, "")
     verified = json.loads(out)
     assert verified["readiness"] == "ready"
-    assert verified["instances"] == {"total": 8, "confirmed": 8, "warned": 0, "failed": 0}
+    assert verified["instances"] == {
+        "total": 8,
+        "confirmed": 8,
+        "warned": 0,
+        "failed": 0,
+        "skipped": 0,
+    }
+    assert verified["sending"]["transfer_syntaxes"] == {"1.2.840.10008.1.2.1": 8}
+    assert verified["sending"]["bytes_sent"] == verified["sending"]["bytes_total"] > 0
     assert {case["complete"] for case in verified["cases"]} == {"proven"}
     assert json.loads(run("load", "status", SET, "hospital", "--json")[1]) == verified
     assert verified in json.loads(run("load", "status", "--json")[1])

@@ -162,6 +162,13 @@ class Loads:
             .values(in_doubt=in_doubt)
         )
 
+    def doubt_again(self, load_id: int, sop_instance_uid: str, why: str, now: datetime) -> None:
+        """Make an image that was confirmed pending and doubtful, with the reason."""
+        row = self._session.get(LoadInstanceRow, (load_id, sop_instance_uid))
+        if row is not None and row.state in (InstanceState.STORED, InstanceState.WARNED):
+            row.state, row.in_doubt, row.comment = InstanceState.PENDING, True, why[:200]
+            row.attempts, row.changed_at = 0, now
+
     def doubtful(self, load_id: int, sop_instance_uids: Iterable[str]) -> list[str]:
         """List those of the images of which nobody knows whether the PACS has them, in order."""
         return list(

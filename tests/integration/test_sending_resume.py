@@ -1,0 +1,366 @@
+"""PACS that reject, abort and lie: nothing is lost, nothing that was confirmed goes twice."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+
+from pacs_bridge.archive.local import LocalArchive
+from pacs_bridge.domain.commitment import (
+    CommitmentReport,
+    CommitmentRequest,
+    Failure,
+    Reference,
+    Route,
+)
+from pacs_bridge.domain.errors import PeerBusy, PeerUnavailable, RetryLater
+from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.domain.sending import OutsideWindow, Sending
+from pacs_bridge.scu.peer import DimsePeer
+from pacs_bridge.services.commitment import take_report
+from pacs_bridge.services.plan import load_status, wait_for_window
+from pacs_bridge.services.send import park_load, reopen_missing
+from pacs_bridge.services.send_lanes import Lanes
+from tests.failing_peers import raw_server
+from tests.load_desk import PACS, SET, Desk, FakePeer
+from tests.loads import MG, START, House, a_house, a_pacs, a_passport
+from tests.scripted_pacs import STUDY_ROOT_FIND, VERIFICATION, Script, a_row, scripted_pacs
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalArchive:
+    archive = LocalArchive(tmp_path_factory.mktemp("images"))
+    a_passport(archive, 2)
+    return archive
+
+
+@pytest.fixture
+def house(tmp_path: Path, archive: LocalArchive) -> Iterator[House]:
+    with a_house(tmp_path, archive) as house:
+        yield house
+
+
+def a_desk(house: House, port: int = 104, peer: Any = None, **changes: Any) -> Desk:
+    passport = a_passport(None, 2)
+    with house.begin() as uow:
+        uow.case_sets.add(passport)
+        uow.pacs.put(a_pacs(port, **changes), START)
+    desk = Desk(house, peer or DimsePeer(), passport)
+    desk.start()
+    return desk
+
+
+def comments(desk: Desk) -> list[str]:
+    with desk.house.begin() as uow:
+        return [row.comment for row in uow.loads.ledger(1)]
+
+
+class Hospital(Script):
+    """Keeps what it is sent, lists it, and loses its answers when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(find=self._list, store=self._keep)
+        self.has: set[str] = set()
+        self.lose_answer: set[str] = set()
+        self.drop: set[str] = set()
+        self.lists = True
+
+    def _keep(self, uid: str) -> int | None:
+        if uid in self.drop:
+            self.drop.remove(uid)
+            return None
+        self.has.add(uid)
+        if uid in self.lose_answer:
+            self.lose_answer.remove(uid)
+            return None
+        return 0x0000
+
+    def _list(self, query: Dataset) -> list[tuple[int, Dataset | None]]:
+        if not self.lists:
+            return [(0xA900, None)]
+        uid = str(query.SOPInstanceUID)
+        row = a_row(
+            QueryRetrieveLevel="IMAGE",
+            SOPInstanceUID=uid,
+            StudyInstanceUID=query.StudyInstanceUID,
+            SeriesInstanceUID=query.SeriesInstanceUID,
+        )
+        return [(0xFF00, row), (0, None)] if uid in self.has else [(0, None)]
+
+
+def test_after_a_lost_answer_an_image_that_is_there_is_not_sent_twice(house):
+    with scripted_pacs(Hospital()) as pacs:
+        desk = a_desk(house, pacs.port)
+        lost = desk.uids()[2]
+        pacs.lose_answer.add(lost)
+        with pytest.raises(PeerUnavailable, match="failed at: answer"):
+            desk.send()
+        assert desk.states() == ["stored"] * 2 + ["pending"] * 6
+        desk.send_all()
+        assert pacs.stored == desk.uids()
+    assert desk.states() == ["stored"] * 8
+    assert comments(desk)[2] == "found after a lost answer; not sent again"
+    (asked,) = pacs.asked
+    assert (asked.QueryRetrieveLevel, asked.SOPInstanceUID) == ("IMAGE", lost)
+    assert asked.StudyInstanceUID
+    assert asked.SeriesInstanceUID
+
+
+def test_after_a_lost_answer_an_image_that_is_not_there_goes_again(house):
+    with scripted_pacs(Hospital()) as pacs:
+        desk = a_desk(house, pacs.port)
+        lost = desk.uids()[2]
+        pacs.drop.add(lost)
+        with pytest.raises(PeerUnavailable):
+            desk.send()
+        desk.send_all()
+        assert Counter(pacs.stored) == Counter([*desk.uids(), lost])
+    assert desk.states() == ["stored"] * 8
+
+
+def test_a_pacs_that_cannot_say_whether_an_image_is_there_gets_it_again(house):
+    with scripted_pacs(Hospital()) as pacs:
+        desk = a_desk(house, pacs.port)
+        pacs.lists = False
+        pacs.lose_answer.add(desk.uids()[0])
+        with pytest.raises(PeerUnavailable):
+            desk.send()
+        desk.send_all()
+        assert pacs.stored.count(desk.uids()[0]) == 2
+    assert desk.states() == ["stored"] * 8
+
+
+def test_nothing_goes_out_while_a_pacs_does_not_say_whether_an_image_is_there(house):
+    desk = a_desk(house, peer=FakePeer())
+    lost = desk.peer.break_at = desk.uids()[1]
+    with pytest.raises(PeerUnavailable):
+        desk.send()
+    desk.peer.break_at, desk.peer.mute = None, True
+    before = list(desk.peer.sent)
+    for _ in range(9):
+        with pytest.raises(PeerUnavailable):
+            desk.send()
+    assert desk.peer.sent == before
+    assert desk.states()[1] == "pending"  # asking costs an image no attempt
+    desk.peer.mute = False
+    desk.send_all()
+    assert desk.peer.asked.count(lost) == 10
+
+
+def test_whoever_died_in_the_middle_asks_before_it_sends_on(house):
+    class Died(BaseException):
+        """What a process that is killed does not catch."""
+
+    def die(uid: str) -> int:
+        if len(desk.peer.sent) == 3:
+            desk.peer.has.add(uid)  # it is there, and nobody heard of it
+            raise Died
+        return 0
+
+    desk = a_desk(house, peer=FakePeer())
+    desk.peer.answer = die
+    with pytest.raises(Died):
+        desk.send()
+    desk.peer.answer = lambda _uid: 0
+    desk.send_all()
+    assert desk.peer.sent == desk.uids()
+    assert desk.peer.asked == desk.uids()[2:]
+    assert desk.states() == ["stored"] * 8
+
+
+def test_a_pacs_that_misbehaves_in_every_way_gets_each_image_once_and_in_the_end_all(house):
+    behaviour: dict[int, Any] = {
+        0: 0xA700,
+        2: "lose",
+        3: 0xB000,
+        5: "drop",
+        6: 0xB007,
+        8: 0xA701,
+        9: "lose",
+        10: 0xC000,
+    }
+    confirmed, calls = Counter[str](), [0]
+    with scripted_pacs(Hospital()) as pacs:
+
+        def store(uid: str) -> int | None:
+            did = behaviour.get(calls[0], 0)
+            calls[0] += 1
+            if did == "drop":
+                return None
+            if did in (0, 0xB000, 0xB007, "lose"):
+                assert uid not in pacs.has  # whatever it holds is not sent to it again
+                pacs.has.add(uid)
+            if did == "lose":
+                return None
+            confirmed[uid] += did in (0, 0xB000, 0xB007)
+            return int(did)
+
+        pacs.store = store
+        desk = a_desk(house, pacs.port)
+        for _ in range(20):
+            try:
+                if not desk.send(limit=3):
+                    break
+            except PeerUnavailable:
+                continue
+    states = Counter(desk.states())
+    assert states["pending"] == 0
+    assert states["stored"] + states["warned"] == len(pacs.has) == 7
+    assert states["warned"] == 2
+    assert states["failed"] == 1  # the one that was answered 0xC000
+    assert max(confirmed.values()) == 1
+
+
+def test_four_associations_share_a_load_and_no_image_goes_twice(house):
+    together = threading.Barrier(4, timeout=60)
+
+    def store(_uid: str) -> int:
+        together.wait()  # nobody is answered before four have sent
+        return 0x0000
+
+    with scripted_pacs(Script(store=store)) as pacs:
+        desk = a_desk(house, pacs.port, sending=Sending(parallel=4))
+        assert desk.send(limit=2) == 0
+    assert sorted(pacs.stored) == sorted(desk.uids())
+    assert pacs.associations == 4
+    assert desk.states() == ["stored"] * 8
+
+
+def test_a_pacs_that_has_one_association_only_is_sent_over_one(house):
+    with scripted_pacs(Hospital(), maximum_associations=1) as pacs:
+        desk = a_desk(house, pacs.port, sending=Sending(parallel=4))
+        lanes = Lanes(house.now)
+        for _ in range(9):
+            try:
+                if not desk.send(limit=2, lanes=lanes):
+                    break
+            except RetryLater:  # it counts the last association a moment longer
+                continue
+            with house.begin() as uow:
+                assert lanes.of(uow.pacs.get(PACS)) == 1
+        assert desk.states() == ["stored"] * 8
+        assert sorted(pacs.stored) == sorted(desk.uids())
+
+
+@pytest.mark.parametrize(("result", "source", "reason"), [(2, 3, 1), (1, 1, 7)])
+def test_a_rejection_for_the_moment_is_told_from_one_for_good(house, result, source, reason):
+    def reject(connection: socket.socket, _stop: threading.Event) -> None:
+        connection.recv(4096)
+        connection.sendall(bytes([3, 0, 0, 0, 0, 4, 0, result, source, reason]))
+        connection.recv(4096)
+
+    with raw_server(reject) as port:
+        desk = a_desk(house, port)
+        with pytest.raises(PeerUnavailable, match="rejected us") as caught:
+            desk.send()
+    assert isinstance(caught.value, PeerBusy) == (result == 2)
+    assert desk.states() == ["pending"] * 8
+    desk.peer = FakePeer()  # nothing went out: nobody has to be asked
+    desk.send_all()
+    assert desk.peer.asked == []
+
+
+def test_a_break_on_one_association_leaves_the_others_their_images(house):
+    with scripted_pacs(Hospital()) as pacs:
+        desk = a_desk(house, pacs.port, sending=Sending(parallel=2))
+        pacs.drop.add(desk.uids()[1])  # first of the second association
+        with pytest.raises(PeerUnavailable):
+            desk.send()
+        assert desk.states() == ["stored", "pending"] * 4
+        desk.send_all()
+        assert Counter(pacs.stored) == Counter([*desk.uids(), desk.uids()[1]])
+    assert desk.states() == ["stored"] * 8
+
+
+# When
+
+
+def test_outside_its_window_nothing_is_sent_and_the_load_says_until_when(house):
+    desk = a_desk(house, peer=FakePeer(), sending=Sending(window="19:00-06:00"))
+    with pytest.raises(OutsideWindow, match=r"waits until Saturday 19:00 \(Europe/London\)"):
+        desk.send()
+    assert desk.peer.associations == 0
+    wait_for_window(1, 1, begin=house.begin, now=house.now)
+    assert "waits until Saturday 19:00" in desk.load().note
+    status = load_status(1, begin=house.begin, now=house.now)
+    assert status.sending.pace.words == "waits until Saturday 19:00 (Europe/London)"
+    assert house.queued.jobs[-1][:2] == ("load", (1, 1))
+    house.pass_time(10 * 3600)
+    assert desk.send() == 0
+    assert desk.load().note == ""
+
+
+# What a PACS takes no images of
+
+
+def test_a_class_that_a_pacs_refuses_is_skipped_and_says_what_choice_that_leaves(house):
+    with scripted_pacs(Hospital(), sop_classes=[STUDY_ROOT_FIND, VERIFICATION]) as pacs:
+        desk = a_desk(house, pacs.port)
+        assert desk.send(convert=lambda _load: lambda each, _syntax: each) == 0
+    assert desk.states() == ["skipped"] * 8
+    assert reopen_missing(1, desk.uids(), begin=house.begin, now=house.now) == 0
+    park_load(1, "somebody has to look", begin=house.begin, now=house.now)
+    note = desk.load().note
+    assert note.startswith(f"8 images are unsupported in {PACS} and were not sent (The PACS takes")
+    assert f"leave their cases out there ({SET}101, {SET}102), import them from media" in note
+    counts = load_status(1, begin=house.begin).instances
+    assert (counts.skipped, counts.failed, counts.remaining) == (8, 0, 0)
+    desk.start()  # a person may have had the PACS changed
+    assert desk.states() == ["pending"] * 8
+
+
+# What a PACS does not commit to
+
+
+def reported(desk: Desk, *failed: str) -> None:
+    references = tuple(Reference(MG, uid) for uid in desk.uids())
+    request = CommitmentRequest("2.25.99", references)
+    with desk.house.begin() as uow:
+        uow.commitments.add(request, PACS, 1, desk.house.now())
+        uow.commitments.settle("2.25.99", 0, "")
+    report = CommitmentReport(
+        "2.25.99",
+        tuple(each for each in references if each.sop_instance_uid not in failed),
+        tuple(Failure(each, 0x0112) for each in references if each.sop_instance_uid in failed),
+    )
+    take_report(report, Route.NEW, pacs=PACS, begin=desk.house.begin, now=desk.house.now)
+
+
+def test_what_a_pacs_does_not_commit_to_is_looked_for_and_only_what_is_gone_goes_again(house):
+    desk = a_desk(house, peer=FakePeer())
+    desk.send_all()
+    there, gone = desk.uids()[:2]
+    desk.peer.has.discard(gone)
+    reported(desk, there, gone)
+    assert desk.states() == ["pending"] * 2 + ["stored"] * 6
+    assert house.queued.jobs[-1][:2] == ("load", (1, 1))
+    desk.peer.sent.clear()
+    desk.send_all()
+    assert desk.peer.sent == [gone]
+    assert comments(desk)[0] == "found all the same; the PACS does not commit to it"
+
+
+def test_a_report_never_makes_a_load_ready_nor_takes_that_away(house):
+    desk = a_desk(house, peer=FakePeer())
+    desk.send_all()
+    reported(desk)
+    assert desk.load().readiness is Readiness.SENT
+    desk.verify()
+    assert desk.load().readiness is Readiness.READY
+
+
+def test_a_ready_load_that_is_not_committed_to_is_verified_and_stays_ready(house):
+    desk = a_desk(house, peer=FakePeer())
+    desk.send_all()
+    desk.verify()
+    reported(desk, desk.uids()[0])
+    assert desk.states() == ["stored"] * 8
+    assert desk.load().readiness is Readiness.READY
+    assert house.queued.jobs[-1][:2] == ("verify", (1,))
