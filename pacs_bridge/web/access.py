@@ -62,6 +62,7 @@ ACCESS: dict[str, Rule] = {
     "loads.progress": _only(Role.CONTACT, Role.ADMIN, prolongs=False),
     "loads.start": _LOADS,
     "loads.verify": _LOADS,
+    "loads.accept": _LOADS,
     "workstation.show": _LOADS,
     "workstation.check": _LOADS,
     "pack.show": _LOADS,

@@ -63,6 +63,8 @@ class WebServices:
     ----------
     start_load, verify_load : callable
         Queue a start, or a verification, of one load by number.
+    accept_names : callable
+        Have readers search for the renamed cases of a load; see `services.search_notes`.
     record : callable
         Keep an event for the audit trail: kind, subject, details.
     adopt, forget : callable
@@ -81,6 +83,7 @@ class WebServices:
     watch: WatchQueries
     start_load: Callable[[int], object]
     verify_load: Callable[[int], object]
+    accept_names: Callable[[int], dict[str, str]]
     record: Callable[..., None]
     adopt: Callable[..., Adopted]
     forget: Callable[..., str]

@@ -6,6 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from pacs_bridge.db.queries import LoadLine
+from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.people import Role
 from pacs_bridge.web.context import person, services, settings
 
@@ -70,6 +71,20 @@ def verify(load_id: int) -> ResponseReturnValue:
     services().verify_load(load_id)
     services().record("verification-asked", str(person().id), load=load_id)
     flash(f"We are asking {line.load.pacs} about every case of {line.load.set_name}.")
+    return redirect(url_for("loads.show", load_id=load_id), code=303)
+
+
+@blueprint.post("/<int:load_id>/accept")
+def accept(load_id: int) -> ResponseReturnValue:
+    """Accept the names under which the PACS files cases, as the last check found them."""
+    line = mine(load_id)
+    try:
+        names = services().accept_names(load_id)
+    except RefusedInput as refused:
+        flash(str(refused))
+    else:
+        services().record("names-accepted-by", str(person().id), load=load_id)
+        flash(f"Readers search for {len(names)} cases by the names of {line.load.pacs}.")
     return redirect(url_for("loads.show", load_id=load_id), code=303)
 
 

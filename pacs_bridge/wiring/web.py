@@ -24,6 +24,7 @@ def build_web(installation: Installation) -> Flask:
     from pacs_bridge.services.adopt import adopt_association, forget_caller
     from pacs_bridge.services.audit import record_event
     from pacs_bridge.services.plan import queue_verify, start_again
+    from pacs_bridge.services.search_notes import accept_names
     from pacs_bridge.services.sending_status import sending_status
     from pacs_bridge.services.site_pack import orders_for, site_pack
     from pacs_bridge.services.workstation import check_workstation, what_to_check
@@ -46,6 +47,7 @@ def build_web(installation: Installation) -> Flask:
             watch=installation.watch,
             start_load=partial(start_again, begin=begin, now=now),
             verify_load=partial(queue_verify, begin=begin, now=now),
+            accept_names=partial(accept_names, accession=None, begin=begin, now=now),
             record=partial(record_event, begin=begin, now=now),
             adopt=partial(
                 adopt_association, our_ae_title=config.node.ae_title, begin=begin, now=now

@@ -24,6 +24,7 @@ from pacs_bridge.db.watch_queries import WatchQueries
 from pacs_bridge.services.adopt import adopt_association, forget_caller
 from pacs_bridge.services.audit import record_event
 from pacs_bridge.services.plan import queue_verify, start_again
+from pacs_bridge.services.search_notes import accept_names
 from pacs_bridge.services.sending_status import sending_status
 from pacs_bridge.services.site_pack import OurNode, orders_for, site_pack
 from pacs_bridge.services.workstation import check_workstation, what_to_check
@@ -69,6 +70,7 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
             watch=WatchQueries(read),
             start_load=partial(start_again, begin=scheme.begin, now=scheme.now),
             verify_load=partial(queue_verify, begin=scheme.begin, now=scheme.now),
+            accept_names=partial(accept_names, accession=None, begin=scheme.begin, now=scheme.now),
             record=partial(record_event, begin=scheme.begin, now=scheme.now),
             adopt=partial(
                 adopt_association, our_ae_title="PACSBRIDGE", begin=scheme.begin, now=scheme.now

@@ -30,6 +30,7 @@ MAY = {
     "loads.progress": ({"admin", "contact"}, {"contact2"}),
     "loads.start": ({"admin", "contact"}, {"contact2"}),
     "loads.verify": ({"admin", "contact"}, {"contact2"}),
+    "loads.accept": ({"admin", "contact"}, {"contact2"}),
     "workstation.show": ({"admin", "contact"}, {"contact2"}),
     "workstation.check": ({"admin", "contact"}, {"contact2"}),
     "pack.show": ({"admin", "contact"}, {"contact2"}),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.domain.loading import Findable, Readiness
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.people import Enrolment, Role, Round
 from tests.web.conftest import SignIn, served, sign_in_with, token_on
@@ -80,6 +81,24 @@ class TestLoads:
         with scheme.begin() as uow:
             assert len(uow.loads.pending(load, 1000)) == 3
             assert uow.events.newest(1, "load-asked")[0].detail == {"load": load}
+
+    def test_names_that_a_pacs_gave_are_accepted_by_one_press(
+        self, sign_in: SignIn, scheme: Scheme
+    ) -> None:
+        client, load = sign_in("contact2"), scheme.loads["southmere"]
+        page = f"/loads/{load}"
+        assert "Accept the names" not in client.get(page).text
+        assert press(client, page, f"{page}/accept") == 303
+        assert "No case stands under another name" in words_of(client.get(page).text)
+        with scheme.begin() as uow:
+            first, *_ = uow.loads.verdicts(load)
+            renamed = replace(first, findable=Findable.BY_OTHER_NAME, search_for="RVX7")
+            uow.loads.keep_sweep(load, [renamed], Readiness.INCOMPLETE, 0, scheme.now())
+        assert "Accept the names" in client.get(page).text
+        assert press(client, page, f"{page}/accept") == 303
+        assert scheme.queue.jobs == [("verify", load)]
+        with scheme.begin() as uow:
+            assert uow.search_notes.of_load(load) == {first.accession: "RVX7"}
 
     def test_somebody_elses_load_cannot_be_started(self, sign_in: SignIn, scheme: Scheme) -> None:
         client, other = sign_in("contact"), scheme.loads["southmere"]
