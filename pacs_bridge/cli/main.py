@@ -21,7 +21,7 @@ GROUPS = {
     "results": ("pacs_bridge.cli.results", "Results: export for study."),
     "sandbox": ("pacs_bridge.cli.sandbox", "A simulated hospital: images, PACS, readers."),
 }
-SINGLE = ("init", "roles", "demo", "doctor", "statement")
+SINGLE = ("init", "roles", "demo", "doctor", "rehearse", "statement")
 """Modules whose commands stand at the root; each has ``register(app)``."""
 
 

@@ -31,6 +31,7 @@ from pacs_bridge.db.tables import (
     ReadingRow,
     SiteRow,
 )
+from pacs_bridge.domain.identifiers import REHEARSAL
 from pacs_bridge.domain.intact import IntactCheck
 from pacs_bridge.domain.loading import (
     CaseVerdict,
@@ -157,8 +158,10 @@ class Queries:
     def loads(self, pacs: Iterable[str] | None) -> list[LoadLine]:
         """List loads into these PACS, or all; newest first."""
         with self._make_session() as session:
-            query = select(LoadRow.load_id).order_by(
-                LoadRow.created_at.desc(), LoadRow.load_id.desc()
+            query = (
+                select(LoadRow.load_id)
+                .where(LoadRow.set_name != str(REHEARSAL))
+                .order_by(LoadRow.created_at.desc(), LoadRow.load_id.desc())
             )
             if pacs is not None:
                 query = query.where(LoadRow.pacs.in_(list(pacs)))

@@ -144,6 +144,10 @@ class SetName:
         return f"{self.scheme}{self.round:02d}{self.part}"
 
 
+REHEARSAL = SetName(0, 0)
+"""Set of the synthetic case of rehearsals; no real set has this name."""
+
+
 @dataclass(frozen=True, order=True)
 class CaseName:
     """A case's name and accession number: set, case of three digits, optional copy of two.

@@ -62,6 +62,8 @@ def withdraw_load(
     notes: bool | None = None,
     within: timedelta = WITHIN,
     public_url: str = "",
+    seen: bool = False,
+    tell: bool = True,
 ) -> Withdrawn:
     """Begin, or go on with, the withdrawal of a load.
 
@@ -72,6 +74,8 @@ def withdraw_load(
     within : timedelta
         How long after the end of the round it is promised to be gone; without a round, after
         the withdrawal has begun.
+    seen, tell : bool
+        As for `check_withdrawal`.
 
     Raises
     ------
@@ -91,13 +95,29 @@ def withdraw_load(
         with begin() as uow:
             withdrawal = replace(withdrawal, notes={**withdrawal.notes, **said})
             uow.withdrawals.put(withdrawal)
-    return check_withdrawal(load_id, begin=begin, peer=peer, now=now, public_url=public_url)
+    return check_withdrawal(
+        load_id, begin=begin, peer=peer, now=now, public_url=public_url, seen=seen, tell=tell
+    )
 
 
 def check_withdrawal(
-    load_id: int, *, begin: Begin, peer: PacsPeer, now: Clock, public_url: str = ""
+    load_id: int,
+    *,
+    begin: Begin,
+    peer: PacsPeer,
+    now: Clock,
+    public_url: str = "",
+    seen: bool = False,
+    tell: bool = True,
 ) -> Withdrawn:
     """Ask the PACS whether what is being withdrawn has gone, and tell its contact.
+
+    Parameters
+    ----------
+    seen : bool
+        Whether the caller has seen that the PACS finds it; else a sweep must have.
+    tell : bool
+        Whether mails are written.
 
     Raises
     ------
@@ -110,6 +130,7 @@ def check_withdrawal(
         passport = uow.case_sets.get(load.set_name, load.copy)
         before = uow.withdrawals.find(load_id)
         was_seen = load.ready_at is not None or any(v.found for v in uow.loads.verdicts(load_id))
+    was_seen = was_seen or seen
     if before is not None:  # what was there an hour ago was not hidden by a deaf query
         was_seen = was_seen or any("still there" in words for words in before.left.values())
     answers = list(peer.find_cases(pacs, passport.cases))
@@ -134,7 +155,8 @@ def check_withdrawal(
         uow.withdrawals.put(current)
         came = uow.withdrawals.came(load.pacs, [case.accession for case in passport.cases])
         csv = withdrawal_list(passport, came)
-        _tell(uow, load, current, csv, now(), public_url)
+        if tell:
+            _tell(uow, load, current, csv, now(), public_url)
     with begin() as uow:
         return Withdrawn(uow.loads.get(load_id), current, csv, now())
 

@@ -6,7 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacs_bridge.domain.identifiers import SetName
+from pacs_bridge.domain.errors import RefusedInput
+from pacs_bridge.domain.identifiers import REHEARSAL, SetName
 from pacs_bridge.wiring.installation import Installation
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def import_set(
     from pacs_bridge.services.case_identity import NAME_TEMPLATE
     from pacs_bridge.services.case_sets import import_case_set
 
+    if SetName.parse(set_name) == REHEARSAL:
+        raise RefusedInput(f"{REHEARSAL} is kept for rehearsals; name the set otherwise.")
     return import_case_set(
         directory,
         SetName.parse(set_name),

@@ -47,8 +47,17 @@ def examine(installation: Installation) -> Iterator[Finding]:
     yield _web(installation)
     yield from _certificates(installation)
     yield from _peers(installation)
+    yield from _rehearsals(installation)
     yield from _waiting(installation)
     yield from _audit(installation)
+
+
+def _rehearsals(installation: Installation) -> Iterator[Finding]:
+    """Say how old the last real proof of each PACS is, and how it ended."""
+    from pacs_bridge.services.rehearse import health
+
+    for each in health(begin=installation.read, now=installation.now):
+        yield Finding(f"PACS {each.pacs}", good=each.good, says=each.says)
 
 
 def _tables(installation: Installation) -> Finding:
@@ -145,7 +154,7 @@ def _certificates(installation: Installation) -> Iterator[Finding]:
     from pacs_bridge.services.certificates import list_certificates
 
     now, port = installation.now(), installation.config.node.tls_port
-    listed = list_certificates(installation.config.tls_dir)
+    listed = list_certificates(installation.config.tls_dir, installation.config.web_dir)
     if port is not None and not any(each.name == "node" for each in listed):
         says = "TLS has none: make it with `pacs-bridge certs issue node --ca DIR`"
         yield Finding("certificates", good=False, says=says)

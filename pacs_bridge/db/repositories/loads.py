@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from pacs_bridge.db.tables import LoadCaseRow, LoadInstanceRow, LoadRow
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import NotFound
+from pacs_bridge.domain.identifiers import REHEARSAL
 from pacs_bridge.domain.loading import (
     CaseVerdict,
     Completeness,
@@ -77,8 +78,12 @@ class Loads:
         return None if row is None else _load(row)
 
     def all(self) -> list[Load]:
-        """List all loads."""
-        rows = self._session.scalars(select(LoadRow).order_by(LoadRow.set_name, LoadRow.pacs))
+        """List all loads but those of rehearsals."""
+        rows = self._session.scalars(
+            select(LoadRow)
+            .where(LoadRow.set_name != str(REHEARSAL))
+            .order_by(LoadRow.set_name, LoadRow.pacs)
+        )
         return [_load(row) for row in rows]
 
     def start_run(self, load_id: int) -> int:

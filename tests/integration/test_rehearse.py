@@ -1,0 +1,163 @@
+"""One synthetic case through the whole real path, and away again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from pacs_bridge.cli.main import build
+from pacs_bridge.domain.errors import RefusedInput
+from pacs_bridge.domain.identifiers import REHEARSAL
+from pacs_bridge.scu.peer import DimsePeer
+from pacs_bridge.services.rehearse import REHEARSED, Health, Rehearsal, health, rehearse
+from pacs_bridge.services.withdraw import REJECTION
+from pacs_bridge.wiring.case_sets import import_set
+from pacs_bridge.wiring.home import make_home
+from pacs_bridge.wiring.installation import Installation
+from pacs_bridge.wiring.rehearse import rehearsal_set
+from tests.hospital import a_hospital
+from tests.load_desk import FakePeer
+from tests.loads import START, a_pacs
+from tests.orthanc import running_orthanc
+from tests.peers import free_port
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    return make_home(tmp_path_factory.mktemp("rehearse") / "home")
+
+
+def rehearsed(installation: Installation, port: int, **how: Any) -> Rehearsal:
+    with installation.begin() as uow:
+        uow.pacs.put(a_pacs(port), START)
+    return rehearse(
+        "hospital",
+        **{
+            "begin": installation.begin,
+            "make_set": lambda: rehearsal_set(installation),
+            "peer": DimsePeer(),
+            "retriever": DimsePeer(),
+            "archive": installation.archive,
+            "now": installation.now,
+            "indexing": 30.0,
+            **how,
+        },
+    )
+
+
+def stages(done: Rehearsal) -> dict[str, bool | None]:
+    return {each.name: each.works for each in done.stages}
+
+
+def test_the_case_goes_through_orthanc_and_that_it_stays_there_is_said(installation, tmp_path):
+    with running_orthanc(tmp_path / "orthanc") as orthanc:
+        for _ in range(2):  # the second time it is there already
+            done = rehearsed(installation, orthanc.dicom_port)
+            assert stages(done) == {
+                "sent": True, "found": True, "fetched back": True, "removed": False
+            }, done.stages  # fmt: skip
+        study = orthanc.find("Study", AccessionNumber=f"{REHEARSAL}101")
+    assert done.good
+    assert "removed by hand" in done.stages[-1].says
+    assert "REHEARSAL" in study[0]["MainDicomTags"]["StudyDescription"]
+    with installation.read() as uow:
+        kept, notes = uow.proofs.find("hospital", REHEARSED), uow.proofs.find("hospital", REJECTION)
+    assert kept is not None
+    assert kept.body == done.as_dict()
+    assert notes is not None
+    assert notes.body["works"] is False
+
+
+def test_it_is_kept_apart_from_real_sets(installation):
+    rehearsal_set(installation)
+    with installation.begin() as uow:
+        uow.pacs.put(a_pacs(104), START)
+        uow.loads.plan(uow.case_sets.get(str(REHEARSAL)), "hospital", START)
+        assert uow.loads.all() == []
+    with pytest.raises(RefusedInput, match="kept for rehearsals"):
+        import_set(installation, Path(), str(REHEARSAL))
+
+
+class Obedient(FakePeer):
+    """A PACS that acts on rejection notes; by hand, as no peer here does."""
+
+    def store(self, pacs: Any, objects: Any, **_: Any) -> Any:
+        objects = list(objects)
+        yield from super().store(pacs, objects)
+        if any(each.sop_class_uid.endswith("88.59") for each in objects):
+            self.has.clear()
+
+
+class Returning:
+    """A retriever for it, that gives nothing back."""
+
+    def get(self, *_: Any, **__: Any) -> Any:
+        from pacs_bridge.domain.retrieving import Retrieved
+
+        return Retrieved(0xA701)
+
+    move = get
+
+
+def test_where_rejection_notes_work_it_leaves_and_that_is_learned(installation):
+    done = rehearsed(installation, 104, peer=Obedient(), retriever=Returning())
+    assert stages(done) == {
+        "sent": True, "found": True, "fetched back": False, "removed": True
+    }, done.stages  # fmt: skip
+    assert not done.good
+    with installation.read() as uow:
+        learned = uow.proofs.find("hospital", REJECTION)
+        assert uow.mails.newest() == []
+    assert learned is not None
+    assert learned.body["works"] is True
+
+
+def test_marks_that_nobody_makes_are_said_to_be_missing(installation):
+    with a_hospital() as pacs:
+        done = rehearsed(installation, pacs.port, wait=0.01)
+    (marks,) = (each for each in done.stages if each.name == "marks")
+    assert not marks.works
+    assert done.good  # nobody was asked to draw
+
+
+def test_a_pacs_that_takes_and_does_not_find_is_not_well(installation):
+    with a_hospital(quirks=("drop=1",)) as pacs:
+        done = rehearsed(installation, pacs.port, indexing=0.1)
+    assert stages(done)["found"] is False
+    assert not done.good
+
+
+def test_an_operator_rehearses_and_is_told_where_it_fails(installation):
+    with installation.begin() as uow:
+        uow.pacs.put(a_pacs(free_port()), START)
+    home = str(installation.config.home)
+    done = CliRunner().invoke(build(), ["rehearse", "hospital", "--json", "--home", home])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["stages"][0]["works"] is False
+    assert "failed at: sent" in str(done.exception)
+
+
+def test_the_health_of_a_pacs_is_its_last_real_proof_with_its_age(installation):
+    with installation.begin() as uow:
+        uow.pacs.put(a_pacs(104), START)
+        body = {"good": True, "stages": []}
+        uow.proofs.put("hospital", REHEARSED, body, START)
+
+    def told(**age: float) -> Health:
+        (each,) = health(begin=installation.read, now=lambda: START + timedelta(**age))
+        return each
+
+    assert told(hours=3.5) == Health("hospital", good=True, says="last real proof 3 h ago")
+    assert "rehearse hospital" in told(days=8).says
+    failed = {"stage": "found", "works": False, "says": "It finds nothing."}
+    with installation.begin() as uow:
+        uow.proofs.put("hospital", REHEARSED, {"good": False, "stages": [failed]}, START)
+    assert told(minutes=5) == Health(
+        "hospital", good=False, says="failed at: found, 5 min ago; It finds nothing."
+    )
+    assert told(days=8).good  # too old to accuse anybody
