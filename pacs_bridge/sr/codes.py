@@ -69,6 +69,16 @@ STUDY_UID = ("110180", "DCM")
 ASSESSMENT = ("111005", "DCM")
 """Assessment category: BI-RADS, which is never a rating on this scale."""
 
+BIRADS: dict[tuple[str, str], str] = {
+    ("397138000", "SCT"): "0",
+    ("397140005", "SCT"): "1",
+    ("397141009", "SCT"): "2",
+    ("397143007", "SCT"): "3",
+    ("397144001", "SCT"): "4",
+    ("397145000", "SCT"): "5",
+}
+"""Categories that some reports give as if they were findings."""
+
 SINGLE_IMAGE_FINDING = ("111059", "DCM")
 RENDERING_INTENT = ("111056", "DCM")
 NOT_FOR_PRESENTATION = ("111152", "DCM")

@@ -108,12 +108,13 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
             continue
         elif value.value in codes.FREE_TEXT_VALUES:
             texts.append(value.meaning)
+        elif name == codes.ASSESSMENT or codes.key(value) in codes.BIRADS:
+            category = codes.BIRADS.get(codes.key(value))
+            beside.append(f"BI-RADS: {category or value.meaning or value.value}")
         elif name in codes.FINDINGS:
             findings[codes.key(value)] = codes.canonical(value)
         elif codes.key(value) in codes.RATINGS:
             ratings.add(codes.RATINGS[codes.key(value)])
-        elif name == codes.ASSESSMENT:
-            beside.append(f"BI-RADS: {value.meaning or value.value}")
         elif name == codes.OBSERVER_TYPE and codes.key(value) == codes.DEVICE and not machine:
             flags.append("machine-mark")
         elif name == codes.RENDERING_INTENT and codes.key(value) == codes.NOT_FOR_PRESENTATION:

@@ -35,8 +35,11 @@ MOST_BLOBS = 500
 MOST_RUNS = 200_000
 """Rows' runs of set bits looked at; a drawing has a few thousand."""
 
-MOST_BITS = 1 << 28
+MOST_BITS = 1 << 26
 """Rows times columns of one plane."""
+
+MOST_MARKS = 2_000
+"""Blobs read of one object, whatever its planes and frames."""
 
 GROUPS = range(0x6000, 0x6020, 2)
 
@@ -84,6 +87,9 @@ def read_overlays(
     marks: list[Mark] = []
     for group in GROUPS:
         for number, blobs in _planes(ds, group, unread):
+            if len(marks) + len(blobs) > MOST_MARKS:
+                unread.add("too-large")
+                return marks
             plane = f"overlay {group:04X}" + (f" frame {number}" if number else "")
             marks += [
                 Mark(
@@ -112,7 +118,7 @@ def _planes(ds: Dataset, group: int, unread: Unread) -> Iterator[tuple[int | Non
     rows, columns = _number(ds, group, 0x0010, 0), _number(ds, group, 0x0011, 0)
     frames = max(1, _number(ds, group, 0x0015, 1))
     bits = rows * columns
-    is_whole = 0 < bits * frames <= min(8 * len(data), MOST_BITS)
+    is_whole = 0 < bits <= MOST_BITS and bits * frames <= 8 * len(data)
     if _number(ds, group, 0x0100, 1) != 1 or rows < 1 or columns < 1 or not is_whole:
         unread.add("unread-overlay")
         return

@@ -130,6 +130,14 @@ def test_an_assessment_category_is_kept_as_birads_and_rates_nothing():
     assert (mark.rating, mark.text) == (None, "BI-RADS: 4 - Suspicious")
 
 
+@pytest.mark.parametrize("concept", [FINDING, a_code("111005", "DCM")])
+def test_a_category_given_as_a_finding_is_no_finding(concept):
+    category = a_coded(concept, a_code("397144001", "SCT", "Category 4"))
+    [mark] = read_object(a_report(a_group(category, MASS, coordinates("POINT", 1, 1)))).marks
+    assert (mark.rating, mark.text, mark.flags) == (None, "BI-RADS: 4", ())
+    assert codes.key(mark.finding) == codes.key(codes.MASS)
+
+
 def test_room_coordinates_are_refused_by_name_and_the_others_read():
     item = an_item("SCOORD3D", a_code("111030", "DCM"), GraphicType="POINT", GraphicData=[1, 2, 3])
     read = read_object(a_report(a_group(item)))

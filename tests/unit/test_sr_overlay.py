@@ -82,6 +82,13 @@ def test_frames_of_a_bitmap_lie_on_the_frames_they_name():
     assert [(m.frame, m.points[0]) for m in marks] == [(7, (1, 1)), (9, (5, 5))]
 
 
+def test_of_very_many_blobs_the_first_are_read_and_the_rest_is_said():
+    dots = a_plane(*((x, y, x + 2, y + 2) for x in range(0, 50, 3) for y in range(0, 60, 3)))
+    read = read_object(with_overlay(a_mammogram("R", "CC"), np.stack([dots] * 10)))
+    assert 1000 < len(read.marks) <= 2000
+    assert "too-large" in read.marks[0].flags
+
+
 def test_every_group_is_read_and_says_which_it_is():
     state = with_overlay(a_state(), a_plane((1, 1, 4, 4)))
     marks = read_object(with_overlay(state, a_plane((7, 7, 9, 9)), group=0x601E)).marks
