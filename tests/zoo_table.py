@@ -89,7 +89,7 @@ PROMISES = (
     ),
     Promise("overwrites-duplicates"),
     Promise("rejects-duplicates"),
-    Promise("shrinks-images", False, "conflict", says=("in your PACS",)),
+    Promise("shrinks-images", False, "conflict", says=("another size",)),
     # Timing
     Promise("slow-index=0.5", patience=_SLOW),
     Promise("router-delay=0.5", routed=True, patience=_SLOW),
@@ -129,9 +129,9 @@ PROMISES = (
     _renamed("rename-accession", "search for RVX"),
     _renamed("coerces-accession", "search for XPERFORMS121101"),
     _renamed("coerces-patient-id", "patient ID"),
-    _renamed("truncates-patient-id=12", "patient ID"),
+    _renamed("truncates-patient-id=12", "cut off"),
     _renamed("merge-lookalikes", "real person", "taken out"),
-    _renamed("studyid-collision", "accession number"),
+    _renamed("studyid-collision", "another patient", "taken out"),
     Promise("nulls-accession", False, findable="not by name", says=("unmatched",)),
     Promise("quarantine", False, findable="not by name", says=("unmatched", "link to order")),
     _absent("needs-order", "failed imports"),
@@ -148,8 +148,8 @@ PROMISES = (
     Promise("foreign-patient-in-study", False, "conflict", says=("delete",)),
     # Drift: ready, and then not any more
     Promise("offline-after=0", False, near="nearline", says=("online",), then=True),
-    _absent("loses-index=0", "did not arrive", then=True),
-    Promise("loses-studies=2", False, "", "", says=("did not arrive",), then=True),
+    _absent("loses-index=0", "restored", then=True),
+    Promise("loses-studies=2", False, "", "", says=("restored",), then=True),
     Promise("foreign-image-in-study", False, "conflict", says=("delete",), then=True),
 )  # fmt: skip
 """One line a quirk, or a few where its value or its moment matters."""

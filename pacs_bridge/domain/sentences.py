@@ -81,12 +81,38 @@ def word_refusal(comments: Iterable[str]) -> str:
     return next((words for pattern, words in _REFUSALS if pattern.search(said)), _REFUSED)
 
 
+LOST = (
+    "Your PACS held all of this case and does not find it now: have its index checked and the "
+    "study restored; if it was deleted there, start the load again."
+)
+"""Of a case that was there when the load was ready."""
+
+_RESIZED = (
+    "Your PACS keeps these images at another size than we sent: have it store them unchanged, "
+    "delete this study there, then start the load again."
+)
+_CONFLICT = (
+    "Something else stands under our number in your PACS: delete this study there, then start "
+    "the load again."
+)
+
+
+def word_conflict(conflict: str) -> str:
+    """Say what to do about what stands under our number, by what was found of it."""
+    return _RESIZED if " pixels there and " in conflict else _CONFLICT
+
+
 RENAMED = "Your PACS files it under"
 """How the sentence about another name begins."""
 
 
 def word_rename(label: str, ours: str, theirs: str) -> str:
     """Say under which name a case is filed."""
+    if ours.startswith(theirs):
+        return (
+            f"{RENAMED} {label} {theirs}, cut off from {ours}: several cases may come to the same, "
+            f"so have it keep all {len(ours)} characters."
+        )
     return (
         f"{RENAMED} {label} {theirs} instead of {ours}: search for {theirs}, or "
         "have it renamed; once readers know, accept the name (`pacs-bridge load accept`)."

@@ -19,7 +19,7 @@ from pacs_bridge.domain.caseset import Case, Study
 from pacs_bridge.domain.found import FoundStudy, PacsAnswer, Unasked
 from pacs_bridge.domain.loading import GRADE, CaseVerdict, Completeness, Findable, Near
 from pacs_bridge.domain.names import judge_name
-from pacs_bridge.domain.sentences import UNASKED, UNSURE, word_refusal
+from pacs_bridge.domain.sentences import LOST, UNASKED, UNSURE, word_conflict, word_refusal
 
 INDEXING_GRACE = timedelta(minutes=15)
 """How long after the last C-STORE a missing image may still be on its way to the index."""
@@ -33,8 +33,6 @@ _INSTRUCTION = {
     Completeness.MISSING: "The case did not arrive, though your PACS took it: look there for "
     "failed imports or unmatched studies and have them linked to an order (`pacs-bridge case-set "
     "orders` writes the orders); if there are none, start the load again.",
-    Completeness.CONFLICT: "Something else stands under our number in your PACS: delete this "
-    "study there, then start the load again.",
 }
 _IMPORT = "Import the media into your PACS; we ask again by ourselves."
 _IMPORT_AGAIN = (
@@ -58,6 +56,7 @@ def judge_case(
     unsent: Collection[str] = (),
     refused: Mapping[str, str] | None = None,
     carried: Collection[str] = (),
+    was_there: bool = False,
 ) -> CaseVerdict:
     """Give the three answers for one case.
 
@@ -73,6 +72,8 @@ def judge_case(
         SOP Instance UIDs that the PACS refused for good, with what it said.
     carried : collection of str
         SOP Instance UIDs that we do not send: somebody imports them from media.
+    was_there : bool
+        Whether an earlier sweep found all of it: the load was ready.
 
     References
     ----------
@@ -107,6 +108,10 @@ def judge_case(
             instruction = word_refusal(said_no.values())
         elif has.missing & set(carried):
             complete, instruction = _judge_import(complete)
+        elif was_there:
+            instruction = LOST
+    elif complete is Completeness.CONFLICT:
+        instruction = word_conflict(evidence)
     elif GRADE.get(complete, 0) < GRADE[grade]:
         instruction = instruction or UNSURE[complete]
     named = judge_name(case, answer)

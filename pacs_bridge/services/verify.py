@@ -107,6 +107,7 @@ def verify_load(
             unsent=unsent,
             refused=refused,
             carried=pending if by_media else (),
+            was_there=load.ready_at is not None,
         )
         for case, answer in zip(passport.cases, answers, strict=True)
     ]

@@ -224,7 +224,7 @@ def test_a_ready_load_that_loses_a_case_falls_back_and_the_contact_is_told(desk)
     told = desk.mails()[-1]
     assert told.to == "pacs@hospital.example"
     assert "cases are missing" in told.subject
-    assert f"{SET}102: The case did not arrive" in told.body
+    assert f"{SET}102: Your PACS held all of this case and does not find it now" in told.body
     assert f"{SET}101" not in told.body
     assert desk.events("load-fell-back") == [{"cases": [f"{SET}102"]}]
     assert released(desk)  # what was told cannot be taken back
