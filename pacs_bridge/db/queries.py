@@ -19,7 +19,7 @@ from pacs_bridge.db.repositories.intact import IntactChecks
 from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.objects import Marks
 from pacs_bridge.db.repositories.people import Enrolments, Rounds
-from pacs_bridge.db.repositories.proofs import Withdrawals
+from pacs_bridge.db.repositories.proofs import Proof, Proofs, Withdrawals
 from pacs_bridge.db.repositories.readings import Summaries
 from pacs_bridge.db.tables import (
     CaseRow,
@@ -57,6 +57,8 @@ class LoadLine:
         Cases that ask something of a person.
     intact : IntactCheck or None
         What came of fetching images back.
+    rehearsed : Proof or None
+        The last rehearsal of the PACS.
     """
 
     load: Load
@@ -71,6 +73,7 @@ class LoadLine:
     released: int
     intact: IntactCheck | None = None
     withdrawal: Withdrawal | None = None
+    rehearsed: Proof | None = None
 
 
 @dataclass(frozen=True)
@@ -267,6 +270,7 @@ def _load_line(session: Session, load_id: int) -> LoadLine:
         released,
         IntactChecks(session).find(load_id),
         Withdrawals(session).find(load_id),
+        Proofs(session).find(load.pacs, "rehearsal"),
     )
 
 
