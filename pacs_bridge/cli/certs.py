@@ -81,7 +81,8 @@ def list_(home: Home = None, json: Json = False) -> None:
     from pacs_bridge.services.certificates import list_certificates
 
     installation = open_home(home)
-    now, listed = installation.now(), list_certificates(installation.config.tls_dir)
+    config, now = installation.config, installation.now()
+    listed = list_certificates(config.tls_dir, config.web_dir)
     if json:
         print_json([_plain(each, now) for each in listed])
     elif not listed:

@@ -178,11 +178,16 @@ def keep_certificate(folder: Path, name: str, certificate: Certificate | None) -
         path.unlink()
 
 
-def list_certificates(folder: Path) -> list[Listed]:
-    """List what lies in a folder and in those within: every certificate of every ``*.pem``."""
+def list_certificates(folder: Path, *others: Path) -> list[Listed]:
+    """List what lies in a folder and in those within: every certificate of every ``*.pem``.
+
+    What lies in others is named with its folder.
+    """
     listed = []
-    for path in sorted(folder.rglob("*.pem")):
-        name = path.relative_to(folder).with_suffix("").as_posix()
+    paths = [(path, folder) for path in sorted(folder.rglob("*.pem"))]
+    paths += [(path, each.parent) for each in others for path in sorted(each.rglob("*.pem"))]
+    for path, above in paths:
+        name = path.relative_to(above).with_suffix("").as_posix()
         try:
             found = [_told(each) for each in _load(path)]
         except RefusedInput:

@@ -7,7 +7,9 @@ import ssl
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from pacs_bridge.sandbox.orthanc import Orthanc
 from pacs_bridge.scu.either import EitherPeer
 from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.scu.web_peer import WebPeer
+from pacs_bridge.services.certificates import list_certificates
 from pacs_bridge.services.fetch import State, fetch_case
 from pacs_bridge.services.pacs_web import (
     AccessFiles,
@@ -173,6 +176,8 @@ def test_header_and_certificate_reach_the_service_that_they_are_for_and_no_other
         with pytest.raises(PeerUnavailable, match="register it anew"):
             WebPeer(folder).echo(elsewhere)
         assert len(server.requests) == 1
+    listed = {each.name for each in list_certificates(tmp_path / "tls", folder)}
+    assert listed == {"web/south/authority", "web/south/client"}  # `certs list` says when they end
     modes = {stat.S_IMODE(file.stat().st_mode) for file in (folder / "south").iterdir()}
     assert modes == {0o600}
     drop_access(folder, "south")
@@ -270,10 +275,7 @@ def test_a_pacs_comes_back_from_the_database_as_it_was_registered(house: House) 
 
 
 def test_the_command_line_registers_shows_and_echoes(
-    tmp_path: Path,
-    orthanc: Orthanc,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, header = tmp_path / "home", tmp_path / "header.txt"
     make_home(home)
@@ -282,9 +284,14 @@ def test_the_command_line_registers_shows_and_echoes(
 
     def run(*words: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["pacs-bridge", "pacs", *words, "--home", str(home)])
-        with pytest.raises(SystemExit) as ended:
+        out = StringIO()
+        with (
+            redirect_stdout(out),
+            redirect_stderr(StringIO()),
+            pytest.raises(SystemExit) as ended,
+        ):
             main()
-        return int(ended.value.code or 0), capsys.readouterr().out
+        return int(ended.value.code or 0), out.getvalue()
 
     shows = ("--auth-header-file", str(header))
     assert run("add", "south", "--dicomweb", url, "--plain", *shows)[0] == 0
