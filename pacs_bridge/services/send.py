@@ -121,7 +121,7 @@ def _send_next(sender: Sender, load_id: int, limit: int) -> int:
             # From here on, whoever finds these pending does not know what became of them.
             uow.loads.doubt(load_id, pending, in_doubt=True)
             if load.readiness is not Readiness.SENDING:
-                uow.loads.set_readiness(load_id, Readiness.SENDING, note=load.note)
+                uow.loads.set_readiness(load_id, Readiness.SENDING)
     if doubtful:
         settle_doubts(
             load_id, doubtful, pacs, passport, begin=sender.begin, peer=sender.peer, now=sender.now
