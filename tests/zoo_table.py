@@ -89,6 +89,9 @@ PROMISES = (
     ),
     Promise("overwrites-duplicates"),
     Promise("rejects-duplicates"),
+    Promise("no-commitment"),
+    Promise("commitment-never"),
+    Promise("commitment-partial"),
     Promise("shrinks-images", False, "conflict", says=("another size",)),
     # Timing
     Promise("slow-index=0.5", patience=_SLOW),

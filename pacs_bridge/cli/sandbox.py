@@ -79,7 +79,7 @@ def pacs(
         typer.Option(
             "--know",
             metavar="AET@HOST:PORT",
-            help="A destination that C-MOVE may send to; repeat for more.",
+            help="A node that C-MOVE may send to, told of commitments; repeat for more.",
             show_default=False,
         ),
     ] = None,

@@ -34,9 +34,11 @@ from pydicom.uid import (
 )
 from pynetdicom import AllStoragePresentationContexts, build_context, evt
 
+from pacs_bridge.domain.commitment import PUSH_MODEL
 from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.sandbox import pacs_query as query
 from pacs_bridge.sandbox.association import MAX_PDU, settle_library
+from pacs_bridge.sandbox.pacs_commitment import Commitment, Committer
 from pacs_bridge.sandbox.pacs_forward import Forwarder, is_mark
 from pacs_bridge.sandbox.pacs_quirk import Cut, Kept
 from pacs_bridge.sandbox.pacs_quirks import Quirks
@@ -77,7 +79,7 @@ class SandboxPacsConfig:
     router : tuple of (str, str, int) or None
         AE title, host and port that everything goes on to; in place of `forward`.
     know : tuple of (str, str, int)
-        Where a C-MOVE may send to.
+        Where a C-MOVE may send to, and who is reported to on storage commitment.
     quirks : tuple of str
         See `pacs_quirks.SWITCHES`.
     """
@@ -210,6 +212,10 @@ class SandboxPacs:
         entity.connection_timeout, entity.acse_timeout = 10, 30
         entity.dimse_timeout, entity.network_timeout = 60, 300
         entity.add_supported_context(VERIFICATION, _PLAIN)
+        if self._quirks.commitment is not Commitment.NOT_OFFERED:
+            entity.add_supported_context(PUSH_MODEL, _PLAIN)
+        known = (*self.config.know, *filter(None, [self.config.forward]))
+        commitments = Committer(self.config.ae_title, self._holds, known, self._quirks.commitment)
         for model in _MODELS.keys() - self._quirks.hidden_roots:
             for operation in ("1", "2", "3"):
                 entity.add_supported_context(f"{_QUERY_RETRIEVE}{model}.{operation}", _PLAIN)
@@ -229,6 +235,7 @@ class SandboxPacs:
                 (evt.EVT_C_FIND, self._on_find),
                 (evt.EVT_C_GET, self._on_get),
                 (evt.EVT_C_MOVE, self._on_move),
+                (evt.EVT_N_ACTION, commitments.on_action),
             ],
         )
         entity._servers.append(self._server)  # noqa: SLF001  shutdown() takes it off there
@@ -237,6 +244,9 @@ class SandboxPacs:
             target=self._server.serve_forever, args=(0.1,), name="sandbox-pacs", daemon=True
         )
         self._thread.start()
+
+    def _holds(self, sop_instance_uid: str) -> bool:
+        return sop_instance_uid in self._store.held()
 
     def _on_requested(self, event: Any) -> None:
         if self._quirks.rejects():

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pydicom.dataset import Dataset
 
 from pacs_bridge.domain.errors import RefusedInput
+from pacs_bridge.sandbox.pacs_commitment import Commitment
 from pacs_bridge.sandbox.pacs_query import Question
 from pacs_bridge.sandbox.pacs_store import Duplicates, Entry
 
@@ -60,6 +61,9 @@ class Quirk:
 
     hidden_roots: frozenset[str] = frozenset()
     """Query models that are not offered: ``1`` Patient Root, ``2`` Study Root."""
+
+    commitment = Commitment.HONEST
+    """What it does about requests to commit."""
 
     def rejects(self) -> bool:
         """Whether to reject this association as transient."""

@@ -22,6 +22,7 @@ from pacs_bridge.sandbox import (
     quirks_storing,
     quirks_timing,
 )
+from pacs_bridge.sandbox.pacs_commitment import Commitment
 from pacs_bridge.sandbox.pacs_query import Question
 from pacs_bridge.sandbox.pacs_quirk import PENDING, Cut, Quirk, Row, Switch
 from pacs_bridge.sandbox.pacs_store import Duplicates, Entry
@@ -67,6 +68,8 @@ class Quirks(Quirk):
         self.most_associations = min(each.most_associations for each in every)
         self.pending = max(each.pending for each in every)
         self.hidden_roots = frozenset[str]().union(*(each.hidden_roots for each in every))
+        manners = [e.commitment for e in every if e.commitment is not Commitment.HONEST]
+        self.commitment = manners[-1] if manners else Commitment.HONEST
         odd = [each.duplicates for each in every if each.duplicates is not Duplicates.KEEP]
         self.duplicates = odd[-1] if odd else Duplicates.KEEP
         assert self.pending >= PENDING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pacs_bridge.sandbox.pacs_commitment import Commitment
 from pacs_bridge.sandbox.pacs_quirk import (
     CANNOT,
     CANNOT_UNDERSTAND,
@@ -82,6 +83,13 @@ class Twice(Quirk):
         self.duplicates = duplicates
 
 
+class Commits(Quirk):
+    """Has its own way with storage commitment."""
+
+    def __init__(self, manner: Commitment) -> None:
+        self.commitment = manner
+
+
 class ShrinksImages(Quirk):
     """Keeps reduced images: half the rows and columns."""
 
@@ -152,6 +160,18 @@ SWITCHES = (
     Switch(
         "rejects-duplicates", "Refuses an object that comes again (0111).",
         "C1 (healthcare-dicom-dicomweb-adapter 138)", lambda: Twice(Duplicates.REJECT),
+    ),
+    Switch(
+        "no-commitment", "Offers no storage commitment.", "C2 (ClearCanvas 308)",
+        lambda: Commits(Commitment.NOT_OFFERED),
+    ),
+    Switch(
+        "commitment-never", "Takes requests to commit and never reports (else: to --know).", "C2",
+        lambda: Commits(Commitment.NEVER),
+    ),
+    Switch(
+        "commitment-partial", "Reports every other object as one that it does not have.", "C2",
+        lambda: Commits(Commitment.HALF),
     ),
     Switch(
         "shrinks-images", "Keeps images at half their size.", "STANDARDS 5.3", ShrinksImages,
