@@ -20,11 +20,12 @@ from pacs_bridge.domain.commitment import (
     Reference,
     Route,
 )
-from pacs_bridge.domain.errors import PeerBusy, PeerUnavailable, RetryLater
+from pacs_bridge.domain.errors import PeerBusy, PeerUnavailable, RefusedInput, RetryLater
 from pacs_bridge.domain.loading import Readiness
-from pacs_bridge.domain.sending import OutsideWindow, Sending
+from pacs_bridge.domain.sending import OutsideWindow, Priority, Sending
 from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services.commitment import take_report
+from pacs_bridge.services.pacs_change import Changes, change_pacs
 from pacs_bridge.services.plan import load_status, wait_for_window
 from pacs_bridge.services.send import park_load, reopen_missing
 from pacs_bridge.services.send_lanes import Lanes
@@ -295,6 +296,23 @@ def test_outside_its_window_nothing_is_sent_and_the_load_says_until_when(house):
     house.pass_time(10 * 3600)
     assert desk.send() == 0
     assert desk.load().note == ""
+
+
+def test_how_a_pacs_is_sent_to_is_changed_one_thing_at_a_time(house):
+    a_desk(house, peer=FakePeer())
+
+    def change(**sending: Any) -> Sending:
+        return change_pacs(PACS, Changes(sending=sending), begin=house.begin, now=house.now).sending
+
+    change(parallel=3, megabits=20.0)
+    kept = change(window="Sat-Sun", priority="low")
+    assert kept == Sending(3, 20.0, "Sat-Sun", "Europe/London", Priority.LOW)
+    for wrong in ({"parallel": 9}, {"priority": "urgent"}, {"window": "when it rains"}):
+        with pytest.raises(RefusedInput):
+            change(**wrong)
+    with house.begin() as uow:
+        assert uow.pacs.get(PACS).sending == kept
+    assert change(window="always", megabits=0) == Sending(3, priority=Priority.LOW)
 
 
 # What a PACS takes no images of
