@@ -117,7 +117,7 @@ def _load_workflow(services: Services) -> Callable[[int, int], str]:
     def load(load_id: int, run: int) -> str:
         """Send what is pending, verify, send again what is missing, until ready or at a loss."""
         LOG.info("load-started", load=load_id, run=run)
-        for _ in range(pace.attempts):
+        for left in reversed(range(pace.attempts)):
             end = _send_all(services, load_id)
             if end == OUTSIDE:
                 DBOS.run_step({"name": "wait"}, services.wait_for_window, load_id, run)
@@ -128,7 +128,7 @@ def _load_workflow(services: Services) -> Callable[[int, int], str]:
             readiness, missing = _verify_until_settled(services, load_id)
             if readiness is Readiness.READY:
                 return "ready"
-            if not missing:
+            if not missing or not left:  # what is not sent again must not look as if it were
                 break
             if not DBOS.run_step({"name": "reopen"}, services.reopen_missing, load_id, missing):
                 break

@@ -152,7 +152,8 @@ def test_a_load_sends_again_what_is_missing_and_ends_with_a_person(recorder, beg
     recorder.answers["verify"] = [missing] * 3
     queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
     wait_until(lambda: recorder.named("park"), "the load to be parked")
-    assert recorder.named("reopen") == [(1, ["1.2.3"])] * 3
+    assert len(recorder.named("verify")) == 3
+    assert recorder.named("reopen") == [(1, ["1.2.3"])] * 2  # the last miss stays missing
 
 
 def test_a_load_waits_for_the_index_before_it_judges(recorder, begin):
