@@ -59,7 +59,11 @@ users = st.builds(
         max_size=3,
     ).map(tuple),
     identity=st.none()
-    | st.builds(pdu_items.UserIdentity, st.integers(1, 5), st.booleans(), secrets(), secrets()),
+    | st.builds(
+        pdu_items.UserIdentity, st.integers(1, 5), st.booleans(),
+        st.binary(min_size=1, max_size=50),  # pynetdicom takes what follows an empty one for it
+        secrets(),
+    ),
 )  # fmt: skip
 
 
