@@ -11,9 +11,9 @@ from pacs_bridge.cli.endings import end_in_words
 
 GROUPS = {
     "case-set": ("pacs_bridge.cli.case_set", "Case sets: import, list, show, check."),
-    "pacs": ("pacs_bridge.cli.pacs", "Hospital PACS: add, change, show, list, echo, adopt."),
+    "pacs": ("pacs_bridge.cli.pacs", "Hospital PACS: add, change, show, list, echo, adopt, probe."),
     "certs": ("pacs_bridge.cli.certs", "Certificates for TLS: make-ca, issue, list."),
-    "load": ("pacs_bridge.cli.load", "Loads: start, status, verify."),
+    "load": ("pacs_bridge.cli.load", "Loads: start, status, verify, check, withdraw."),
     "marks": ("pacs_bridge.cli.marks", "Marks: read files, list what arrived."),
     "truth": ("pacs_bridge.cli.truth", "Truth of a case set: import."),
     "account": ("pacs_bridge.cli.account", "People: accounts, readers, rounds, enrolments."),
