@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from pacs_bridge.domain.commitment import (
 )
 from pacs_bridge.domain.errors import PeerBusy, PeerUnavailable, RefusedInput, RetryLater
 from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.domain.ports import Sendable, StoreAnswer
 from pacs_bridge.domain.sending import OutsideWindow, Priority, Sending
 from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services.commitment import take_report
@@ -33,6 +35,7 @@ from tests.failing_peers import raw_server
 from tests.load_desk import PACS, SET, Desk, FakePeer
 from tests.loads import MG, START, House, a_house, a_pacs, a_passport
 from tests.scripted_pacs import STUDY_ROOT_FIND, VERIFICATION, Script, a_row, scripted_pacs
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,14 @@ def a_desk(house: House, port: int = 104, peer: Any = None, **changes: Any) -> D
 def comments(desk: Desk) -> list[str]:
     with desk.house.begin() as uow:
         return [row.comment for row in uow.loads.ledger(1)]
+
+
+def is_sent(desk: Desk, **options: Any) -> bool:
+    """Send a chunk; tells whether nothing is pending any more."""
+    try:
+        return not desk.send(**options)
+    except RetryLater:
+        return False
 
 
 class Hospital(Script):
@@ -205,12 +216,7 @@ def test_a_pacs_that_misbehaves_in_every_way_gets_each_image_once_and_in_the_end
 
         pacs.store = store
         desk = a_desk(house, pacs.port)
-        for _ in range(20):
-            try:
-                if not desk.send(limit=3):
-                    break
-            except PeerUnavailable:
-                continue
+        wait_until(lambda: is_sent(desk, limit=3), "every image to be answered for good")
     states = Counter(desk.states())
     assert states["pending"] == 0
     assert states["stored"] + states["warned"] == len(pacs.has) == 7
@@ -238,14 +244,8 @@ def test_a_pacs_that_has_one_association_only_is_sent_over_one(house):
     with scripted_pacs(Hospital(), maximum_associations=1) as pacs:
         desk = a_desk(house, pacs.port, sending=Sending(parallel=4))
         lanes = Lanes(house.now)
-        for _ in range(9):
-            try:
-                if not desk.send(limit=2, lanes=lanes):
-                    break
-            except RetryLater:  # it counts the last association a moment longer
-                continue
-            with house.begin() as uow:
-                assert lanes.of(uow.pacs.get(PACS)) == 1
+        # It counts an association a moment longer than there is one, and rejects us meanwhile.
+        wait_until(lambda: is_sent(desk, limit=2, lanes=lanes), "every image to arrive")
         assert desk.states() == ["stored"] * 8
         assert sorted(pacs.stored) == sorted(desk.uids())
 
@@ -266,6 +266,25 @@ def test_a_rejection_for_the_moment_is_told_from_one_for_good(house, result, sou
     desk.peer = FakePeer()  # nothing went out: nobody has to be asked
     desk.send_all()
     assert desk.peer.asked == []
+
+
+def test_a_pacs_that_bears_no_second_association_has_one_at_a_time_for_a_while(house):
+    class OneOnly(FakePeer):
+        def store(self, pacs: Pacs, objects: Iterable[Sendable], **_: Any) -> Iterator[StoreAnswer]:
+            waiting = list(objects)
+            if len(waiting) < 8 and desk.uids()[0] != waiting[0].sop_instance_uid:
+                raise PeerBusy(pacs.name, "association", "it rejected us")
+            return super().store(pacs, waiting)
+
+    desk = a_desk(house, peer=OneOnly(), sending=Sending(parallel=4))
+    lanes = Lanes(house.now)
+    assert desk.send(limit=2, lanes=lanes) == 6  # what the other associations had is still to come
+    with house.begin() as uow:
+        pacs = uow.pacs.get(PACS)
+    assert lanes.of(pacs) == 1
+    house.pass_time(16 * 60)
+    assert lanes.of(pacs) == 4
+    assert desk.states().count("stored") == 2
 
 
 def test_a_break_on_one_association_leaves_the_others_their_images(house):
