@@ -10,6 +10,7 @@ from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.found import PacsAnswer
 from pacs_bridge.domain.loading import (
     GRADE,
+    LEAVING,
     CaseVerdict,
     Completeness,
     InstanceState,
@@ -132,7 +133,7 @@ def verify_load(
         if by_media:
             _note_imported(uow, load_id, ledger, verdicts, now())
         _follow(uow, current, readiness, verdicts, now(), public_url, pacs.grade)
-    if by_media:
+    if by_media or readiness in LEAVING:  # nothing is sent again
         return Sweep(readiness, waiting=False, unanswered=_unanswered(verdicts), grace=seconds)
     gone = {uid for verdict in verdicts for uid in verdict.missing} - unsent - refused.keys()
     return Sweep(

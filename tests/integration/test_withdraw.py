@@ -170,7 +170,8 @@ def test_a_set_on_its_way_out_is_not_made_ready_again_nor_answered_for(house, pe
         assert uow.visible.sets("hospital") == []
     peer.has.clear()
     check_withdrawal(1, begin=house.begin, peer=peer, now=house.now)
-    verify_load(1, begin=house.begin, peer=peer, now=house.now)
+    sweep = verify_load(1, begin=house.begin, peer=peer, now=house.now)
+    assert (sweep.missing, sweep.waiting) == ((), False)  # nothing is sent there again
     assert readiness(house) == "withdrawn"
     assert f"{SET} in hospital: it has gone" in subjects(house)
 
