@@ -65,6 +65,8 @@ FAMILY: dict[type[errors.PacsBridgeError], ErrorPage] = {
     errors.RefusedInput: _REFUSED,
     errors.NotFound: _GONE,
     errors.PeerUnavailable: _LATER,
+    errors.PeerBusy: _LATER,
+    errors.Interrupted: _LATER,
     errors.PausedPeer: _LATER,
     errors.StorageFull: _LATER,
     errors.StoreBusy: _LATER,

@@ -20,7 +20,7 @@ from tests.peers import ROOT
 @pytest.mark.parametrize(
     "orders",
     [
-        Orders("/home/one"),
+        Orders("/homes/one"),
         Orders("a home with spaces", with_parent=True),
         Orders("home", with_parent=True, beside=11112, beside_tls=2762, place=3),
     ],
