@@ -151,7 +151,9 @@ def test_a_document_without_a_place_for_figures_is_not_touched(tmp_path, capsys)
 
 
 def test_a_peak_of_memory_is_that_of_the_process_itself():
-    program = "import sys\nkept = bytearray(200_000_000)\nprint(len(kept), flush=True)\nsys.stdin.read()"
+    program = (
+        "import sys\nkept = bytearray(200_000_000)\nprint(len(kept), flush=True)\nsys.stdin.read()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
