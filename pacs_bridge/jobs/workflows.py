@@ -6,6 +6,7 @@ service it calls may therefore happen twice, and is made for that.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Services:
     send_next: Callable[[int, int], int]
     verify_load: Callable[[int], Any]
     reopen_missing: Callable[[int, list[str]], int]
-    note_load: Callable[[int, str], None]
+    note_load: Callable[[int, str], int]
     park_load: Callable[[int, str], None]
     extract_object: Callable[[str], str]
     park_object: Callable[[str, str], str]
@@ -141,9 +142,10 @@ def _load_workflow(services: Services) -> Callable[[int, int], str]:
 def _send_all(services: Services, load_id: int) -> str:
     """Send chunk by chunk until nothing is pending; gives how it ended.
 
-    That is `SENT`; `OUTSIDE` of the sending window; or `UNREACHABLE`.
+    That is `SENT`; `OUTSIDE` of the sending window; or `UNREACHABLE`: a PACS that breaks off
+    again and again, and takes nothing in between.
     """
-    pace, failures = services.pace, 0
+    pace, failures, least = services.pace, 0, math.inf
     while True:
         remaining = DBOS.run_step({"name": "send"}, _try_send, services, load_id)
         if remaining == OUTSIDE:
@@ -153,8 +155,9 @@ def _send_all(services: Services, load_id: int) -> str:
             if remaining == 0:
                 return SENT
             continue
-        failures += 1
-        DBOS.run_step({"name": "note"}, services.note_load, load_id, remaining)
+        pending = DBOS.run_step({"name": "note"}, services.note_load, load_id, remaining)
+        failures = 1 if pending < least else failures + 1
+        least = min(least, pending)
         if failures > pace.attempts * 8:
             return UNREACHABLE
         DBOS.sleep(back_off(failures - 1, pace.retry, pace.max_retry))

@@ -227,10 +227,11 @@ def reopen_missing(
         return count
 
 
-def note_load(load_id: int, note: str, *, begin: Begin) -> None:
-    """Keep in one sentence what holds a load up."""
+def note_load(load_id: int, note: str, *, begin: Begin) -> int:
+    """Keep in one sentence what holds a load up; gives how many images are still pending."""
     with begin() as uow:
         uow.loads.set_note(load_id, note)
+        return sum(row.state is InstanceState.PENDING for row in uow.loads.ledger(load_id))
 
 
 def park_load(load_id: int, note: str, *, begin: Begin, now: Clock, public_url: str = "") -> None:

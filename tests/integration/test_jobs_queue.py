@@ -59,7 +59,7 @@ class Recorder:
             send_next=partial(self.call, "send", 0),
             verify_load=partial(self.call, "verify", ready),
             reopen_missing=partial(self.call, "reopen", 1),
-            note_load=partial(self.call, "note", None),
+            note_load=partial(self.call, "note", 1),
             park_load=partial(self.call, "park", None),
             extract_object=partial(self.call, "extract", "read"),
             park_object=partial(self.call, "park-object", "parked"),
@@ -145,6 +145,25 @@ def test_a_load_survives_a_pacs_that_is_away_for_a_while(recorder, begin):
     queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
     wait_until(lambda: recorder.named("verify"), "the sweep")
     assert "failed at: connect" in recorder.named("note")[0][1]
+
+
+def test_a_pacs_that_takes_something_each_time_before_it_breaks_off_is_not_given_up(
+    recorder, begin
+):
+    away = PeerUnavailable("hospital", "answer")
+    recorder.answers["send"] = [away] * 30 + [0]
+    recorder.answers["note"] = list(range(30, 0, -1))
+    queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
+    wait_until(lambda: recorder.named("verify"), "the sweep")
+    assert len(recorder.named("send")) == 31
+    assert recorder.named("park") == []
+
+
+def test_a_pacs_that_takes_nothing_is_given_up_for_a_person(recorder, begin):
+    recorder.answers["send"] = [PeerUnavailable("hospital", "connect")] * 30
+    queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
+    wait_until(lambda: recorder.named("park"), "the load to be parked")
+    assert len(recorder.named("send")) == 3 * 8 + 1
 
 
 def test_a_load_sends_again_what_is_missing_and_ends_with_a_person(recorder, begin):
