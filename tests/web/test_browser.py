@@ -34,7 +34,7 @@ WIDE, PHONE = (1280, 900), (360, 740)
 VISITS = {
     "-": ["/sign-in", "/sign-in?why=idle"],
     "admin": ["/", "/loads", "/associations", "/watch", "/account", "/results", "/nowhere"],
-    "contact": ["/", "/loads", "/loads/1"],
+    "contact": ["/", "/loads", "/loads/1", "/loads/1/site-pack", "/loads/1/workstation"],
     "contact2": ["/", "/loads/2"],
     "done": ["/", "/results", f"/results/{SET}"],
     "midway": [f"/results/{SET}"],
