@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from pacs_bridge.db.repositories.case_sets import KnownCase
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.domain.identifiers import CaseName
-from pacs_bridge.domain.marks import Laterality, Observer, ReadObject
+from pacs_bridge.domain.marks import Laterality, ReadObject
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.domain.ports import Archive, Clock
+from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.place import place_marks
 
 ReadFile = Callable[[Path], ReadObject]
@@ -21,13 +21,6 @@ ReadFile = Callable[[Path], ReadObject]
 
 
 _SIDES: dict[str, Laterality] = {"R": "R", "L": "L"}
-
-
-@dataclass(frozen=True)
-class Parked:
-    """Why an object waits for a person."""
-
-    reason: str
 
 
 def extract_object(
@@ -99,7 +92,7 @@ def _place(
         uow.marks.keep(read, accession=case.accession, reader=None)
         return Parked(read.refused or "No mark or decision was found in it; it is kept as it came.")
     pacs = received.caller.pacs or ""
-    reader = _reader_of(uow, pacs, read.observer)
+    reader = reader_of(uow, pacs, read.observer)
     if isinstance(reader, Parked):
         uow.marks.keep(read, accession=case.accession, reader=None)
         return reader
@@ -139,16 +132,6 @@ def _case_of(uow: UnitOfWork, received: ReceivedObject, read: ReadObject) -> Kno
             "It refers to images of more than one case; a person must say which is meant."
         )
     return Parked("It refers to no image of ours; a person must say which case is meant.")
-
-
-def _reader_of(uow: UnitOfWork, pacs: str, observer: Observer) -> str | Parked:
-    if observer.device:
-        return Parked("A device made it, not a person; it is kept and never scored as a reader's.")
-    said = [name for name in (observer.login, observer.id, observer.name) if name]
-    reader = uow.readers.of_login(pacs, said)
-    if reader is None:
-        return Parked("It does not say which reader made it; the reader may claim it.")
-    return reader
 
 
 def reading_uid_of(case: KnownCase, reader: str) -> str:
