@@ -92,7 +92,7 @@ def _place(
         uow.marks.keep(read, accession=case.accession, reader=None)
         return Parked(read.refused or "No mark or decision was found in it; it is kept as it came.")
     pacs = received.caller.pacs or ""
-    reader = reader_of(uow, pacs, read.observer)
+    reader = reader_of(uow, received, case, read, now)
     if isinstance(reader, Parked):
         uow.marks.keep(read, accession=case.accession, reader=None)
         return reader
