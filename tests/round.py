@@ -37,7 +37,9 @@ _READY = re.compile(r"ready (\S+) (\S+):(\d+) pid (\d+)")
 class RunningRoles:
     """One ``pacs-bridge run`` (or a role alone) with all its children in one process group."""
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(
+        self, command: list[str], log: Path, settings: dict[str, str] | None = None
+    ) -> None:
         self.ready: dict[str, int] = {}
         self._log = log.open("ab")
         self.process = subprocess.Popen(
@@ -47,6 +49,7 @@ class RunningRoles:
             stderr=self._log,
             text=True,
             start_new_session=True,
+            env={**os.environ, **(settings or {})},
         )
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
@@ -95,9 +98,10 @@ class OutsideInstallation:
         """Make the home, with the settings that are in it, as `init` does."""
         make_home(self.home)
 
-    def start(self, role: str = "run") -> RunningRoles:
-        """Start the roles (or one of them)."""
-        return RunningRoles(self.words(role), self.folder / f"{role}.log")
+    def start(self, role: str = "run", **settings: str) -> RunningRoles:
+        """Start the roles (or one of them), with settings such as ``WEB__PORT``."""
+        environment = {f"PACS_BRIDGE_{name}": value for name, value in settings.items()}
+        return RunningRoles(self.words(role), self.folder / f"{role}.log", environment)
 
     def words(self, *arguments: str) -> list[str]:
         """Give the words of a command on this home."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.dying_command import die
 from tests.mammograms import a_folder, a_mammogram, write
-from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -97,17 +96,12 @@ def test_truth_is_imported_and_what_lacks_is_said(home: Path, tmp_path: Path) ->
 def test_an_import_that_is_killed_leaves_no_set_and_completes_when_run_again(
     home: Path, tmp_path: Path
 ) -> None:
-    a_folder(tmp_path / "images", 12, rows=400, columns=300)
+    a_folder(tmp_path / "images", 12)
     words = ["case-set", "import", str(tmp_path / "images"), "--prefix", "PERFORMS151", "--partial"]
     before = objects(home)
-    # It gives way to whoever waits for the fifth image, or it might be done before it is killed.
-    line = ["nice", "-n", "19", sys.executable, "-m", "pacs_bridge", *words, "--home", str(home)]
-    running = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until(lambda: objects(home) >= before + 5, "five images in the archive", seconds=60)
-    running.send_signal(signal.SIGKILL)
-    assert running.wait(30) == -signal.SIGKILL
+    die("rename", 5, *words, "--home", str(home))
 
-    assert before + 5 <= objects(home) < before + 48
+    assert objects(home) == before + 5
     assert "PERFORMS151" not in [x["set"] for x in told("case-set", "list", home=home)]
     made = told(*words, home=home)
     assert (made["cases"], made["images"], made["new"]) == (12, 48, True)
