@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pacs_bridge.domain.identity import MOST_PERSONS, numbered
 from pacs_bridge.domain.marks import Observer
 from pacs_bridge.sr import codes, elements, sop_classes
 from pacs_bridge.sr.tree import Node, read_tree
@@ -35,21 +36,25 @@ def observer_of_state(ds: Dataset) -> Observer:
     workstations put there that know no person's name.
     """
     evidence: dict[str, str] = {}
-    identity = ""
-    for keyword in ("ContentCreatorIdentificationCodeSequence", "OperatorIdentificationSequence"):
-        for item in elements.items(ds, keyword)[:1]:
+    names: list[str] = []
+    identities: list[str] = []
+    for sequence, keyword in (
+        ("ContentCreatorIdentificationCodeSequence", "ContentCreatorName"),
+        ("OperatorIdentificationSequence", "OperatorsName"),
+    ):
+        for number, item in enumerate(elements.items(ds, sequence)[:MOST_PERSONS], 1):
             code = elements.code(item, "PersonIdentificationCodeSequence")
             if code is not None:
-                evidence[keyword] = code.value or code.meaning
-                identity = identity or evidence[keyword]
-    name = ""
-    for keyword in ("ContentCreatorName", "OperatorsName"):
+                evidence[numbered(sequence, number)] = code.value or code.meaning
+                identities.append(code.value or code.meaning)
         value = elements.person(ds, keyword)
         if value:
             evidence[keyword] = value
-            name = name or value
+            names.append(value)
     _add_station(ds, evidence)
+    name = next(iter(names), "")
     login = name if name and "^" not in name and " " not in name else ""
+    identity = next(iter(identities), "")
     return Observer(name or None, login or None, identity or None, evidence=evidence)
 
 
@@ -69,38 +74,82 @@ def observer_of_report(ds: Dataset, nodes: Iterable[Node], *, machine: bool = Fa
     PS3.16 TID 1001 to 1004; PS3.3 C.17.2 (author, participant, verifying observer).
     """
     evidence: dict[str, str] = {}
-    found: dict[str, str] = {}
     device = False
+    persons: list[dict[str, str]] = []
     for node in nodes:
-        name = codes.key(node.concept)
+        name, said = codes.key(node.concept), node.said()
+        spoken = f"{name[0]} {name[1]}"
         if name == codes.OBSERVER_TYPE:
             device = device or codes.key(node.value_code) == codes.DEVICE
         elif name in codes.DEVICE_FACTS or name == codes.ALGORITHM_NAME:
             device = True
-            evidence.setdefault(f"{name[0]} {name[1]}", node.said())
-        for concept, what in (
-            (codes.PERSON_NAME, "name"),
-            (codes.PERSON_LOGIN, "login"),
-            (codes.AIM_LOGIN, "login"),
-            (codes.PERSON_ID, "id"),
-        ):
-            said = node.said()
-            if name == concept and said:
-                evidence.setdefault(f"{concept[0]} {concept[1]}", said)
-                found.setdefault(what, said)
-    _add_attributes(ds, evidence, found)
+            evidence.setdefault(spoken, said)
+        elif name in _PERSON_FACTS and said:
+            _note_person(persons, (node.path[:-1], node.path[-1]), spoken, said)
+    for number, person in enumerate(_apart(persons)[:MOST_PERSONS], 1):
+        evidence |= {numbered(key, number): said for key, said in person.items()}
+    _add_attributes(ds, evidence)
     _add_station(ds, evidence)
-    person = any(found.values())
+    who = {what: _first(evidence, keys) for what, keys in _SPOKEN_BY.items()}
     return Observer(
-        found.get("name") or None,
-        found.get("login") or None,
-        found.get("id") or None,
-        (device or machine) and not person,
+        who["name"],
+        who["login"],
+        who["id"],
+        (device or machine) and not any(who.values()),
         evidence,
     )
 
 
-def _add_attributes(ds: Dataset, evidence: dict[str, str], found: dict[str, str]) -> None:
+_PERSON_FACTS = frozenset(
+    {codes.PERSON_NAME, codes.PERSON_LOGIN, codes.AIM_LOGIN, codes.PERSON_ID, codes.ORGANISATION}
+)
+_AUTHORS = ("AuthorObserverSequence", "VerifyingObserverSequence", "ParticipantSequence")
+_SPOKEN_BY = {
+    "name": ("121008 DCM", *_AUTHORS),
+    "login": ("128774 DCM", "zzz026 99NCIAIM"),
+    "id": ("128775 DCM", *(f"{each} code" for each in _AUTHORS)),
+}
+_PLACE = "at"
+
+
+def _note_person(
+    persons: list[dict[str, str]], place: tuple[tuple[int, ...], int], key: str, said: str
+) -> None:
+    """Add a fact to the person of the same parent, or begin another one.
+
+    A report may name several persons one after another under one parent (TID 1001): a fact
+    that was said already, and otherwise, is the next one's.
+    """
+    parent = ".".join(map(str, place[0]))
+    last = next((each for each in reversed(persons) if each[_PLACE] == parent), None)
+    if last is None or last.get(key, said) != said:
+        last = {_PLACE: parent}
+        persons.append(last)
+    last[key] = said
+
+
+def _apart(persons: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Unite what is said of one person in several places; keep different persons apart."""
+    kept: list[dict[str, str]] = []
+    for person in persons:
+        facts = {key: said for key, said in person.items() if key != _PLACE}
+        for known in kept:
+            shared = [key for key in facts if key in known]
+            if shared and all(known[key] == facts[key] for key in shared):
+                known |= facts
+                break
+        else:
+            kept.append(facts)
+    return kept
+
+
+def _first(evidence: dict[str, str], keys: tuple[str, ...]) -> str | None:
+    """Give the first of these attributes that is not empty, of whichever person."""
+    spoken = (evidence.get(numbered(key, n)) for key in keys for n in range(1, MOST_PERSONS + 1))
+    return next(filter(None, spoken), None)
+
+
+def _add_attributes(ds: Dataset, evidence: dict[str, str]) -> None:
     for sequence, keyword, codes_at in (
         ("AuthorObserverSequence", "PersonName", "PersonIdentificationCodeSequence"),
         (
@@ -110,14 +159,15 @@ def _add_attributes(ds: Dataset, evidence: dict[str, str], found: dict[str, str]
         ),
         ("ParticipantSequence", "PersonName", "PersonIdentificationCodeSequence"),
     ):
-        for item in elements.items(ds, sequence)[:1]:
+        for number, item in enumerate(elements.items(ds, sequence)[:MOST_PERSONS], 1):
             name, code = elements.person(item, keyword), elements.code(item, codes_at)
+            organisation = elements.text(item, "VerifyingOrganization")[:64]
             if name:
-                evidence[sequence] = name
-                found.setdefault("name", name)
+                evidence[numbered(sequence, number)] = name
             if code is not None:
-                evidence[f"{sequence} code"] = code.value or code.meaning
-                found.setdefault("id", code.value or code.meaning)
+                evidence[numbered(f"{sequence} code", number)] = code.value or code.meaning
+            if organisation:
+                evidence[numbered("VerifyingOrganization", number)] = organisation
 
 
 def _add_station(ds: Dataset, evidence: dict[str, str]) -> None:
