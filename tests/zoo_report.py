@@ -37,7 +37,7 @@ back; so is one that compresses them with loss.
 
 def seen_by(promise: Promise) -> Seen:
     """Load a small set as a promise says."""
-    quirks = [promise.quirk]
+    quirks = promise.quirks
     with TemporaryDirectory() as folder:
         return run(
             Path(folder) / "load",

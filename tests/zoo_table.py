@@ -23,7 +23,7 @@ class Promise:
     Parameters
     ----------
     quirk : str
-        As the command takes it.
+        As the command takes it; several, separated by commas.
     ready : bool
         Whether the load is ready at the end.
     complete, findable, near : str
@@ -53,8 +53,13 @@ class Promise:
 
     @property
     def name(self) -> str:
-        """The quirk's name without its value."""
-        return self.quirk.partition("=")[0]
+        """The first quirk's name without its value."""
+        return self.quirk.partition(",")[0].partition("=")[0]
+
+    @property
+    def quirks(self) -> list[str]:
+        """Each of its quirks."""
+        return self.quirk.split(",")
 
 
 def _refused(quirk: str, *says: str, kind: str = "plain", complete: str = "missing") -> Promise:
@@ -67,6 +72,11 @@ def _absent(quirk: str, *says: str, then: bool = False) -> Promise:
 
 def _renamed(quirk: str, *says: str) -> Promise:
     return Promise(quirk, False, findable="by other name", says=says)
+
+
+def _hiding(quirk: str, *says: str) -> Promise:
+    """All of ours is found, and nothing shows that nobody else's image stands with it."""
+    return Promise(quirk, False, "counted", says=says)
 
 
 _SLOW = 20.0
@@ -122,7 +132,7 @@ PROMISES = (
     Promise("wrong-counts=500"),
     Promise("wrong-counts=1"),
     Promise("ff01"),
-    Promise("no-study-root"),
+    _hiding("no-study-root", "Study Root"),
     Promise("no-patient-root"),
     Promise("empty-study-uid"),
     Promise("bad-vr"),
@@ -163,32 +173,52 @@ UNPROMISED = (
 )
 """Either end is right: whether they are ready depends on what can be transcoded here."""
 
+_CAPPED = ("stops after 1 answer", "limit")
+
+TOGETHER = (
+    _hiding("cap=1,foreign-image-in-study", *_CAPPED),
+    _hiding("cap=1,foreign-patient-in-study", *_CAPPED),
+    _hiding("cap=1,foreign-image-in-study,wrong-counts=4", *_CAPPED),
+    _hiding("cap-refuses=1,foreign-image-in-study", *_CAPPED),
+    _hiding("cap=1,no-counts", *_CAPPED),
+    _hiding("refuse-series-level,no-counts", "SERIES level"),
+    _hiding("refuse-series-level,extra-objects", "SERIES level"),
+    _hiding("no-study-root,foreign-patient-in-study", "Study Root"),
+    Promise("cap=1,extra-objects"),
+    Promise("cap=2,foreign-image-in-study", False, "conflict", says=("delete",)),
+)
+"""Quirks that hide together what either shows alone."""
+
 VALUES = {promise.name: promise.quirk for promise in reversed((*PROMISES, *UNPROMISED))}
 """A value with which each quirk shows in a small set."""
 
 
-_FOREIGN = {"foreign-image-in-study", "foreign-patient-in-study"}
-_HIDES_SIZES = {"fewer-keys-when-archived", "keys-are-conditions"}
-
-
 def combination(rng: random.Random, size: int) -> list[str]:
-    """Draw different quirks with values that show.
-
-    That images were made smaller is seen by their sizes; where a PACS does not tell those,
-    only fetching images back shows it, which is no part of these loads. A stranger's image
-    that a cap keeps from us is known as one object more than ours, as marks are, and no more.
-    """
-    names = SWITCHES.keys() - SAME - {"router-delay", "stall"}
-    drawn = rng.sample(sorted(names), size)
-    if "shrinks-images" in drawn and _HIDES_SIZES & set(drawn):
-        drawn.remove("shrinks-images")
-    if "cap" in drawn and _FOREIGN & set(drawn):
-        drawn.remove("cap")
+    """Draw different quirks with values that show."""
+    drawn = rng.sample(sorted(SWITCHES.keys() - SAME - {"router-delay", "stall"}), size)
     return [VALUES[name] for name in drawn]
 
 
+_COUNTLESS = {
+    "no-counts",
+    "zero-counts",
+    "wrong-counts",
+    "ff01",
+    "bad-vr",
+    "fewer-keys-when-archived",
+    "keys-are-conditions",
+}
+_SHORT = {"cap", "cap-refuses", "refuse-series-level"}
+"""Of one with one of the other: nothing then shows what else a study holds."""
+
+
 def harmless(rng: random.Random, size: int) -> list[str]:
-    """Draw different quirks, each of which is no reason for a load not to be ready."""
-    odd = {"slow-index", "stall", "router-delay", "near-miss-accessions"}  # capped, a near miss
+    """Draw different quirks, which are no reason together for a load not to be ready."""
+    odd = {"slow-index", "stall", "router-delay"}
     good = sorted({p.quirk for p in PROMISES if p.ready and p.name not in odd})
-    return rng.sample(good, size)
+    while True:
+        drawn = rng.sample(good, size)
+        names = {quirk.partition("=")[0] for quirk in drawn}
+        blind = _COUNTLESS | {"extra-objects"} if "refuse-series-level" in names else _COUNTLESS
+        if not (names & _SHORT and names & blind):
+            return drawn

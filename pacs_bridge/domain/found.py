@@ -33,6 +33,31 @@ class FoundImage:
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """What speaks for objects in a study that no answer has shown.
+
+    Parameters
+    ----------
+    seen : int
+        Objects that were.
+    counted : int or None
+        Objects by the PACS's own count, where that is no more wrong than right.
+    limit : int or None
+        Answers to one question after which the PACS stops, where that has shown.
+    is_refused : bool
+        Whether it refuses to list the study's series.
+    by_patient : bool
+        Whether it can be asked only for one patient's images at a time.
+    """
+
+    seen: int
+    counted: int | None = None
+    limit: int | None = None
+    is_refused: bool = False
+    by_patient: bool = False
+
+
+@dataclass(frozen=True)
 class FoundStudy:
     """What a PACS answered about one study.
 
@@ -48,6 +73,9 @@ class FoundStudy:
     series_counts : dict of str to int or None
         NumberOfSeriesRelatedInstances by Series Instance UID, asked for where the IMAGE level
         is refused.
+    unseen : Unseen or None
+        What speaks for something else in the study that was kept from us; None where all
+        that it holds was seen.
     """
 
     study_instance_uid: str
@@ -59,6 +87,7 @@ class FoundStudy:
     availability: str = ""
     patient_ids: tuple[str, ...] = ()
     series_counts: Mapping[str, int | None] = field(default_factory=dict)
+    unseen: Unseen | None = None
 
     @property
     def lists_images(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pacs_bridge.domain.found import Unasked
+from pacs_bridge.domain.found import Unasked, Unseen
 from pacs_bridge.domain.loading import Completeness
 
 _AGAIN = "we ask again by ourselves."
@@ -36,6 +36,36 @@ UNSURE = {
     "(grade present).",
 }
 """Of a case that is there less surely than the site wants."""
+
+_COUNTING = "or agree with the scheme that finding our own images suffices (grade counted)."
+
+
+def word_unseen(unseen: Unseen) -> str:
+    """Say what keeps us from seeing whether a study holds somebody else's image."""
+    if unseen.by_patient:
+        return (
+            "Your PACS lets us query one patient at a time (Patient Root), so another patient's "
+            "image in this study would stay hidden from us: offer our AE title Study Root "
+            f"queries, {_COUNTING}"
+        )
+    if unseen.is_refused:
+        return (
+            "Your PACS does not list the series of this study to us, so somebody else's image "
+            f"in it would stay hidden: allow our AE title queries at SERIES level, {_COUNTING}"
+        )
+    if unseen.limit is not None:
+        number = f"{unseen.limit} answer{'s' * (unseen.limit != 1)}"
+        return (
+            f"Your PACS stops after {number} to a query, so somebody else's image in this study "
+            "would stay hidden from us: have the limit on query answers raised for our AE title "
+            f"(1000 will do), {_COUNTING}"
+        )
+    return (
+        f"Your PACS counts {unseen.counted} objects in this study and names only {unseen.seen} "
+        "to us: see in the PACS what the others are, have out of it what is not ours, and allow "
+        f"our AE title to list all, {_COUNTING}"
+    )
+
 
 _NO_ORDER = re.compile(
     r"0xA77[79]|\b(patient|issuer|order|worklist|requested procedure|mrn)\b", re.IGNORECASE

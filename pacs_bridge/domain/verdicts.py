@@ -16,10 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pacs_bridge.domain.caseset import Case, Study
-from pacs_bridge.domain.found import FoundStudy, PacsAnswer, Unasked
+from pacs_bridge.domain.found import FoundStudy, PacsAnswer, Unasked, Unseen
 from pacs_bridge.domain.loading import GRADE, CaseVerdict, Completeness, Findable, Near
 from pacs_bridge.domain.names import judge_name
-from pacs_bridge.domain.sentences import LOST, UNASKED, UNSURE, word_conflict, word_refusal
+from pacs_bridge.domain.sentences import (
+    LOST,
+    UNASKED,
+    UNSURE,
+    word_conflict,
+    word_refusal,
+    word_unseen,
+)
 
 INDEXING_GRACE = timedelta(minutes=15)
 """How long after the last C-STORE a missing image may still be on its way to the index."""
@@ -113,7 +120,7 @@ def judge_case(
     elif complete is Completeness.CONFLICT:
         instruction = word_conflict(evidence)
     elif GRADE.get(complete, 0) < GRADE[grade]:
-        instruction = instruction or UNSURE[complete]
+        instruction = has.instruction or UNSURE[complete]
     named = judge_name(case, answer)
     findable = named.findable
     near = _judge_near([study for study in answer.studies.values() if study is not None])
@@ -148,6 +155,7 @@ class _Has:
     evidence: str
     missing: frozenset[str] = frozenset()
     found: int | None = None
+    instruction: str = ""
 
 
 def _judge_complete(case: Case, answer: PacsAnswer) -> _Has:
@@ -173,9 +181,24 @@ def _by_uid(case: Case, pairs: Pairs) -> _Has:
     if extra > 0:
         evidence += f", {extra} other object{'s' * (extra != 1)} in the study"
     missing = frozenset(wanted - hit)
+    unseen = next((found.unseen for _, found in pairs if found and found.unseen), None)
+    if not missing and unseen is not None:
+        evidence += f"; not shown that nothing else is in the study ({_say_unseen(unseen)})"
+        return _Has(Completeness.COUNTED, evidence, instruction=word_unseen(unseen))
     if not missing:
         return _Has(Completeness.PROVEN, evidence)
     return _Has(Completeness.PARTIAL if hit else Completeness.MISSING, evidence, missing)
+
+
+def _say_unseen(unseen: Unseen) -> str:
+    if unseen.by_patient:
+        return "asked for one patient at a time"
+    told = [
+        f"{unseen.counted} objects counted, {unseen.seen} named" if unseen.counted else "no count",
+        f"answers stop after {unseen.limit}" if unseen.limit else "",
+        "series not listed" if unseen.is_refused else "",
+    ]
+    return ", ".join(filter(None, told))
 
 
 def _by_count(pairs: Pairs) -> _Has:

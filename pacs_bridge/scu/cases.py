@@ -9,20 +9,31 @@ STANDARDS.md 5.1, 5.2; QUIRKS.md C3 to C6.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pacs_bridge.domain.caseset import Case, Study
 from pacs_bridge.domain.errors import GiveUp, UnreadableObject
-from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer, Unasked
+from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer, Unasked, Unseen
 from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.phases import at_phase
+from pacs_bridge.scu.account import Account
 from pacs_bridge.scu.find import FindRefused, Questions, Row
 from pacs_bridge.scu.ladder import Ladder, within
 
 _SERIES_KEYS = ("SeriesInstanceUID", "Modality", "NumberOfSeriesRelatedInstances")
 _IMAGE_KEYS = ("SOPInstanceUID", "SOPClassUID", "Rows", "Columns", "InstanceAvailability")
 _WITHOUT_IMAGES = frozenset(["PR", "SR", "KO"])
+_NO_MATCH: dict[str, str] = {}
 _MAX_SERIES = 50  # of one study that we look into
 _MAX_VAIN = 8  # images asked for alone in vain before a study's rest is taken for missing
+
+
+@dataclass(frozen=True)
+class _Series:
+    """What an answer at SERIES level said."""
+
+    counted: int | None
+    has_images: bool
 
 
 class _Nameless(GiveUp):
@@ -59,7 +70,7 @@ def ask_case(questions: Questions, case: Case, ladder: Ladder | None = None) -> 
 def _why(refused: GiveUp) -> Unasked:
     if isinstance(refused, _Nameless):
         return Unasked.NAMELESS
-    busy = isinstance(refused, FindRefused) and refused.status >> 8 == 0xA7
+    busy = isinstance(refused, FindRefused) and refused.is_too_much
     return Unasked.BUSY if busy else Unasked.REFUSED
 
 
@@ -130,7 +141,10 @@ class _Asking:
         patients = [row.text("PatientID") for row in rows]
         if self._above and any(patients):
             self._above = {"PatientID": next(filter(None, patients))}
-        images, series = self._ask_images(study, said)
+        images, series, unseen = self._ask_images(study, said)
+        if self._questions.patient_root:
+            patients += self._lessons.of_all_patients(self._questions, uid)
+            unseen = unseen or self._lessons.unseen_patients(len(images or ()))
         if not images and not any(row.text("StudyInstanceUID") for row in rows):
             raise _Nameless
         return FoundStudy(
@@ -143,56 +157,107 @@ class _Asking:
             availability=_worst(row.text("InstanceAvailability") for row in rows),
             patient_ids=tuple(dict.fromkeys(filter(None, patients))),
             series_counts=series,
+            unseen=unseen,
         )
 
     def _ask_images(
         self, study: Study, count: int
-    ) -> tuple[tuple[FoundImage, ...] | None, dict[str, int | None]]:
+    ) -> tuple[tuple[FoundImage, ...] | None, dict[str, int | None], Unseen | None]:
         """List the images of a study, or None with counts a series where that is refused.
 
         Our own series are asked for straight away. Only where that does not account for all
         that the PACS counts, it is asked which series there are, and for what else they hold;
         and for each image of ours that no list has, by its own UID: a list may be cut off.
         """
-        uid = study.study_instance_uid
-        wanted = {image.sop_instance_uid for image in study.instances()}
-        asked = [series.series_instance_uid for series in study.series]
-        found: dict[str, FoundImage] = {}
         if self._lessons.skips_images:
-            return None, self._counts(uid)
+            return None, self._counts(study.study_instance_uid), None
+        account, found = Account(self._lessons.limits, count), dict[str, FoundImage]()
+        wanted = {image.sop_instance_uid for image in study.instances()}
         try:
-            for series in asked:
-                found |= self._images_of(uid, series)
+            for series in study.series:
+                self._list_images(study, series.series_instance_uid, account, found)
             self._lessons.note_images(listed=True)
-            if wanted <= found.keys() and count == len(found):
-                return tuple(found.values()), {}
-            for series in self._series_of(uid, images_only=True):
-                if series not in asked:
-                    found |= self._images_of(uid, series)
+            adds_up = wanted <= found.keys() and count == len(found)
+            if adds_up and self._lessons.limits.cut_at is None:
+                return tuple(found.values()), {}, None
+            for uid in self._list_series(study, account):
+                self._list_images(study, uid, account, found)
         except FindRefused as refused:
-            if wanted <= found.keys():  # it was about what else there is
-                return tuple(found.values()), {}
-            if not refused.cannot:
-                raise
-            if refused.level == "IMAGE":
-                self._lessons.note_images(listed=False)
-                return None, self._counts(uid)
-        if found or count:
-            self._ask_one_by_one(study, found)
-        return tuple(found.values()), {}
+            if not (wanted <= found.keys()):
+                if refused.level == "IMAGE" and refused.cannot:
+                    self._lessons.note_images(listed=False)
+                    return None, self._counts(study.study_instance_uid), None
+                if not (refused.cannot or (refused.is_too_much and (found or count))):
+                    raise
+            if refused.is_too_much:
+                self._lessons.limits.note_cut(max(1, self._lessons.limits.longest))
+            else:
+                account.refuse_series()
+        if found or count or account.is_cut:
+            self._ask_one_by_one(study, found, account)
+        if wanted <= found.keys() and account.unseen():
+            self._split(study, account)
+        return tuple(found.values()), {}, account.unseen()
 
-    def _ask_one_by_one(self, study: Study, found: dict[str, FoundImage]) -> None:
+    def _list_images(
+        self, study: Study, series: str, account: Account, found: dict[str, FoundImage]
+    ) -> None:
+        """List a series' images; where it has too many for the PACS, they are asked for alone."""
+        try:
+            listed = self._images_of(study.study_instance_uid, series)
+        except FindRefused as refused:
+            if not refused.is_too_much:
+                raise
+            account.list_images(series, (), None)
+            return
+        self._lessons.limits.note(self._questions.longest)
+        account.list_images(series, listed, self._questions.last)
+        found |= listed
+
+    def _list_series(self, study: Study, account: Account) -> list[str]:
+        """List what other series of the study may hold images, and account for the others."""
+        ours = {series.series_instance_uid for series in study.series}
+        named = self._series_of(study.study_instance_uid)
+        self._lessons.limits.note(self._questions.longest)
+        for uid, series in named.items():
+            account.count_series(uid, series.counted, has_images=series.has_images or uid in ours)
+        account.list_series(named, self._questions.last)
+        others = [uid for uid, series in named.items() if series.has_images and uid not in ours]
+        if len(named) > _MAX_SERIES:
+            account.refuse_series()
+        return others[:_MAX_SERIES]
+
+    def _split(self, study: Study, account: Account) -> None:
+        """Ask in several questions for what one does not list: what adds up hides nothing.
+
+        Each of our series alone, for its count, and what readers add, by its modality.
+        """
+        uid = study.study_instance_uid
+        ours = [series.series_instance_uid for series in study.series]
+        asked = [{"SeriesInstanceUID": each} for each in ours]
+        asked += [{"Modality": modality} for modality in sorted(_WITHOUT_IMAGES)]
+        for match in asked:
+            try:
+                named = self._series_of(uid, match)
+            except FindRefused:
+                return
+            for each, series in named.items():
+                if each in ours or not series.has_images:
+                    account.count_series(each, series.counted, has_images=each in ours)
+
+    def _ask_one_by_one(self, study: Study, found: dict[str, FoundImage], account: Account) -> None:
         """Ask for images of ours that no list had, each by all its unique keys."""
         vain = 0
         for series in study.series:
             for image in series.instances:
-                if image.sop_instance_uid in found or vain >= _MAX_VAIN:
+                uid = image.sop_instance_uid
+                if uid in found or vain >= _MAX_VAIN:
                     continue
-                one = self._images_of(
-                    study.study_instance_uid, series.series_instance_uid, image.sop_instance_uid
-                )
+                one = self._images_of(study.study_instance_uid, series.series_instance_uid, uid)
                 vain += not one
                 found |= one
+                if uid in one:
+                    account.find_image(series.series_instance_uid, uid)
 
     def _images_of(self, study: str, series: str, image: str = "") -> dict[str, FoundImage]:
         match = {**self._above, "StudyInstanceUID": study, "SeriesInstanceUID": series}
@@ -222,21 +287,21 @@ class _Asking:
             self._lessons.wants_bare_keys = True
         return rows
 
-    def _series_of(self, study: str, *, images_only: bool = False) -> dict[str, int | None]:
+    def _series_of(self, study: str, match: dict[str, str] = _NO_MATCH) -> dict[str, _Series]:
         """List a study's series with how many objects each holds, where the PACS says so."""
-        found: dict[str, int | None] = {}
-        match = {**self._above, "StudyInstanceUID": study}
+        found: dict[str, _Series] = {}
+        match = {**self._above, "StudyInstanceUID": study, **match}
         for row in self._questions.ask("SERIES", match, _SERIES_KEYS):
-            uid = _uid(row, "SeriesInstanceUID")
-            if not uid or (images_only and row.text("Modality") in _WITHOUT_IMAGES):
-                continue
-            if len(found) < _MAX_SERIES:
-                found[uid] = row.whole_number("NumberOfSeriesRelatedInstances")
+            if uid := _uid(row, "SeriesInstanceUID"):
+                found[uid] = _Series(
+                    row.whole_number("NumberOfSeriesRelatedInstances"),
+                    row.text("Modality") not in _WITHOUT_IMAGES,
+                )
         return found
 
     def _counts(self, study: str) -> dict[str, int | None]:
         try:
-            return self._series_of(study)
+            return {uid: series.counted for uid, series in self._series_of(study).items()}
         except FindRefused as refused:
             if not refused.cannot:
                 raise

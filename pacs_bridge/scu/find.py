@@ -46,6 +46,11 @@ class FindRefused(GiveUp):
         """
         return self.status == 0x0122 or self.status >> 8 == 0xA9 or self.status >> 12 == 0xC
 
+    @property
+    def is_too_much(self) -> bool:
+        """Whether it is out of resources (A7xx), or has more answers than it gives."""
+        return self.status >> 8 == 0xA7
+
 
 class Row:
     """One answer: text by keyword, read without trusting any value's form."""
@@ -93,6 +98,8 @@ class Questions:
         Whether questions are asked in the Patient Root model: every one names a patient ID.
     rows, with_charset : int
         Answers taken so far, and how many of them named their character set.
+    last, longest : int
+        Answers to the last question, and to the one that brought the most.
     """
 
     def __init__(self, association: RequestedAssociation) -> None:
@@ -103,7 +110,7 @@ class Questions:
             accepted, key=lambda each: each[0][0] != STUDY_ROOT_FIND
         )
         self.patient_root = self._model == PATIENT_ROOT_FIND
-        self.rows = self.with_charset = 0
+        self.rows = self.with_charset = self.last = self.longest = 0
 
     def ask(self, level: str, match: dict[str, str], wanted: tuple[str, ...]) -> list[Row]:
         """Ask one question and give all answers to it.
@@ -161,6 +168,7 @@ class Questions:
             rows.append(Row(found))
         if status != _SUCCESS:
             raise FindRefused(level, status, clean(answer.error_comment or "", 64))
+        self.last, self.longest = len(rows), max(self.longest, len(rows))
         self.rows += len(rows)
         self.with_charset += sum(row.has("SpecificCharacterSet") for row in rows)
         return rows

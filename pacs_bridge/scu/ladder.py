@@ -18,7 +18,9 @@ from itertools import islice
 
 from pacs_bridge.domain.caseset import Case, Study
 from pacs_bridge.domain.errors import PeerUnavailable
+from pacs_bridge.domain.found import Unseen
 from pacs_bridge.domain.profile import UNKNOWN, Outcome, QueryProfile, Rung
+from pacs_bridge.scu.account import Limits
 from pacs_bridge.scu.find import FindRefused, Questions, Row
 
 STUDY_KEYS = (
@@ -40,6 +42,8 @@ class Lessons:
 
     Attributes
     ----------
+    limits : Limits
+        How long its answers get.
     knows_keys, wants_bare_keys : bool
         Whether images were found by a question that wants optional keys returned, or only by
         one that does not: an optional key may be taken for a condition (QUIRKS.md C3).
@@ -47,6 +51,8 @@ class Lessons:
 
     def __init__(self, known: QueryProfile) -> None:
         self.known = known
+        self.limits = Limits()
+        self.limits.note_cut(known.cap)
         self.rungs: dict[Rung, Outcome] = {}
         self.counts: bool | None = None
         self.patient_root: bool | None = None
@@ -54,6 +60,7 @@ class Lessons:
         self.cap: int | None = None
         self.knows_keys = self.wants_bare_keys = False
         self._image_level: bool | None = None
+        self._names_patients: bool | None = None
         self._image_refusals = 0
 
     @property
@@ -73,6 +80,29 @@ class Lessons:
             self._image_refusals += 1
             self._image_level = self._image_level or False
 
+    def of_all_patients(self, questions: Questions, uid: str) -> list[str]:
+        """Ask for a study in the Patient Root model whoever's it is: the patient IDs.
+
+        A strict PACS wants one patient named (PS3.4 C.6.1.1); then nobody else's are seen.
+
+        Raises
+        ------
+        PeerUnavailable
+            When the conversation broke off.
+        """
+        if self._names_patients is False:
+            return []
+        try:
+            rows = questions.ask("STUDY", {"StudyInstanceUID": uid}, ("PatientID",))
+        except FindRefused:
+            rows = []
+        self._names_patients = bool(rows)
+        return [row.text("PatientID") for row in rows]
+
+    def unseen_patients(self, seen: int) -> Unseen | None:
+        """Say that other patients' images are not seen, where one has to be named."""
+        return None if self._names_patients else Unseen(seen, by_patient=True)
+
     def note(self, rung: Rung, outcome: Outcome) -> None:
         """Keep what a way of asking came to; that it works once outweighs a failure."""
         if self.rungs.get(rung) is not Outcome.WORKS:
@@ -82,7 +112,7 @@ class Lessons:
         """Give all of it."""
         return QueryProfile(
             rungs=dict(self.rungs),
-            cap=self.cap,
+            cap=self.limits.cut_at if self.cap is None else self.cap,
             image_level=self._image_level,
             counts=self.counts,
             charset=self.charset,
@@ -176,6 +206,7 @@ class Ladder:
         except PeerUnavailable:
             self._give_up(rung, Outcome.BROKE)
             raise
+        self.lessons.limits.note(questions.longest)
         wide = self._wide[rung]
         wide.is_answered, wide.answers = True, max(wide.answers, len(rows))
         for row in rows:
@@ -210,7 +241,7 @@ class Ladder:
             rows = questions.ask("STUDY", match, ())
         if rows:
             self.lessons.note(Rung.UID, Outcome.WORKS)
-            self._wide[Rung.UID_LIST].missed += 1
+            self._miss(Rung.UID_LIST)
         return rows
 
     def rows_by_name(self, questions: Questions, case: Case) -> list[Row] | None:
@@ -226,8 +257,15 @@ class Ladder:
             return None
         if any(row.text("StudyInstanceUID") in self._by_name[case.accession] for row in rows):
             self.lessons.note(Rung.ACCESSION, Outcome.WORKS)
-            self._wide[Rung.WILDCARD].missed += 1
+            self._miss(Rung.WILDCARD)
         return rows
+
+    def _miss(self, rung: Rung) -> None:
+        """Note that a wide question should have brought more."""
+        wide = self._wide[rung]
+        wide.missed += 1
+        if wide.is_answered:
+            self.lessons.limits.note_cut(wide.answers)
 
     def is_named(self, case: Case) -> bool:
         """Whether the wildcard search has found the case under its own number."""

@@ -293,15 +293,21 @@ def test_what_was_added_is_looked_for_where_the_count_says_so(ask):
     assert SR_SERIES not in series  # marks of readers hold no images
 
 
-def test_a_pacs_that_refuses_the_series_level_still_lists_our_images(ask):
+@pytest.mark.parametrize("counted", ["4", "9"])
+def test_a_pacs_that_refuses_the_series_level_proves_what_its_count_accounts_for(ask, counted):
     def find(query: Dataset) -> Rows:
         if query.QueryRetrieveLevel == "SERIES":
             return [(0xA900, None)]
-        return a_good_pacs(query, NumberOfStudyRelatedInstances="9")
+        return a_good_pacs(query, NumberOfStudyRelatedInstances=counted)
 
     verdict = judge(ask(find)[0])
-    assert verdict.complete is Completeness.PROVEN
-    assert "5 other objects" in verdict.evidence
+    assert verdict.found == 4
+    if counted == "4":
+        assert verdict.complete is Completeness.PROVEN
+        return
+    assert verdict.complete is Completeness.COUNTED
+    assert "9 objects counted, 4 named" in verdict.evidence
+    assert "SERIES level" in verdict.instruction
 
 
 def test_values_in_a_strange_character_set_never_break_a_sweep(ask):

@@ -298,8 +298,27 @@ def test_patient_root_is_asked_where_study_root_is_not_offered(study_root):
 
     with scripted_pacs(Script(find=strict), sop_classes=classes) as script:
         answers = list(PEER.find_cases(a_pacs(script.port), CASES))
-    assert judged(answers) == GOOD
+    seen = Completeness.PROVEN if study_root else Completeness.COUNTED  # others are not shown
+    assert judged(answers) == [(seen, Findable.AS_NAMED)] * len(CASES)
     assert answers[-1].learned.patient_root is not study_root
+
+
+def test_a_patient_root_that_answers_for_all_patients_hides_nobody():
+    with scripted_pacs(Script(find=well), sop_classes=[PATIENT_ROOT_FIND]) as script:
+        answers = list(PEER.find_cases(a_pacs(script.port), CASES))
+    assert judged(answers) == GOOD
+
+
+def test_another_patient_s_image_that_a_patient_root_keeps_apart_is_a_conflict():
+    def lenient(query: Dataset) -> Rows:
+        if query.get("PatientID") or query.QueryRetrieveLevel != "STUDY":
+            return well(query)
+        rows = a_pacs_with(query)
+        return answer([*rows, *(row_of(row.StudyInstanceUID, PatientID="RVX1") for row in rows)])
+
+    with scripted_pacs(Script(find=lenient), sop_classes=[PATIENT_ROOT_FIND]) as script:
+        answers = list(PEER.find_cases(a_pacs(script.port), CASES))
+    assert {complete for complete, _ in judged(answers)} == {Completeness.CONFLICT}
 
 
 def test_whether_answers_name_their_character_set_is_learned(sweep):

@@ -6,7 +6,7 @@ import pytest
 
 from pacs_bridge.sandbox.pacs_quirks import SWITCHES, Stall
 from tests.zoo import Seen, run
-from tests.zoo_table import PROMISES, SAME, UNPROMISED, Promise
+from tests.zoo_table import PROMISES, SAME, TOGETHER, UNPROMISED, Promise
 
 
 def name_of(promise: Promise) -> str:
@@ -21,7 +21,7 @@ def _short_stall(monkeypatch):
 
 
 def load(folder, promise: Promise) -> Seen:
-    quirks = [promise.quirk]
+    quirks = promise.quirks
     return run(
         folder / "load",
         () if promise.then else quirks,
@@ -36,7 +36,7 @@ def answers(seen: Seen) -> tuple[frozenset[str], frozenset[str], frozenset[str]]
     return seen.complete, seen.findable, seen.near
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=name_of)
+@pytest.mark.parametrize("promise", [*PROMISES, *TOGETHER], ids=name_of)
 def test_a_load_into_a_pacs_with_a_quirk_comes_to_the_right_end(tmp_path, promise):
     seen = load(tmp_path, promise)
     assert (seen.readiness == "ready") is promise.ready, seen

@@ -1,0 +1,158 @@
+"""Whether all that a study holds was seen, so that nothing of somebody else's can stand hidden.
+
+A PACS that cuts its answers off does not say so (PS3.4 C.4.1 has no status for it). What it
+names is all there is where a list is shorter than another that it gave, or where its counts
+agree with what was seen; else something may be kept from us.
+
+References
+----------
+PS3.4 C.6.2; QUIRKS.md C4; DESIGN.md 5: conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pacs_bridge.domain.found import Unseen
+
+
+@dataclass
+class Limits:
+    """How long the answers of a PACS get, by what a sweep has seen.
+
+    Attributes
+    ----------
+    longest : int
+        Answers to the question that brought the most.
+    """
+
+    longest: int = 0
+    _cuts: set[int] = field(default_factory=set)
+
+    def note(self, rows: int) -> None:
+        """Keep how many answers a question brought."""
+        self.longest = max(self.longest, rows)
+
+    def note_cut(self, rows: int | None) -> None:
+        """Keep that a question brought so many answers and should have brought more."""
+        if rows:
+            self._cuts.add(rows)
+
+    @property
+    def cut_at(self) -> int | None:
+        """The number of answers after which it stops; None where nothing shows one.
+
+        Of lists that were short for another reason, a longer one tells.
+        """
+        real = [rows for rows in self._cuts if rows >= self.longest]
+        return min(real, default=None)
+
+
+@dataclass
+class _Series:
+    """One series: what was seen of it, how long its list was, what the PACS counts in it."""
+
+    seen: set[str] = field(default_factory=set)
+    rows: int | None = None
+    counted: int | None = None
+    has_images: bool = True
+
+    @property
+    def objects(self) -> int:
+        return len(self.seen) if self.has_images else max(1, self.counted or 0)
+
+
+class Account:
+    """What was seen of one study.
+
+    Parameters
+    ----------
+    counted : int
+        Objects in the study by the PACS's own count; 0 where it does not say.
+    """
+
+    def __init__(self, limits: Limits, counted: int) -> None:
+        self._limits, self._counted = limits, counted
+        self._series: dict[str, _Series] = {}
+        self._series_rows: int | None = None
+        self._is_refused = False
+
+    def list_images(self, series: str, images: Iterable[str], rows: int | None) -> None:
+        """Keep the images that a list of one series named; rows None where it was refused."""
+        line = self._series.setdefault(series, _Series())
+        line.seen |= set(images)
+        line.rows = rows
+
+    def find_image(self, series: str, image: str) -> None:
+        """Keep an image that was found by its own UID and stood in no list."""
+        line = self._series.setdefault(series, _Series())
+        line.seen.add(image)
+        self._limits.note_cut(line.rows)
+
+    def list_series(self, series: Iterable[str], rows: int) -> None:
+        """Keep which series a list of the study named."""
+        self._series_rows = rows
+        known = {uid for uid, line in self._series.items() if line.seen}
+        if known - set(series):
+            self._limits.note_cut(rows)
+
+    def refuse_series(self) -> None:
+        """Keep that its series are not listed."""
+        self._is_refused = True
+
+    def count_series(self, series: str, counted: int | None, *, has_images: bool) -> None:
+        """Keep what the PACS counts in a series; 0 is "not said"."""
+        line = self._series.setdefault(series, _Series())
+        line.counted, line.has_images = counted or line.counted, has_images
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a list of images was refused as too long."""
+        return any(line.rows is None for line in self._series.values() if line.has_images)
+
+    @property
+    def seen(self) -> int:
+        """Objects that were seen, or counted where no image can be among them."""
+        return sum(line.objects for line in self._series.values())
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether every list was shorter than another: none was cut off."""
+        return self._is_short(self._series_rows) and self.are_images_listed
+
+    @property
+    def are_images_listed(self) -> bool:
+        """Whether no list of images was cut off."""
+        return all(self._is_short(line.rows) for line in self._series.values() if line.has_images)
+
+    def _is_short(self, rows: int | None) -> bool:
+        return rows is not None and rows < self._limits.longest
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the PACS counts just what was seen, in the study and in each series."""
+        each = all(line.counted in (None, line.objects) for line in self._series.values())
+        return self._counted == self.seen and each
+
+    @property
+    def _is_count_wrong(self) -> bool:
+        """Whether its counts are shown to be wrong by lists that were not cut off."""
+        return self._counted < self.seen or any(
+            line.has_images
+            and self._is_short(line.rows)
+            and line.counted not in (None, len(line.seen))
+            for line in self._series.values()
+        )
+
+    def unseen(self) -> Unseen | None:
+        """Say what speaks for something that was not seen; None where all was."""
+        if self.is_listed or self.adds_up:
+            return None
+        counted = 0 if self._is_count_wrong else self._counted
+        limit = self._limits.cut_at or (1 if self._limits.longest < 2 else None)
+        if self._is_refused:
+            return Unseen(self.seen, counted or None, self._limits.cut_at, is_refused=True)
+        if limit is None and counted <= self.seen:
+            return None
+        return Unseen(self.seen, counted or None, limit)
