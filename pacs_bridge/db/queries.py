@@ -328,7 +328,7 @@ def _receipt(session: Session, row: ReadingRow) -> Receipt:
         rated = [(each["laterality"], each["rating"]) for each in [*said, *row.body["marks"]]]
         decided = {each["laterality"]: each["decision"] for each in said}
     else:
-        objects = Marks(session).of_reading(row.accession, row.reader)
+        objects = Marks(session).of_reading(row.reading_uid)
         marks, breasts = join_marks(objects), join_breasts(objects)
         count = len(marks)
         rated = [(mark.laterality, mark.rating) for mark in marks]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.repositories.answers import Answers
 from pacs_bridge.db.repositories.arrivals import Arrivals
 from pacs_bridge.db.repositories.asking import Profiles, SearchNotes
 from pacs_bridge.db.repositories.audit import AuditTrail
@@ -73,6 +74,7 @@ class UnitOfWork:
         self.readings, self.outbox = Readings(session), Outbox(session)
         self.summaries = Summaries(session)
         self.associations, self.events = Associations(session), Events(session)
+        self.answers = Answers(session)
         self.mails, self.audit = Mails(session), AuditTrail(session)
         self.visible, self.standings = Visible(session), Standings(session)
         self.images, self.intact = Images(session), IntactChecks(session)

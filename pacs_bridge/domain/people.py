@@ -45,7 +45,13 @@ class Site:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """A reader in a round at a site, reading one copy in one way."""
+    """A reader in a round at a site, reading one copy in one way.
+
+    Parameters
+    ----------
+    extended_to : datetime or None
+        How long this reader has, where that is longer than the round.
+    """
 
     set_name: str
     reader: str
@@ -54,6 +60,7 @@ class Enrolment:
     way: str = "native"
     consent: bool = False
     released_at: datetime | None = None
+    extended_to: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,9 @@ class QueryProfile:
         Whether its answers name their character set.
     patient_root : bool or None
         Whether it is asked in the Patient Root model, because it does not offer Study Root.
+    saves_whole : bool or None
+        Whether each save of its viewers holds anew all that is drawn (``resave = whole``), as
+        its capability test showed; what a later save lacks is then asked about.
     """
 
     rungs: Mapping[Rung, Outcome] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class QueryProfile:
     counts: bool | None = None
     charset: bool | None = None
     patient_root: bool | None = None
+    saves_whole: bool | None = None
 
     def may(self, rung: Rung) -> bool:
         """Whether a way of asking is worth a try."""
@@ -103,6 +107,7 @@ class QueryProfile:
             counts=_newer(self.counts, learned.counts),
             charset=_newer(self.charset, learned.charset),
             patient_root=_newer(self.patient_root, learned.patient_root),
+            saves_whole=_newer(self.saves_whole, learned.saves_whole),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -115,6 +120,7 @@ class QueryProfile:
             "counts": self.counts,
             "charset": self.charset,
             "patient_root": self.patient_root,
+            "saves_whole": self.saves_whole,
             "one_at_a_time": self.one_at_a_time,
         }
 
@@ -138,6 +144,7 @@ class QueryProfile:
             counts=kept.get("counts"),
             charset=kept.get("charset"),
             patient_root=kept.get("patient_root"),
+            saves_whole=kept.get("saves_whole"),
         )
 
     def lines(self) -> list[str]:
@@ -154,6 +161,7 @@ class QueryProfile:
             (self.counts, "counts the objects of a study", "does not count objects"),
             (self.charset, "names its character set", "does not name its character set"),
             (self.patient_root, "offers Patient Root only", "is asked in Study Root"),
+            (self.saves_whole, "saves all marks anew", "saves new marks beside the old ones"),
         ):
             if known is not None:
                 told.append(yes if known else no)

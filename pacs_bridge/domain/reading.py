@@ -131,6 +131,11 @@ def same_mark(one: Mark, other: Mark) -> bool:
         return False
     if one.tracking_uid and one.tracking_uid == other.tracking_uid:
         return True
+    return same_geometry(one, other)
+
+
+def same_geometry(one: Mark, other: Mark) -> bool:
+    """Whether two marks of one image draw the same, to within `SAME_GEOMETRY` a point."""
     if one.shape != other.shape or len(one.points) != len(other.points):
         return False
     return all(

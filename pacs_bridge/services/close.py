@@ -1,12 +1,16 @@
-"""Closing a reading: when both breasts are decided and nothing more came for a while."""
+"""Closing a reading: when both breasts are decided, nothing is asked and nothing more came."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from pacs_bridge.db.unit_of_work import Begin
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.objects import ReadingState
 from pacs_bridge.domain.ports import Clock
-from pacs_bridge.domain.reading import Reading, join_breasts, join_marks, judge_closed
+from pacs_bridge.domain.reading import Reading, judge_closed
+from pacs_bridge.services.folded import StandingReading, fold_reading
+
+WAITING = ("open", "asked")
 
 
 def close_reading(reading_uid: str, *, begin: Begin, now: Clock, settle: float) -> str:
@@ -14,7 +18,8 @@ def close_reading(reading_uid: str, *, begin: Begin, now: Clock, settle: float) 
 
     The reading's new state, its revision and the outbox row with its job stand in one
     transaction. A reading to which the last objects added nothing new is closed again
-    without a revision. Practice readings are kept and never scored.
+    without a revision. One of which something is asked waits for its reader. Practice
+    readings are kept and never scored.
 
     Parameters
     ----------
@@ -28,30 +33,41 @@ def close_reading(reading_uid: str, *, begin: Begin, now: Clock, settle: float) 
     """
     with begin() as uow:
         state = uow.readings.find(reading_uid)
-        if state is None or state.state != "open":
+        if state is None or state.state not in WAITING:
             return state.state if state else "open"
-        objects = uow.marks.of_reading(state.accession, state.reader)
-        breasts = join_breasts(objects)
-        if not judge_closed(breasts, state.last_object_at, now(), timedelta(seconds=settle)):
+        standing = fold_reading(uow, reading_uid, state.set_name, state.reader)
+        folded = standing.folded
+        moment, silence = now(), timedelta(seconds=settle)
+        if folded.asked > len(folded.undecided) and moment - state.last_object_at >= silence:
+            uow.readings.set_state(reading_uid, "asked")
+            return "asked"
+        if not judge_closed(folded.breasts, state.last_object_at, moment, silence):
             return "open"
-        reading = Reading(
-            reading_uid=reading_uid,
-            revision=state.revision + 1,
-            set_name=state.set_name,
-            accession=state.accession,
-            reader=state.reader,
-            marks=join_marks(objects),
-            breasts=breasts,
-            sources=tuple(each.sop_instance_uid for each in objects),
-            closed_at=now(),
-        )
-        if reading.essence() == state.essence:
-            uow.readings.close_unchanged(reading_uid)
-            return "closed"
-        if state.kind == "practice":
-            uow.readings.close(reading, "kept", now())
-            return "kept"
-        uow.readings.close(reading, "closed", now())
-        outbox_id = uow.outbox.add(reading, reading.content_hash(), now())
-        uow.enqueue("forward", outbox_id, key=f"forward-{outbox_id}")
+        return close_now(uow, state, standing, now)
+
+
+def close_now(uow: UnitOfWork, state: ReadingState, standing: StandingReading, now: Clock) -> str:
+    """Close a reading with what is certain of it, in the caller's transaction."""
+    folded = standing.folded
+    late = {save.key for save in standing.late}
+    reading = Reading(
+        reading_uid=state.reading_uid,
+        revision=state.revision + 1,
+        set_name=state.set_name,
+        accession=state.accession,
+        reader=state.reader,
+        marks=folded.counted,
+        breasts=folded.breasts,
+        sources=tuple(save.key for save in standing.saves if save.key not in late),
+        closed_at=now(),
+    )
+    if reading.essence() == state.essence:
+        uow.readings.close_unchanged(state.reading_uid)
         return "closed"
+    if state.kind == "practice":
+        uow.readings.close(reading, "kept", now())
+        return "kept"
+    uow.readings.close(reading, "closed", now())
+    outbox_id = uow.outbox.add(reading, reading.content_hash(), now())
+    uow.enqueue("forward", outbox_id, key=f"forward-{outbox_id}")
+    return "closed"

@@ -9,10 +9,10 @@ from pathlib import Path
 from pacs_bridge.db.repositories.case_sets import KnownCase
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import GiveUp
-from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.marks import Laterality, ReadObject
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.domain.ports import Archive, Clock
+from pacs_bridge.services.folded import reading_uid_of
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.place import place_marks
 
@@ -97,10 +97,14 @@ def _place(
         uow.marks.keep(read, accession=case.accession, reader=None)
         return reader
     uow.marks.keep(read, accession=case.accession, reader=reader)
+    reading_uid = reading_uid_of(case.master, reader)
     uow.objects.set_read(
-        read.sop_instance_uid, kind=read.kind, reader=reader, observed_at=read.observed_at
+        read.sop_instance_uid,
+        kind=read.kind,
+        reader=reader,
+        observed_at=read.observed_at,
+        reading_uid=reading_uid,
     )
-    reading_uid = reading_uid_of(case, reader)
     uow.readings.touch(
         reading_uid=reading_uid,
         set_name=case.set_name,
@@ -132,8 +136,3 @@ def _case_of(uow: UnitOfWork, received: ReceivedObject, read: ReadObject) -> Kno
             "It refers to images of more than one case; a person must say which is meant."
         )
     return Parked("It refers to no image of ours; a person must say which case is meant.")
-
-
-def reading_uid_of(case: KnownCase, reader: str) -> str:
-    """Name a reader's reading of a case: the same for every object and revision of it."""
-    return f"{CaseName.parse(case.master)}-{reader}"

@@ -84,6 +84,18 @@ NATIONAL = SiteWords()
 """What every site starts with: the screening programme's codes; R and L before a digit ask."""
 
 
+def finding_of(word: str) -> Code | None:
+    """The code of a finding said in one of the grammar's words, or by its national meaning."""
+    said = word.strip().casefold()
+    for code in _NATIONAL_FINDINGS.values():
+        if code.meaning.casefold() == said:
+            return code
+    if said in _WORDS:
+        value, scheme = _WORDS[said]
+        return Code(value, scheme, said.capitalize())
+    return None
+
+
 def site_words(table: Mapping[str, Any]) -> SiteWords:
     """Make a site's short forms out of its table; what it does not say is as everywhere.
 

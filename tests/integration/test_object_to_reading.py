@@ -116,7 +116,7 @@ def test_an_object_of_a_known_reader_opens_the_reading_of_its_case(world):
     assert world.take(a_read_object()) == "read"
     assert (world.found().reader, world.reading().state) == ("R001", "open")
     with world.begin() as uow:
-        (kept,) = uow.marks.of_reading("PERFORMS121101", "R001")
+        (kept,) = uow.marks.of_reading("PERFORMS121101-R001")
     assert kept == a_read_object()
 
 
@@ -171,7 +171,7 @@ def test_laterality_and_view_come_from_the_image_and_not_from_the_mark(world):
     wrong = a_mark(image="1.2.101.4.4", laterality=None, view=None)
     world.take(a_read_object(marks=(wrong,)))
     with world.begin() as uow:
-        (kept,) = uow.marks.of_reading("PERFORMS121101", "R001")
+        (kept,) = uow.marks.of_reading("PERFORMS121101-R001")
     assert (kept.marks[0].laterality, kept.marks[0].view) == ("L", "MLO")
 
 

@@ -210,16 +210,29 @@ class CaseSets:
                     InstanceRow.sop_instance_uid.in_(wanted[start : start + 500])
                 )
             ):
-                found[row.sop_instance_uid] = KnownImage(
-                    row.sop_instance_uid,
-                    row.accession,
-                    row.laterality,
-                    row.view,
-                    row.rows,
-                    row.columns,
-                    row.frames,
-                )
+                found[row.sop_instance_uid] = _known_image(row)
         return found
+
+    def images_of(self, accession: str) -> list[KnownImage]:
+        """List the images of a case: by view, the right breast first."""
+        rows = self._session.scalars(
+            select(InstanceRow)
+            .where(InstanceRow.accession == accession)
+            .order_by(InstanceRow.view, InstanceRow.laterality.desc(), InstanceRow.sop_instance_uid)
+        )
+        return [_known_image(row) for row in rows]
+
+
+def _known_image(row: InstanceRow) -> KnownImage:
+    return KnownImage(
+        row.sop_instance_uid,
+        row.accession,
+        row.laterality,
+        row.view,
+        row.rows,
+        row.columns,
+        row.frames,
+    )
 
 
 def _known(row: CaseRow) -> KnownCase:

@@ -25,6 +25,7 @@ from pacs_bridge.db.tables import Base, MarkRow, ObjectRow, ReadObjectRow, Refus
 from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject
 from pacs_bridge.domain.objects import Caller, ReceivedObject, Refusal
 from pacs_bridge.domain.reading import is_location
+from pacs_bridge.domain.revision import Save
 
 _object_table = Base.metadata.tables["pb_object"]
 _given = [column for column in _object_table.c if column.name != "arrival"]
@@ -72,6 +73,7 @@ def row_of(received: ReceivedObject) -> dict[str, Any]:
         "observed_at": received.observed_at,
         "repeats": 0,
         "image": received.image,
+        "reading_uid": None,
     }
 
 
@@ -120,11 +122,12 @@ class Objects:
         kind: str,
         reader: str | None,
         observed_at: datetime | None,
+        reading_uid: str | None = None,
     ) -> None:
-        """Note that an object was read, and whose it is."""
+        """Note that an object was read, whose it is and which reading it belongs to."""
         row = self._session.get_one(ObjectRow, sop_instance_uid)
         row.state, row.kind, row.reader, row.observed_at = "read", kind, reader, observed_at
-        row.reason = ""
+        row.reason, row.reading_uid = "", reading_uid
 
     def park(self, sop_instance_uid: str, reason: str, *, kind: str = "") -> None:
         """Set an object aside for a person."""
@@ -192,19 +195,35 @@ class Marks:
         )
         self._session.flush()
 
-    def of_reading(self, accession: str, reader: str) -> list[ReadObject]:
-        """List what was read out of a reader's objects of one case, oldest first."""
+    def of_reading(self, reading_uid: str) -> list[ReadObject]:
+        """List what was read out of the objects of one reading, in order of arrival."""
+        return [save.read for save in self.saves_of([reading_uid]).get(reading_uid, ())]
+
+    def saves_of(self, reading_uids: Iterable[str]) -> dict[str, list[Save]]:
+        """List what a reader saved, by reading and in order of arrival.
+
+        Whether a PACS saves anew all that is drawn is not known here.
+        """
         rows = self._session.execute(
-            select(ReadObjectRow.body)
-            .join(ObjectRow, ObjectRow.sop_instance_uid == ReadObjectRow.object_uid)
-            .where(
-                ObjectRow.accession == accession,
-                ObjectRow.reader == reader,
-                ObjectRow.state == "read",
-            )
+            select(ObjectRow, ReadObjectRow.body)
+            .join(ReadObjectRow, ObjectRow.sop_instance_uid == ReadObjectRow.object_uid)
+            .where(ObjectRow.reading_uid.in_(list(reading_uids)))
             .order_by(ObjectRow.arrival)
         )
-        return [_read_object(body) for (body,) in rows]
+        found: dict[str, list[Save]] = {}
+        for row, body in rows:
+            found.setdefault(row.reading_uid or "", []).append(_save(row, _read_object(body)))
+        return found
+
+    def known_readings(self, reading_uids: Iterable[str]) -> set[str]:
+        """Give those of these readings that have objects."""
+        return set(
+            self._session.scalars(
+                select(ObjectRow.reading_uid)
+                .where(ObjectRow.reading_uid.in_(list(reading_uids)))
+                .distinct()
+            )
+        )
 
     def count(self, *, set_name_prefix: str = "") -> int:
         """Count marks, of all cases or of those whose accession begins so."""
@@ -307,6 +326,19 @@ def _object(row: ObjectRow) -> ReceivedObject:
         row.reader,
         row.observed_at,
         row.image,
+    )
+
+
+def _save(row: ObjectRow, read: ReadObject) -> Save:
+    station = read.observer.evidence.get("StationName") or row.calling_ae
+    return Save(
+        key=row.sop_instance_uid,
+        read=read,
+        arrival=row.arrival,
+        received_at=row.received_at,
+        workstation=f"{row.pacs or ''} {station}",
+        pacs=row.pacs or "",
+        refused=row.reason if row.state == "parked" else "",
     )
 
 

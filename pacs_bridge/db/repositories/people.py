@@ -154,7 +154,14 @@ class Enrolments:
 
 def _enrolment(row: EnrolmentRow) -> Enrolment:
     return Enrolment(
-        row.set_name, row.reader, row.site, row.copy, row.way, row.consent, row.released_at
+        row.set_name,
+        row.reader,
+        row.site,
+        row.copy,
+        row.way,
+        row.consent,
+        row.released_at,
+        row.extended_to,
     )
 
 
@@ -177,6 +184,10 @@ class Accounts:
         """Make an account or change its password, roles, reader and sites; gives its number."""
         address = email.strip().lower()
         row = self._session.scalar(select(AccountRow).where(AccountRow.email == address))
+    def extend(self, set_name: str, reader: str, until: datetime) -> None:
+        """Give a reader longer than the round."""
+        self._session.get_one(EnrolmentRow, (set_name, reader)).extended_to = until
+
         if row is None:
             row = AccountRow(email=address, created_at=now, confirmed_at=now, active=True)
         row.password, row.reader = password_hash, reader

@@ -1,5 +1,6 @@
 """All tables; their names begin with ``pb_`` because the jobs' tables share the database."""
 
+from pacs_bridge.db.tables.answers import AnswerRow
 from pacs_bridge.db.tables.arrivals import ArrivalRow
 from pacs_bridge.db.tables.asking import PacsProfileRow, SearchNoteRow
 from pacs_bridge.db.tables.audit import AuditCursorRow, AuditDropRow, AuditRow
@@ -56,6 +57,7 @@ __all__ = [
     "Base",
     "CaseRow",
     "CaseSetRow",
+    "AnswerRow",
     "CommitmentInstanceRow",
     "CommitmentRow",
     "CustodyRow",

@@ -34,6 +34,7 @@ class ObjectRow(Base):
     arrival: Mapped[int] = mapped_column(default=0, index=True)
     repeats: Mapped[int] = mapped_column(default=0)
     image: Mapped[str | None] = mapped_column(String(64), index=True)
+    reading_uid: Mapped[str | None] = mapped_column(String(64), index=True)
 
 
 class MarkRow(Base):
@@ -88,7 +89,7 @@ class ReadingRow(Base):
     kind: Mapped[str] = mapped_column(String(8))
     reader: Mapped[str] = mapped_column(String(32), index=True)
     pacs: Mapped[str] = mapped_column(String(32))
-    state: Mapped[str] = mapped_column(String(8), index=True)  # open, closed, scored, parked
+    state: Mapped[str] = mapped_column(String(8), index=True)  # open, asked, closed, scored, …
     revision: Mapped[int] = mapped_column(default=0)
     content_hash: Mapped[str] = mapped_column(String(64), default="")
     essence: Mapped[str] = mapped_column(String(64), default="")

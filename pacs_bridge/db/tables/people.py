@@ -59,6 +59,7 @@ class EnrolmentRow(Base):
     released_at: Mapped[datetime | None]
 
 
+    extended_to: Mapped[datetime | None]
 class RoleRow(Base):
     """What an account may do; the shape that flask-security asks for."""
 

@@ -1,0 +1,298 @@
+"""All that one reader said about one case, folded into what counts and what is asked.
+
+Objects and answers are taken as they stand, in any order of arrival, and folded anew each
+time: nothing is kept but what was said. What carries a question does not count before its
+reader has answered; an answer holds as long as the mark reads as it did when it was given.
+
+References
+----------
+DESIGN.md section 3; decision 0046.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from pacs_bridge.domain import questions
+from pacs_bridge.domain.answers import GivenAnswer
+from pacs_bridge.domain.deciding import fold_breasts
+from pacs_bridge.domain.marks import NOT_A_LOCATION, BreastDecision, Mark
+from pacs_bridge.domain.reading import same_geometry
+from pacs_bridge.domain.receipts import Answer, MarkState
+from pacs_bridge.domain.revision import (
+    Drawing,
+    Save,
+    has_vanished,
+    in_order,
+    is_on_one,
+    may_have_moved,
+    replaced,
+    unite,
+    was_emptied,
+    was_taken_back,
+)
+
+_COUNT = frozenset({MarkState.READ, MarkState.CONFIRMED, MarkState.MENDED, MarkState.PLACED})
+_OF_MARKS = frozenset({Answer.CONFIRM, Answer.MEND, Answer.DROP})
+SHEET = "sheet"
+"""The source of a mark that was put on our own sheet."""
+
+
+@dataclass(frozen=True)
+class FoldedMark:
+    """One mark of a reader, with where it stands.
+
+    Parameters
+    ----------
+    seen : str
+        What is read of it now; an answer keeps it, and holds until it changes.
+    sources : tuple of str
+        The kinds of object that brought it.
+    """
+
+    key: str
+    mark: Mark
+    state: MarkState
+    question: str
+    sources: tuple[str, ...]
+    seen: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether it enters the reading."""
+        return self.state in _COUNT and bool(self.mark.points) and self.mark.shape != "TEXT"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A reading as it stands now.
+
+    Parameters
+    ----------
+    questions : tuple of str
+        What is asked of the case as a whole; `undecided` are those of a breast of which
+        nothing is known, which also stand here.
+    """
+
+    marks: tuple[FoldedMark, ...]
+    breasts: tuple[BreastDecision, ...]
+    questions: tuple[str, ...]
+    undecided: tuple[str, ...]
+    decisions_seen: dict[str, str]
+
+    @property
+    def counted(self) -> tuple[Mark, ...]:
+        """The marks that go to scoring."""
+        return tuple(each.mark for each in self.marks if each.counts)
+
+    @property
+    def asked(self) -> int:
+        """How many questions are open."""
+        return len(self.questions) + sum(each.state is MarkState.ASKED for each in self.marks)
+
+    def find(self, key: str) -> FoldedMark | None:
+        """Look a mark up by its key."""
+        return next((each for each in self.marks if each.key == key), None)
+
+
+def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
+    """Fold a reader's saves and answers of one case.
+
+    Parameters
+    ----------
+    saves : sequence of Save
+        Those that came in time, in any order.
+    answers : sequence of GivenAnswer
+        Oldest first.
+    """
+    ordered = in_order(saves)
+    replacing = replaced(ordered)
+    drawings = unite(ordered)
+    placed = [answer for answer in answers if answer.kind is Answer.PLACE]
+    sheet = {id(each): _placed_on(each, placed) for each in drawings}
+    joined = {answer.answer_id for answer in sheet.values() if answer is not None}
+    given = {answer.key: answer for answer in answers if answer.kind in _OF_MARKS}
+    marks = [
+        _drawn(each, ordered, drawings, replacing, sheet[id(each)], given) for each in drawings
+    ]
+    marks += _written(ordered, given)
+    marks += _unread(ordered, given)
+    marks += [_alone(answer, given) for answer in placed if answer.answer_id not in joined]
+    breasts, asked, undecided, seen = fold_breasts(ordered, replacing, answers)
+    return Folded(tuple(marks), breasts, (*asked, *undecided), undecided, seen)
+
+
+def _placed_on(drawing: Drawing, placed: Iterable[GivenAnswer]) -> GivenAnswer | None:
+    """The mark of our sheet that is this one, too."""
+    same = [
+        answer
+        for answer in placed
+        if is_on_one(drawing.outline, answer.as_mark())
+        and same_geometry(drawing.outline, answer.as_mark())
+    ]
+    return same[-1] if same else None
+
+
+def _drawn(
+    drawing: Drawing,
+    ordered: Sequence[Save],
+    drawings: Sequence[Drawing],
+    replacing: dict[str, Save],
+    sheet: GivenAnswer | None,
+    given: dict[str, GivenAnswer],
+) -> FoldedMark:
+    """One drawn mark: what it says, and whether anything is asked of it."""
+    mark, flags = _said(drawing, ordered)
+    state, question = MarkState.READ, questions.ask(mark, flags)
+    gone = ""
+    if was_taken_back(drawing, replacing):
+        state, gone = MarkState.DROPPED, "replaced"
+    elif was_emptied(drawing, replacing) or has_vanished(drawing, ordered, drawings):
+        question, gone = questions.phrase(questions.VANISHED, mark), "vanished"
+    elif not question and may_have_moved(drawing, ordered, drawings):
+        question, gone = questions.phrase(questions.MOVED, mark), "moved"
+    seen = _fingerprint(mark, flags, gone)
+    sources: tuple[str, ...] = tuple(dict.fromkeys(save.read.kind for save, _ in drawing.held))
+    if sheet is not None:
+        mark, question = _with_sheet(mark, sheet)
+        state, sources = MarkState.PLACED, (*sources, SHEET)
+    if state is MarkState.DROPPED:
+        return FoldedMark(drawing.key, mark, state, "", sources, seen)
+    return _answered(drawing.key, mark, state, question, sources, seen, given)
+
+
+def _with_sheet(mark: Mark, sheet: GivenAnswer) -> tuple[Mark, str]:
+    """A mark that is drawn and stands on our sheet, too: the sheet answers what it says."""
+    differs = None not in (mark.rating, sheet.rating) and mark.rating != sheet.rating
+    mended = replace(
+        mark,
+        rating=sheet.rating if sheet.rating is not None else mark.rating,
+        finding=sheet.finding or mark.finding,
+        flags=(),
+    )
+    return mended, questions.phrase(questions.DIFFERS, mark) if differs else ""
+
+
+def _said(drawing: Drawing, ordered: Sequence[Save]) -> tuple[Mark, tuple[str, ...]]:
+    """What the saves say of a mark, the later saying first, and the flags that ask.
+
+    A later silence changes nothing. What one save says in doubt and another says plainly
+    is not in doubt.
+    """
+    place = {save.key: number for number, save in enumerate(ordered)}
+    held = [mark for _, mark in sorted(drawing.held, key=lambda each: place[each[0].key])]
+    rated = next((mark for mark in reversed(held) if mark.rating is not None), held[-1])
+    found = next((mark for mark in reversed(held) if mark.finding is not None), held[-1])
+    mark = replace(
+        drawing.outline,
+        rating=rated.rating,
+        finding=found.finding,
+        text=next((each.text for each in reversed(held) if each.text), ""),
+    )
+    plain = [each for each in held if not questions.asking_flags(each)]
+    if any((each.rating, each.finding) == (mark.rating, mark.finding) for each in plain):
+        return replace(mark, flags=_quiet(mark)), ()
+    flags = dict.fromkeys(
+        flag for each in (held[-1], rated, found) for flag in questions.asking_flags(each)
+    )
+    return replace(mark, flags=(*_quiet(mark), *flags)), tuple(
+        flag for flag in (*questions.ASKS, *flags) if flag in flags
+    )
+
+
+def _quiet(mark: Mark) -> tuple[str, ...]:
+    asking = questions.asking_flags(mark)
+    return tuple(flag for flag in mark.flags if flag not in asking)
+
+
+def _fingerprint(mark: Mark, flags: Iterable[str], more: str) -> str:
+    finding = "" if mark.finding is None else mark.finding.value
+    place = f"{round(mark.centre[0])},{round(mark.centre[1])}"
+    return "|".join((str(mark.rating or ""), finding, place, " ".join(flags), more))
+
+
+def _answered(
+    key: str,
+    mark: Mark,
+    state: MarkState,
+    question: str,
+    sources: tuple[str, ...],
+    seen: str,
+    given: dict[str, GivenAnswer],
+) -> FoldedMark:
+    """A mark with its reader's last answer, as long as it reads as it did then."""
+    answer = given.get(key)
+    if answer is None:
+        state = MarkState.ASKED if question else state
+        return FoldedMark(key, mark, state, question, sources, seen)
+    if answer.seen != seen:
+        changed = questions.phrase(questions.CHANGED, mark)
+        return FoldedMark(key, mark, MarkState.ASKED, question or changed, sources, seen)
+    if answer.kind is Answer.DROP:
+        return FoldedMark(key, mark, MarkState.DROPPED, "", sources, seen)
+    meant = replace(mark, flags=_quiet(mark))
+    if mark.shape == "TEXT" and mark.points and (answer.rating or mark.rating):
+        meant = replace(meant, shape="POINT", points=mark.points[:1], centre=mark.points[0])
+    if answer.kind is Answer.CONFIRM:
+        return FoldedMark(key, meant, MarkState.CONFIRMED, "", sources, seen)
+    meant = replace(
+        meant,
+        rating=answer.rating if answer.rating is not None else meant.rating,
+        finding=answer.finding or meant.finding,
+    )
+    return FoldedMark(key, meant, MarkState.MENDED, "", sources, seen)
+
+
+def _written(ordered: Sequence[Save], given: dict[str, GivenAnswer]) -> list[FoldedMark]:
+    """Texts that belong to no drawing and ask something; the same text once."""
+    found: dict[str, tuple[Mark, list[str]]] = {}
+    for save in ordered:
+        for mark in save.read.marks:
+            if mark.shape != "TEXT" or NOT_A_LOCATION in mark.flags:
+                continue
+            if questions.asking_flags(mark):
+                key = _text_key(mark)
+                found.setdefault(key, (mark, []))[1].append(save.read.kind)
+    return [
+        _answered(
+            key,
+            mark,
+            MarkState.READ,
+            questions.ask(mark, questions.asking_flags(mark)),
+            tuple(dict.fromkeys(kinds)),
+            _fingerprint(mark, questions.asking_flags(mark), ""),
+            given,
+        )
+        for key, (mark, kinds) in found.items()
+    ]
+
+
+def _text_key(mark: Mark) -> str:
+    name = repr((mark.image, mark.frame or 1, " ".join(mark.text.casefold().split())))
+    return f"text-{sha256(name.encode()).hexdigest()[:16]}"
+
+
+def _unread(ordered: Sequence[Save], given: dict[str, GivenAnswer]) -> list[FoldedMark]:
+    """Objects of which a part could not be read: one question a workstation and kind."""
+    last: dict[tuple[str, str], tuple[Save, str]] = {}
+    for save in ordered:
+        flags = {flag for mark in save.read.marks for flag in questions.object_flags(mark)}
+        if flags or save.refused:
+            last[save.source] = (save, " ".join(sorted(flags)))
+    marks = []
+    for (station, kind), (save, what) in last.items():
+        key = f"unread-{sha256(repr((station, kind)).encode()).hexdigest()[:16]}"
+        text = save.refused or save.read.refused or ""
+        mark = Mark("", None, "TEXT", (), (0.0, 0.0), text=text, item=save.key)
+        seen = f"{save.key}|{what}"
+        marks.append(_answered(key, mark, MarkState.READ, questions.UNREAD, (kind,), seen, given))
+    return marks
+
+
+def _alone(answer: GivenAnswer, given: dict[str, GivenAnswer]) -> FoldedMark:
+    """A mark of our sheet."""
+    mark = answer.as_mark()
+    seen = _fingerprint(mark, (), SHEET)
+    return _answered(answer.placed_key, mark, MarkState.PLACED, "", (SHEET,), seen, given)

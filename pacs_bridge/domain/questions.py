@@ -1,0 +1,134 @@
+"""What a reader is asked, in plain words; and how a mark is said in one line.
+
+A flag that stands in `ASKS` keeps its mark out of the reading until the reader has answered.
+A flag that nobody knows asks, too: what is new must not count before somebody has looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pacs_bridge.domain.marks import NEEDS_CONFIRMATION, BreastDecision, Laterality, Mark
+
+UNPARSED_TEXT = "unparsed-text"
+"""Flag of a mark whose text was not understood at all."""
+
+UNLINKED_NOTE = "unlinked-note"
+"""Flag of a rating or finding that was written and belongs to no drawing."""
+
+ASKS: dict[str, str] = {
+    NEEDS_CONFIRMATION: "A drawing was found in a bitmap of yours on {place}: is it a mark?",
+    "ambiguous-image": "It cannot be told on which image you drew this: put it on our sheet "
+    "where you meant it, and take this one back.",
+    "unknown-image": "This lies on an image that is not one of this case: put it on our sheet "
+    "where you meant it, and take this one back.",
+    "outside-image": "This lies outside the image on {place}: is it a mark?",
+    "ambiguous-frame": "Several frames of {place} are named: is the mark on this one?",
+    "inferred-image": "No image was named; {place} is the only one it can lie on: is it there?",
+    "inferred-text": "Does your note {text} belong to the mark on {place}?",
+    "unplaced-text": "You wrote {text} at no place: what does it belong to?",
+    UNLINKED_NOTE: "You wrote {text} on {place} and drew nothing there: is it a mark?",
+    UNPARSED_TEXT: "Your note {text} on {place} was not understood: what do you mean by it?",
+    "side-not-said": "You wrote {text} and named no breast: decide each breast.",
+    "side-or-scale": "In {text} a letter may name a breast or a scale: which rating do you give?",
+    "side-conflict": "Your note {text} names the other breast, the mark lies on {place}: "
+    "is it meant there?",
+    "rating-conflict": "Your note {text} gives more than one rating: which one counts?",
+    "rating-and-decision": "In your note {text} rating and decision do not fit: which counts?",
+    "several-findings": "Your note {text} names several findings: which one counts?",
+    "matrix-units": "The mark on {place} was given in units of a tiled image: is it there?",
+}
+"""Flag to the one question that it asks; the first of these that a mark carries is asked."""
+
+ASKS_NOTHING = frozenset(
+    {"uncertain", "not-a-location", "machine-mark", "not-for-presentation", "decision-conflict"}
+)
+"""Flags that say something and ask nothing of a mark; decisions are asked for a breast."""
+
+ABOUT_THE_OBJECT = ("unread-", "too-large")
+"""Beginnings of flags that are about the object as a whole, not about one of its marks."""
+
+VANISHED = "You drew a mark on {place} that your last save no longer holds: still meant?"
+MOVED = "A later save of yours holds a mark beside this one on {place}: are both meant?"
+CHANGED = (
+    "Your viewer says something else of the mark on {place} since you answered: is it meant so?"
+)
+DIFFERS = "You rated the mark on {place} differently in your viewer and on our sheet: which counts?"
+UNREAD = (
+    "A part of what you saved could not be read: is any mark missing here? Put it on our sheet."
+)
+UNDECIDED = "What do you decide of the {side} breast?"
+TWO_DECISIONS = (
+    "Two decisions on the {side} breast reached us ({said}), and it cannot be told which one "
+    "is the last: which one counts?"
+)
+SINCE = (
+    "You decided {answer} for the {side} breast here, and your viewer says {said}: which counts?"
+)
+NO_LONGER = (
+    "Your last save no longer says what you decided of the {side} breast ({said}): still meant?"
+)
+
+SIDES: dict[Laterality, str] = {"R": "right", "L": "left"}
+DECISIONS = {"RTS": "return to screening", "RECALL": "recall", "TECH": "technical recall"}
+
+
+def asking_flags(mark: Mark) -> tuple[str, ...]:
+    """The flags of a mark that ask its reader something, in the order in which they are asked."""
+    known = [flag for flag in ASKS if flag in mark.flags]
+    strange = [
+        flag
+        for flag in mark.flags
+        if flag not in ASKS and flag not in ASKS_NOTHING and not flag.startswith(ABOUT_THE_OBJECT)
+    ]
+    if UNLINKED_NOTE in known and "unplaced-text" in known:
+        known.remove(UNLINKED_NOTE)  # asked without a place, which it does not have
+    return (*known, *dict.fromkeys(strange))
+
+
+def object_flags(mark: Mark) -> tuple[str, ...]:
+    """The flags of a mark that are about the object which it came in."""
+    return tuple(flag for flag in mark.flags if flag.startswith(ABOUT_THE_OBJECT))
+
+
+def ask(mark: Mark, flags: Iterable[str]) -> str:
+    """The question of the first of these flags; empty where there is none."""
+    for flag in flags:
+        return phrase(
+            ASKS.get(flag, "Something about the mark on {place} is unclear: is it one?"), mark
+        )
+    return ""
+
+
+def phrase(sentence: str, mark: Mark) -> str:
+    """Say a sentence of a mark."""
+    return sentence.format(place=place_of(mark), text=quoted(mark.text))
+
+
+def place_of(mark: Mark) -> str:
+    """Where a mark lies: ``L MLO``, with the frame where the image has several."""
+    place = " ".join(filter(None, (mark.laterality, mark.view))) or "an image"
+    return place if mark.frame is None else f"{place}, frame {mark.frame}"
+
+
+def quoted(text: str) -> str:
+    """A reader's own words in quotation marks, on one line, cut where they are long."""
+    plain = " ".join(text.split())
+    return f"“{plain if len(plain) <= 80 else plain[:79] + '…'}”"
+
+
+def words_of(mark: Mark) -> str:
+    """A mark in one line: ``L MLO, ill-defined mass, 4``."""
+    finding = "" if mark.finding is None else mark.finding.meaning or mark.finding.value
+    if not finding and mark.shape == "TEXT":
+        finding = quoted(mark.text)
+    rating = "no rating" if mark.rating is None else str(mark.rating)
+    if mark.shape == "TEXT" and mark.rating is None:
+        rating = ""
+    told = finding[:1].lower() + finding[1:] if finding[1:2].islower() else finding
+    return ", ".join(filter(None, (place_of(mark), told or "mark", rating)))
+
+
+def decision_words(breast: BreastDecision) -> str:
+    """A decision in words: ``recall``; ``nothing`` where none was made."""
+    return DECISIONS.get(breast.decision or "", "nothing")

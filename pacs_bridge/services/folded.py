@@ -1,0 +1,62 @@
+"""Readings folded out of what is kept: objects, answers, and when the round ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pacs_bridge.db.unit_of_work import UnitOfWork
+from pacs_bridge.domain.answers import GivenAnswer
+from pacs_bridge.domain.folding import Folded, fold
+from pacs_bridge.domain.identifiers import CaseName
+from pacs_bridge.domain.revision import Save
+
+
+@dataclass(frozen=True)
+class StandingReading:
+    """A reading as it stands: folded, with the objects that came, and those that came late."""
+
+    folded: Folded
+    saves: tuple[Save, ...]
+    late: tuple[Save, ...]
+    answers: tuple[GivenAnswer, ...]
+
+
+def fold_reading(uow: UnitOfWork, reading_uid: str, set_name: str, reader: str) -> StandingReading:
+    """Fold one reading; see `fold_readings`."""
+    return fold_readings(uow, [reading_uid], set_name, reader)[reading_uid]
+
+
+def fold_readings(
+    uow: UnitOfWork, reading_uids: Sequence[str], set_name: str, reader: str
+) -> dict[str, StandingReading]:
+    """Fold a reader's readings of one set; what came after the end is kept apart."""
+    saves = uow.marks.saves_of(reading_uids)
+    answers = uow.answers.of_readings(reading_uids)
+    end = end_of(uow, set_name, reader)
+    names = {save.pacs for each in saves.values() for save in each if save.pacs}
+    whole = {name for name in names if uow.profiles.get(name).saves_whole}
+    found = {}
+    for uid in reading_uids:
+        mine = [replace(save, whole=save.pacs in whole) for save in saves.get(uid, ())]
+        late = [save for save in mine if end is not None and save.received_at >= end]
+        in_time = [save for save in mine if save not in late]
+        given = tuple(answers.get(uid, ()))
+        found[uid] = StandingReading(fold(in_time, given), tuple(mine), tuple(late), given)
+    return found
+
+
+def end_of(uow: UnitOfWork, set_name: str, reader: str) -> datetime | None:
+    """When a reader's round ends: with the round, or later where the reader has longer."""
+    round_ = uow.rounds.find(set_name)
+    if round_ is None:
+        return None
+    enrolment = uow.enrolments.find(set_name, reader)
+    longer = None if enrolment is None else enrolment.extended_to
+    return max(round_.closes_at, longer) if longer else round_.closes_at
+
+
+def reading_uid_of(master: str, reader: str) -> str:
+    """Name a reader's reading of a case: the same for every object and revision of it."""
+    return f"{CaseName.parse(master)}-{reader}"
