@@ -55,8 +55,9 @@ def ask_commitment(
     """Ask the PACS of a load to commit to every image that it has taken.
 
     Images that it has committed to are not asked for again, nor those for which a report is
-    still expected: for that one, an association is opened on which it may come. Every request
-    has a transaction UID of its own and stands in the database before it goes out.
+    still expected: for that one, an association is opened on which it may come. A request that
+    was never answered, because the PACS broke off or we died, is made again. Every request has a
+    transaction UID of its own and stands in the database before it goes out.
 
     Parameters
     ----------
@@ -86,11 +87,12 @@ def ask_commitment(
             raise RefusedInput(
                 f"{load.pacs} has no image of {load.set_name} yet; send it with `load start`."
             )
-        wanted = _references(uow, load, standing.to_ask)
     take = partial(take_report, pacs=pacs.name, begin=begin, now=now)
     if standing.waiting:
         expected = sum(each.state in _OPEN for each in standing.transactions)
         peer.hear_reports(pacs, take=take, seconds=seconds, most=expected)
+    with begin() as uow:
+        wanted = _references(uow, load, standing_of(uow, load, now).to_ask)
     for start in range(0, len(wanted), at_once):
         request = CommitmentRequest(_new_uid(), tuple(wanted[start : start + at_once]))
         with begin() as uow:
@@ -206,6 +208,8 @@ class LoadCommitment:
     committed, waiting, unconfirmed, not_mentioned, not_asked : tuple of str
         SOP Instance UIDs. *Waiting*: asked, and a report may come; *unconfirmed*: asked, and
         none came in time, which is no failure; ask again.
+    unanswered : tuple of str
+        Those waiting whose request may not have come through: nobody answered it.
     failed : dict of str to int
         Failure Reason by SOP Instance UID.
     """
@@ -219,11 +223,13 @@ class LoadCommitment:
     not_asked: tuple[str, ...]
     failed: dict[str, int]
     transactions: tuple[Transaction, ...]
+    unanswered: tuple[str, ...] = ()
 
     @property
     def to_ask(self) -> set[str]:
         """What a request made now should name."""
-        return {*self.unconfirmed, *self.not_mentioned, *self.not_asked, *self.failed}
+        asked = {*self.unconfirmed, *self.not_mentioned, *self.unanswered}
+        return {*asked, *self.not_asked, *self.failed}
 
     @property
     def is_settled(self) -> bool:
@@ -278,6 +284,7 @@ def standing_of(uow: UnitOfWork, load: Load, now: Clock) -> LoadCommitment:
     ]
     transactions = uow.commitments.of_load(load.load_id)
     latest: dict[str, tuple[InstanceCommitment, int | None, bool]] = {}
+    unanswered: set[str] = set()
     for each in transactions:  # the oldest first: what was said last counts, but for a promise
         if each.state is TransactionState.REFUSED:
             continue
@@ -286,15 +293,21 @@ def standing_of(uow: UnitOfWork, load: Load, now: Clock) -> LoadCommitment:
             uid = asked.reference.sop_instance_uid
             if uid not in latest or latest[uid][0] is not InstanceCommitment.COMMITTED:
                 latest[uid] = (asked.state, asked.reason, is_late)
+                if each.state is TransactionState.ASKING:
+                    unanswered.add(uid)
+                else:
+                    unanswered.discard(uid)
 
     def those(state: InstanceCommitment, *, is_late: bool = False) -> tuple[str, ...]:
         return tuple(uid for uid in sent if uid in latest and latest[uid][::2] == (state, is_late))
 
+    waiting = those(InstanceCommitment.WAITING)
     return LoadCommitment(
         load,
         len(sent),
         committed=those(InstanceCommitment.COMMITTED),
-        waiting=those(InstanceCommitment.WAITING),
+        waiting=waiting,
+        unanswered=tuple(uid for uid in waiting if uid in unanswered),
         unconfirmed=those(InstanceCommitment.WAITING, is_late=True),
         not_mentioned=those(InstanceCommitment.NOT_MENTIONED),
         not_asked=tuple(uid for uid in sent if uid not in latest),

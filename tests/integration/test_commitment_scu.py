@@ -268,6 +268,23 @@ def test_a_pacs_that_cannot_be_asked_is_said_so_and_its_request_stays_open(
     assert node.events("commitment-unasked")
 
 
+def test_a_request_that_nobody_answered_is_made_again_the_next_time(node: CommittingNode) -> None:
+    node.register(at(1))
+    with pytest.raises(PeerUnavailable):
+        node.ask()
+    pacs = Committing()
+    with listening(pacs.handlers) as port:
+        node.register(at(port))
+        standing = node.ask(SOON)
+        assert node.ask(SOON).waiting == standing.waiting == tuple(node.uids())
+    (request,) = pacs.requests  # and once it was answered, the report is waited for
+    assert [item.ReferencedSOPInstanceUID for item in request.ReferencedSOPSequence] == node.uids()
+    unanswered, asked = node.transactions()
+    assert (unanswered.state, asked.state) == (TransactionState.ASKING, TransactionState.ASKED)
+    assert send_report(node, a_report(request)) == 0x0000
+    assert node.standing().committed == tuple(node.uids())
+
+
 def test_nothing_is_asked_for_before_an_image_was_sent(tmp_path: Path) -> None:
     with committing_node(tmp_path) as node, pytest.raises(RefusedInput, match="load start"):
         node.ask()
