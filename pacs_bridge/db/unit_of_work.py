@@ -15,7 +15,9 @@ from pacs_bridge.db.repositories.arrivals import Arrivals
 from pacs_bridge.db.repositories.asking import Profiles, SearchNotes
 from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.repositories.case_sets import CaseSets, Truths
+from pacs_bridge.db.repositories.claims import Claims
 from pacs_bridge.db.repositories.commitment import Availabilities, Commitments, Custodies
+from pacs_bridge.db.repositories.handshakes import Handshakes, Logins, ReadingSessions
 from pacs_bridge.db.repositories.images import Images
 from pacs_bridge.db.repositories.intact import IntactChecks
 from pacs_bridge.db.repositories.loads import Loads
@@ -72,15 +74,17 @@ class UnitOfWork:
         )
         self.arrivals = Arrivals(self._connect)
         self.readings, self.outbox = Readings(session), Outbox(session)
+        self.answers = Answers(session)
         self.summaries = Summaries(session)
         self.associations, self.events = Associations(session), Events(session)
-        self.answers = Answers(session)
         self.mails, self.audit = Mails(session), AuditTrail(session)
         self.visible, self.standings = Visible(session), Standings(session)
         self.images, self.intact = Images(session), IntactChecks(session)
         self.proofs, self.withdrawals = Proofs(session), Withdrawals(session)
         self.commitments, self.custodies = Commitments(session), Custodies(session)
         self.availabilities = Availabilities(session)
+        self.claims, self.handshakes = Claims(session), Handshakes(session)
+        self.logins, self.sessions = Logins(session), ReadingSessions(session)
 
     def __exit__(
         self,

@@ -64,8 +64,8 @@ class Waiting:
         The case that it is about, as the PACS has it (with its copy).
     station : str
         The workstation that it names; empty where it names none.
-    made_at : datetime
-        When it was made, as far as it says, else when it arrived.
+    said_at : str
+        When it was made by its own clock, ISO 8601, without a zone where it gives none.
     claimable : bool
         Whether a reader may claim it; False where several people have their hands in it.
     """
@@ -76,8 +76,7 @@ class Waiting:
     accession: str
     kind: str
     station: str
-    marks: int
-    made_at: datetime
+    said_at: str
     received_at: datetime
     reason: str = ""
     claimable: bool = True

@@ -23,8 +23,8 @@ class Claims:
         row = self._session.get(ClaimQueueRow, waiting.object_uid)
         row = row or ClaimQueueRow(object_uid=waiting.object_uid)
         row.pacs, row.set_name, row.accession = waiting.pacs, waiting.set_name, waiting.accession
-        row.kind, row.station, row.marks = waiting.kind, waiting.station[:64], waiting.marks
-        row.made_at, row.received_at = waiting.made_at, waiting.received_at
+        row.kind, row.station = waiting.kind, waiting.station[:64]
+        row.said_at, row.received_at = waiting.said_at, waiting.received_at
         row.reason, row.claimable = waiting.reason[:500], waiting.claimable
         self._session.add(row)
         self._session.flush()
@@ -35,7 +35,7 @@ class Claims:
 
     def waiting(self, *, pacs: str = "", set_name: str = "") -> list[Waiting]:
         """List what waits, oldest first, of one PACS or set or all."""
-        query = select(ClaimQueueRow).order_by(ClaimQueueRow.made_at, ClaimQueueRow.object_uid)
+        query = select(ClaimQueueRow).order_by(ClaimQueueRow.received_at, ClaimQueueRow.object_uid)
         if pacs:
             query = query.where(ClaimQueueRow.pacs == pacs)
         if set_name:
@@ -125,8 +125,7 @@ def _waiting(row: ClaimQueueRow) -> Waiting:
         row.accession,
         row.kind,
         row.station,
-        row.marks,
-        row.made_at,
+        row.said_at,
         row.received_at,
         row.reason,
         row.claimable,

@@ -21,6 +21,7 @@ from pacs_bridge.db.tables import (
     SiteRow,
 )
 from pacs_bridge.domain.errors import NotFound
+from pacs_bridge.domain.identity import normal
 from pacs_bridge.domain.people import Account, Enrolment, Role, Round, Site
 
 
@@ -63,19 +64,49 @@ class Readers:
         """List all reader codes."""
         return list(self._session.scalars(select(ReaderRow.code).order_by(ReaderRow.code)))
 
-    def set_alias(self, pacs: str, alias: str, reader: str) -> None:
-        """Say which reader a PACS log-in is; compared without regard to case."""
-        key = (pacs, alias.strip().casefold())
-        row = self._session.get(ReaderAliasRow, key) or ReaderAliasRow(pacs=pacs, alias=key[1])
-        row.reader = reader
+    def machines(self) -> frozenset[str]:
+        """List the readers that are programs, not people."""
+        return frozenset(self._session.scalars(select(ReaderRow.code).where(ReaderRow.machine)))
+
+    def set_machine(self, code: str, *, machine: bool) -> None:
+        """Say whether a reader is a program."""
+        self._session.get_one(ReaderRow, code).machine = machine
+        self._session.flush()
+
+    def set_alias(self, pacs: str, alias: str, reader: str, *, learned: bool = False) -> None:
+        """Say which reader a PACS log-in is; compared as `domain.identity.normal` says.
+
+        Parameters
+        ----------
+        learned : bool
+            Whether a handshake has shown it; what a person has said stays said.
+        """
+        key = (pacs, normal(alias)[:64])
+        row = self._session.get(ReaderAliasRow, key)
+        if row is None:
+            row = ReaderAliasRow(pacs=pacs, alias=key[1], learned=learned)
+        row.reader, row.learned = reader, learned and row.learned
         self._session.add(row)
+        self._session.flush()
+
+    def drop_alias(self, pacs: str, alias: str, *, learned_only: bool = False) -> None:
+        """Forget what reader a log-in is, or only where no person has said it."""
+        row = self._session.get(ReaderAliasRow, (pacs, normal(alias)[:64]))
+        if row is not None and (row.learned or not learned_only):
+            self._session.delete(row)
+            self._session.flush()
+
+    def aliases(self, pacs: str) -> dict[str, tuple[str, bool]]:
+        """List the log-ins known in a PACS: whose each is, and whether a handshake showed it."""
+        rows = self._session.scalars(select(ReaderAliasRow).where(ReaderAliasRow.pacs == pacs))
+        return {row.alias: (row.reader, row.learned) for row in rows}
 
     def of_login(self, pacs: str, names: Iterable[str]) -> str | None:
         """Find the reader that one of these log-ins or names is in a PACS.
 
         None when none is known, and None when they point at two readers: never guessed.
         """
-        wanted = {name.strip().casefold() for name in names if name and name.strip()}
+        wanted = {normal(name) for name in names if name} - {""}
         found = set(
             self._session.scalars(
                 select(ReaderAliasRow.reader).where(
@@ -146,6 +177,33 @@ class Enrolments:
         )
         return [_enrolment(row) for row in rows]
 
+    def extend(self, set_name: str, reader: str, until: datetime) -> None:
+        """Give a reader longer than the round."""
+        self._session.get_one(EnrolmentRow, (set_name, reader)).extended_to = until
+
+    def unfinished_at(self, pacs: str, now: datetime) -> list[Enrolment]:
+        """List the enrolments at the sites of a PACS in rounds that have not closed."""
+        rows = self._session.scalars(
+            select(EnrolmentRow)
+            .join(SiteRow, SiteRow.name == EnrolmentRow.site)
+            .join(RoundRow, RoundRow.set_name == EnrolmentRow.set_name)
+            .where(SiteRow.pacs == pacs, RoundRow.closes_at > now)
+            .order_by(EnrolmentRow.reader, EnrolmentRow.set_name)
+        )
+        return [_enrolment(row) for row in rows]
+
+    def with_copy(self, set_name: str, copy: int) -> list[Enrolment]:
+        """List who reads one copy of a set."""
+        rows = self._session.scalars(
+            select(EnrolmentRow).where(EnrolmentRow.set_name == set_name, EnrolmentRow.copy == copy)
+        )
+        return [_enrolment(row) for row in rows]
+
+    def set_way(self, set_name: str, reader: str, way: str) -> None:
+        """Change how a reader reads: ``native``, ``sheet`` or ``laptop``."""
+        self._session.get_one(EnrolmentRow, (set_name, reader)).way = way
+        self._session.flush()
+
     def release(self, set_name: str, reader: str, now: datetime) -> None:
         """Note that a reader was released; the first moment stays."""
         row = self._session.get_one(EnrolmentRow, (set_name, reader))
@@ -184,10 +242,6 @@ class Accounts:
         """Make an account or change its password, roles, reader and sites; gives its number."""
         address = email.strip().lower()
         row = self._session.scalar(select(AccountRow).where(AccountRow.email == address))
-    def extend(self, set_name: str, reader: str, until: datetime) -> None:
-        """Give a reader longer than the round."""
-        self._session.get_one(EnrolmentRow, (set_name, reader)).extended_to = until
-
         if row is None:
             row = AccountRow(email=address, created_at=now, confirmed_at=now, active=True)
         row.password, row.reader = password_hash, reader

@@ -21,11 +21,12 @@ class SiteRow(Base):
 
 
 class ReaderRow(Base):
-    """A person who reads, by scheme code."""
+    """Who reads, by scheme code: a person, or a program registered as such."""
 
     __tablename__ = "pb_reader"
     code: Mapped[str] = mapped_column(String(32), primary_key=True)
     created_at: Mapped[datetime]
+    machine: Mapped[bool] = mapped_column(default=False, server_default="0")
 
 
 class ReaderAliasRow(Base):
@@ -35,6 +36,7 @@ class ReaderAliasRow(Base):
     pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
     alias: Mapped[str] = mapped_column(String(64), primary_key=True)
     reader: Mapped[str] = mapped_column(ForeignKey("pb_reader.code"), index=True)
+    learned: Mapped[bool] = mapped_column(default=False, server_default="0")
 
 
 class RoundRow(Base):
@@ -57,9 +59,9 @@ class EnrolmentRow(Base):
     way: Mapped[str] = mapped_column(String(8), default="native")
     consent: Mapped[bool]
     released_at: Mapped[datetime | None]
-
-
     extended_to: Mapped[datetime | None]
+
+
 class RoleRow(Base):
     """What an account may do; the shape that flask-security asks for."""
 

@@ -63,8 +63,7 @@ class ClaimQueueRow(Base):
     accession: Mapped[str] = mapped_column(String(16))
     kind: Mapped[str] = mapped_column(String(24))
     station: Mapped[str] = mapped_column(String(64), default="")
-    marks: Mapped[int] = mapped_column(default=0)
-    made_at: Mapped[datetime]
+    said_at: Mapped[str] = mapped_column(String(32), default="")
     received_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(String(500), default="")
     claimable: Mapped[bool] = mapped_column(default=True)
