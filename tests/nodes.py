@@ -21,7 +21,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.archive.part10 import file_head
 from pacs_bridge.domain.objects import Association as AssociationRecord
-from pacs_bridge.domain.objects import Caller, StoreRequest
+from pacs_bridge.domain.objects import Caller, Refusal, StoreRequest
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.sandbox.association import request_association
 from pacs_bridge.scp.contexts import STORED
@@ -119,9 +119,14 @@ class RunningNode:
 
     def rows(self) -> list[AssociationRecord]:
         """The associations, newest first."""
-        assert self.log.flush()
+        assert self.log.flush(60)
         with self.database.begin() as uow:
             return uow.associations.newest()
+
+    def refusals(self) -> list[Refusal]:
+        """What was refused, newest first."""
+        with self.database.begin() as uow:
+            return uow.refusals.newest()
 
     def hand_over(self) -> int:
         """Do what the jobs do with what was received: archive it, queue its job."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str, *, seconds: float = 30.0) -> T:
+def wait_until(condition: Callable[[], T], what: str, *, seconds: float = 60.0) -> T:
     """Ask `condition` until it answers something true, and give that answer.
 
     Parameters

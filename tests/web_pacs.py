@@ -20,6 +20,8 @@ SETTINGS: dict[str, Any] = {
 }
 """Orthanc's own, for its plugin."""
 
+TIMEOUTS = {"connect": 60.0, "acse": 60.0, "dimse": 60.0, "network": 60.0}
+
 ROLES = ("store", "query", "retrieve")
 
 
@@ -70,7 +72,7 @@ class WebPacs:
             with suppress(OSError):
                 socket.socket.shutdown(each, socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(15)
+            thread.join(60)
         for each in self._open:
             each.close()
 
@@ -132,3 +134,30 @@ def asked_by_web(port: int, *, scheme: str = "http", path: str = "/dicom-web", *
     url = f"{scheme}://localhost:{port}{path}"
     endpoint = Endpoint("", "localhost", port, ROLES, plain=scheme == "http", url=url)
     return replace(a_pacs(port), endpoints=(endpoint,), plain=scheme == "http", **more)
+
+
+def endless(head: bytes, part: bytes) -> Script:
+    """Answer with a body that has no end."""
+
+    def script(request: Request) -> None:
+        request.send(head)
+        while True:
+            request.send(part)
+
+    return script
+
+
+def hang_up_after(*sent: bytes) -> Script:
+    """Send so much, and end the connection."""
+
+    def script(request: Request) -> None:
+        request.send(*sent)
+        request.connection.shutdown(socket.SHUT_RDWR)
+
+    return script
+
+
+def said(
+    status: int, body: bytes = b"", kind: str = "application/dicom+json", **more: str
+) -> Script:
+    return lambda request: request.answer(status, body, kind, **more)

@@ -79,7 +79,7 @@ def other_node(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600 if FULL else 120)
+@pytest.mark.timeout(600 if FULL else 300)
 @pytest.mark.parametrize("name", TRIALS)
 def test_honest_peers_are_answered_during_an_attack_and_nothing_of_it_stays(
     node: HostileNode, name: str
@@ -89,7 +89,7 @@ def test_honest_peers_are_answered_during_an_attack_and_nothing_of_it_stays(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600 if FULL else 120)
+@pytest.mark.timeout(600 if FULL else 300)
 @pytest.mark.parametrize("name", TRIALS if FULL else SHORT)
 def test_the_same_holds_for_a_node_of_portable_calls_and_for_one_of_two_processes(
     other_node: HostileNode, name: str

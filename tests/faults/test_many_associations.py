@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 
 COUNT = 50_000 if FULL else 1_000
 WARMING = COUNT // 5
-MEMORY_WITHIN = 1.05
+MEMORY_WITHIN = 1.05 if FULL else 2.0  # a short run ends before its pools are full
 SEED = 20261122
 # Each from an address of its own: a closed connection keeps its port for a minute.
 SITES = [(f"SITE{n}", f"127.0.0.{n}") for n in range(11, 15)]

@@ -69,7 +69,7 @@ def is_let_in(node: RunningNode, calling: str, called: str = "PACSBRIDGE") -> bo
 
 def call_in_vain(node: RunningNode, calling: str, called: str = "PACSBRIDGE") -> None:
     assert not is_let_in(node, calling, called)
-    assert node.log.flush()
+    assert node.log.flush(60)
 
 
 def pacs_named(database: TestDatabase, name: str) -> Pacs | None:
@@ -209,7 +209,7 @@ def test_who_comes_with_a_certificate_is_let_in_with_that_one_only(
                 return peer.ask(replace(a_request(calling="NEWPACS"), called_ae_title="PACSBRIDGE"))
 
         assert call("newpacs") == AssociateReject(1, 1, 3)
-        assert node.log.flush()
+        assert node.log.flush(60)
         assert adopt("NEWPACS", "127.0.0.1", into="").tls
         assert isinstance(call("newpacs"), AssociateAccept)
         assert isinstance(call("clinic"), AssociateReject)

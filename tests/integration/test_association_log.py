@@ -79,7 +79,7 @@ def test_rows_wait_for_a_database_that_is_away(
     log.admit(a_caller())
     assert not log.flush(0.2)
     away.clear()
-    assert log.flush()
+    assert log.flush(60)
     assert len(rows(database)) == 1
     log.close()
 
@@ -116,7 +116,7 @@ def test_every_association_becomes_events(database: TestDatabase) -> None:
     register(database)
     log = a_log(database)
     _, caller = log.admit(a_caller())
-    assert log.flush()
+    assert log.flush(60)
     row = Association(caller.association_id, database.clock(), caller, RELEASED, stored=2)
     log.end(replace(row, ended_at=database.clock(), requests={"C-FIND": 1}))
     log.admit(a_caller(ae_title="STRANGER\x1b"))
@@ -141,7 +141,7 @@ def test_what_goes_on_in_an_association_is_seen_at_little_cost(database: TestDat
 
     log = a_log(database, begin=begin)
     _, caller = log.admit(a_caller())
-    assert log.flush()
+    assert log.flush(60)
     row = Association(caller.association_id, database.clock(), caller)
     for count in range(1, 1_001):
         log.note(replace(row, stored=count))

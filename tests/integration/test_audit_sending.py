@@ -41,7 +41,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 def to(server: SyslogServer, transport: str = "tcp") -> Repository:
-    return Repository("127.0.0.1", server.port, transport, seconds=15)
+    return Repository("127.0.0.1", server.port, transport, seconds=60)
 
 
 def happen(database: TestDatabase, count: int, kind: str = "signed-in") -> None:
@@ -179,13 +179,13 @@ def test_a_kill_between_sending_and_noting_it_loses_nothing(tmp_path: Path) -> N
     took, go_on = threading.Event(), threading.Event()
 
     def take_and_hang(connection: socket.socket, _stop: threading.Event) -> None:
-        connection.settimeout(30)
+        connection.settimeout(120)
         if go_on.is_set():
             return
         while b"</AuditMessage>" not in connection.recv(65_536):
             pass
         took.set()
-        go_on.wait(30)
+        go_on.wait(120)
 
     def child(port: int) -> subprocess.Popen[bytes]:
         settings = {
@@ -201,7 +201,7 @@ def test_a_kill_between_sending_and_noting_it_loses_nothing(tmp_path: Path) -> N
     with raw_server(take_and_hang) as port:
         first = child(port)
         try:
-            assert took.wait(30)
+            assert took.wait(120)
         finally:
             first.send_signal(signal.SIGKILL)
             first.communicate()
@@ -235,7 +235,7 @@ def test_a_repository_that_nobody_vouches_for_is_told_nothing(
 ) -> None:
     happen(database, 1)
     with syslog_server(server_context(authority.authority, "repository")) as server:
-        sender = SyslogSender(Repository("127.0.0.1", server.port, seconds=15))
+        sender = SyslogSender(Repository("127.0.0.1", server.port, seconds=60))
         with pytest.raises(PeerUnavailable, match=r"failed at: TLS.*not accepted"):
             send_all(database, sender)
         assert server.lines == []
@@ -247,7 +247,7 @@ def test_a_repository_that_does_not_know_us_fails_at_tls(
     happen(database, 1)
     ca = authority.authority / "ca.pem"
     with syslog_server(server_context(authority.authority, "repository", ca)) as server:
-        sender = SyslogSender(Repository("127.0.0.1", server.port, "tls", ca, seconds=15))
+        sender = SyslogSender(Repository("127.0.0.1", server.port, "tls", ca, seconds=60))
         with pytest.raises(PeerUnavailable) as caught:
             send_all(database, sender)
         assert server.lines == []
@@ -262,7 +262,7 @@ def test_a_repository_that_ends_tls_without_a_word_has_what_it_read(
     ca = authority.authority / "ca.pem"
     with syslog_server(server_context(authority.authority, "repository")) as server:
         server.is_silent = True
-        sender = SyslogSender(Repository("127.0.0.1", server.port, "tls", ca, seconds=15))
+        sender = SyslogSender(Repository("127.0.0.1", server.port, "tls", ca, seconds=60))
         assert send_all(database, sender) == 2
         assert set(server.numbers) == {1, 2}
         happen(database, 1)

@@ -98,7 +98,7 @@ def test_an_unknown_caller_is_rejected_and_offered_for_adoption(node: RunningNod
 
 def test_a_caller_that_knocks_again_is_offered_once_a_minute(node: RunningNode) -> None:
     def offers() -> int:
-        assert node.log.flush()
+        assert node.log.flush(60)
         with node.database.begin() as uow:
             return len(uow.events.newest(kind="unknown-caller"))
 

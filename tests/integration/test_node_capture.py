@@ -17,10 +17,7 @@ from sqlalchemy import text
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.domain.errors import StorageFull
-from pacs_bridge.domain.objects import Refusal
-from pacs_bridge.domain.people import Role, Site
 from pacs_bridge.scp.contexts import STORED
-from pacs_bridge.services.aliens import PAUSE_AT, TELL_AT
 from pacs_bridge.services.arrivals import file_of, hand_over
 from pacs_bridge.services.group_commit import GroupCommit, Work
 from pacs_bridge.upper_layer.contract import Bounds
@@ -42,7 +39,7 @@ from tests.nodes import (
     send_raw,
 )
 
-SUCCESS, ALIEN, TRY_AGAIN, NEVER, CONFLICT, MISMATCH = 0, 0x0124, 0xA700, 0xC000, 0xC001, 0xA900
+SUCCESS, ALIEN, NEVER, CONFLICT, MISMATCH = 0, 0x0124, 0xC000, 0xC001, 0xA900
 STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 
 
@@ -52,11 +49,6 @@ def node(database: TestDatabase, tmp_path: Path) -> Iterator[RunningNode]:
     register(database)
     with running_node(database, tmp_path) as running:
         yield running
-
-
-def refusals(node: RunningNode) -> list[Refusal]:
-    with node.database.begin() as uow:
-        return uow.refusals.newest()
 
 
 def received(node: RunningNode, uid: str) -> Any:
@@ -237,7 +229,7 @@ def test_other_content_under_a_known_uid_is_refused_kept_and_alarmed(
     assert not handed_over or node.hand_over()
     other = our_state(ContentCreatorName="SOMEBODY ELSE")
     assert send(node.port, other).Status == CONFLICT
-    (refusal,) = refusals(node)
+    (refusal,) = node.refusals()
     assert (refusal.kind, refusal.status) == ("conflict", CONFLICT)
     assert refusal.content_hash != received(node, "1.2.3.9.1").content_hash
     with node.archive.open(refusal.content_hash) as file:
@@ -290,7 +282,7 @@ def test_a_command_that_says_another_uid_than_the_object_is_refused(node: Runnin
         assert send_raw(association, our_state(), sop_instance="1.2.3.8").Status == MISMATCH
         other_class = our_state(SOPClassUID="1.2.840.10008.5.1.4.1.1.11.2")
         assert send_raw(association, other_class, sop_class=STATE).Status == MISMATCH
-    assert {refusal.kind for refusal in refusals(node)} == {"mismatched"}
+    assert {refusal.kind for refusal in node.refusals()} == {"mismatched"}
     assert node.files() == []
 
 
@@ -304,7 +296,7 @@ def test_a_path_in_a_uid_never_reaches_the_disk(node: RunningNode, evil: str) ->
         assert send_raw(association, ds, sop_instance=evil, data=data).Status == NEVER
     assert node.files() == []
     assert sorted(path for path in node.folder.parent.rglob("*evil*")) == before
-    assert refusals(node)[0].kind == "unreadable"
+    assert node.refusals()[0].kind == "unreadable"
 
 
 DAMAGE = {
@@ -321,7 +313,7 @@ def test_a_damaged_object_is_never_success(node: RunningNode, damage: Any) -> No
         answer = send_raw(association, our_state(), data=damage(encode(our_state())))
     assert answer.Status == NEVER
     assert answer.ErrorComment.startswith("The object is damaged")
-    assert [refusal.kind for refusal in refusals(node)] == ["unreadable"]
+    assert [refusal.kind for refusal in node.refusals()] == ["unreadable"]
     assert node.files() == []
 
 
@@ -333,7 +325,7 @@ def test_an_object_larger_than_allowed_is_refused_and_not_kept(
     with running_node(database, tmp_path, bounds=Bounds(object_bytes=8_000)) as node:
         assert send(node.port, ds).Status == NEVER
         assert send(node.port, our_state()).Status == SUCCESS
-        (refusal,) = refusals(node)
+        (refusal,) = node.refusals()
     assert refusal.kind == "oversized"
     assert refusal.size == len(encode(ds))
 
@@ -351,7 +343,7 @@ def test_a_kind_that_slips_into_an_accepted_context_is_refused(node: RunningNode
     ct = our_state(SOPClassUID="1.2.840.10008.5.1.4.1.1.2")
     with associated(node.port, STATE) as association:
         assert send_raw(association, ct).Status == 0x0122
-    assert [refusal.kind for refusal in refusals(node)] == ["unsupported"]
+    assert [refusal.kind for refusal in node.refusals()] == ["unsupported"]
 
 
 def test_a_failure_of_our_own_is_answered_kept_and_survived(
@@ -368,83 +360,8 @@ def test_a_failure_of_our_own_is_answered_kept_and_survived(
     with running_node(database, tmp_path, receive=receive) as node:
         answer = send(node.port, our_state())
         assert answer.Status == NEVER
-        assert refusals(node)[0].kind == "failed"
+        assert node.refusals()[0].kind == "failed"
         assert received(node, "1.2.3.9.1") is None
-
-
-def test_an_alien_object_is_refused_and_nothing_of_it_is_kept(node: RunningNode) -> None:
-    answer = send(node.port, an_alien())
-    assert answer.Status == ALIEN
-    assert answer.ErrorComment == "This is not a case of this scheme."
-    (refusal,) = refusals(node)
-    assert (refusal.kind, refusal.caller.pacs) == ("alien", "hospital")
-    assert (refusal.sop_class_uid, refusal.size) == (STATE, len(encode(an_alien())))
-    assert len(refusal.keyed_hash) == 64
-    assert refusal.content_hash == ""
-    assert node.files() == []
-    for path in node.folder.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            for planted in (b"PLANTED", b"9434765919", b"RX000417", b"1.9.9.1"):
-                assert planted not in content, (path.name, planted)
-
-
-def aliens(node: RunningNode, count: int, first: int = 0) -> list[int]:
-    with associated(node.port, STATE) as association:
-        found = []
-        for number in range(first, first + count):
-            found.append(send_raw(association, an_alien(f"1.9.9.{number}")).Status)
-        return found
-
-
-def add_contact(database: TestDatabase) -> None:
-    with database.begin() as uow:
-        uow.sites.put(Site("unit-a", "hospital"))
-        uow.accounts.put(
-            "contact@unit-a.example", "!", [Role.CONTACT], database.clock(), sites=["unit-a"]
-        )
-
-
-def mails(node: RunningNode) -> list[Any]:
-    with node.database.begin() as uow:
-        return uow.mails.newest()
-
-
-def test_three_aliens_in_an_hour_make_one_mail_to_the_contact(node: RunningNode) -> None:
-    add_contact(node.database)
-    aliens(node, TELL_AT - 1)
-    assert mails(node) == []
-    aliens(node, 4, first=TELL_AT)
-    (mail,) = mails(node)
-    assert mail.message.to == "contact@unit-a.example"
-    assert "PERFORMS" in mail.message.body
-    assert ("mail", (mail.message.key,)) in node.database.jobs.jobs
-
-
-def test_one_alien_that_is_tried_again_and_again_counts_once(node: RunningNode) -> None:
-    add_contact(node.database)
-    for _ in range(TELL_AT + 2):
-        aliens(node, 1)
-    assert mails(node) == []
-    assert len({refusal.keyed_hash for refusal in refusals(node)}) == 1
-
-
-def test_aliens_of_an_hour_ago_are_forgotten(node: RunningNode) -> None:
-    add_contact(node.database)
-    aliens(node, TELL_AT - 1)
-    node.database.clock.pass_(3601)
-    aliens(node, TELL_AT - 1, first=100)
-    assert mails(node) == []
-
-
-def test_twenty_aliens_pause_the_pacs_until_somebody_resumes_it(node: RunningNode) -> None:
-    assert aliens(node, PAUSE_AT + 1) == [ALIEN] * PAUSE_AT + [TRY_AGAIN]
-    assert send(node.port, our_state()).Status == TRY_AGAIN
-    with node.database.begin() as uow:
-        (event,) = uow.events.newest(kind="pacs-paused")
-        assert (event.subject, event.detail) == ("hospital", {"aliens": PAUSE_AT})
-        uow.pacs.set_paused("hospital", paused=False)
-    assert send(node.port, our_state()).Status == SUCCESS
 
 
 def test_a_thousand_references_are_looked_up_and_the_last_one_counts(node: RunningNode) -> None:

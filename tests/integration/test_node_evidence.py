@@ -130,7 +130,7 @@ def test_what_names_none_leaves_a_row_and_no_byte(
     [refusal] = refusals(node.database)
     assert (refusal.kind, refusal.size, len(refusal.keyed_hash)) == ("alien", len(encode(ds)), 64)
     assert node.files() == []
-    assert node.log.flush()
+    assert node.log.flush(60)
     for path in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert b"PLANTED" not in path.read_bytes()
         assert b"1.9.9.7" not in path.read_bytes()

@@ -169,7 +169,7 @@ def test_an_image_of_another_woman_leaves_a_row_and_no_byte(
     assert alien(refusal)
     assert refusal.size == len(encode(ds))
     assert is_tidy(node)
-    assert node.log.flush()
+    assert node.log.flush(60)
     found = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert found  # the database
     for path in found:

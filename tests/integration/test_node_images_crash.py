@@ -30,7 +30,7 @@ def test_a_kill_in_the_middle_leaves_only_what_the_next_start_sweeps(
     with dying(tmp_path) as (port, process), half_sent(port):
         wait_until(lambda: parts(tmp_path), "a file in the spool")
         process.send_signal(signal.SIGKILL)
-        process.wait(30)
+        process.wait(60)
     assert len(parts(tmp_path)) == 1
     with running_node(database, tmp_path, streams={"keep_free": 0}) as node:
         assert node.files() == []
@@ -54,7 +54,7 @@ def test_a_kill_on_the_way_to_the_answer_loses_nothing_that_was_acknowledged(
                 if answer.get("Status") != 0x0000:
                     break
                 acknowledged += 1
-        assert process.wait(30) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     assert acknowledged < 8
     with running_node(database, tmp_path, streams={"keep_free": 0}) as node:
         kept = images(database)

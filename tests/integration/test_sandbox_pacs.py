@@ -298,7 +298,7 @@ def test_the_command_says_ready_and_ends_in_order(tmp_path):
             dcmtk("storescu", int(port), "-R", "+sd", str(tmp_path / "in"))
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert (role, host, int(pid)) == ("sandbox-pacs", "127.0.0.1", process.pid)
     assert len(list((tmp_path / "pacs" / "objects").iterdir())) == 3
 

@@ -95,14 +95,13 @@ def test_a_mark_that_is_refused_goes_again_and_holds_no_other_up(tmp_path):
 
     marks(tmp_path / "in", 4)
     port = free_port()
-    with (
-        running(Node(answer=busy_once), port) as node,
-        a_hospital(forward=("NODE", "127.0.0.1", port)) as pacs,
-    ):
+    with a_hospital(forward=("NODE", "127.0.0.1", port)) as pacs:
         dcmtk("storescu", pacs.port, "-R", "+sd", str(tmp_path / "in"))
-        wait_until(lambda: pacs.waiting() == 0, "an empty ledger")
-        assert len(node.stored) == 5
-        assert node.stored[-1] == a_mark(1).SOPInstanceUID
+        assert pacs.waiting() == 4  # before anybody listens: else the first might go on alone
+        with running(Node(answer=busy_once), port) as node:
+            wait_until(lambda: pacs.waiting() == 0, "an empty ledger")
+            assert len(node.stored) == 5
+            assert node.stored[-1] == a_mark(1).SOPInstanceUID
 
 
 def test_a_mark_saved_twice_goes_on_once(tmp_path):

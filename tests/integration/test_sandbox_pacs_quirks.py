@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from pacs_bridge.cli.sandbox import app
 from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
+from pacs_bridge.sandbox import quirks_timing
 from pacs_bridge.sandbox.pacs_quirks import NAMES, SWITCHES, Quirks, Stall
 from tests.dcmtk import found
 from tests.hospital import a_hospital, a_mark, send, status_of
@@ -129,15 +131,19 @@ def test_a_quirk_with_a_wrong_value_is_refused_with_how_it_is_written(switch):
         Quirks([switch])
 
 
-def test_stall_keeps_one_sender_waiting_once():
+def test_stall_keeps_one_sender_waiting_once(monkeypatch):
+    waited, stored = [], []
+
+    class Pause:
+        def wait(self, seconds):
+            waited.append((len(stored), seconds))
+
+    monkeypatch.setattr(quirks_timing, "threading", SimpleNamespace(Event=Pause))
     pacs = Stall(2)
-    pacs.seconds = 0.3
-    waited = []
-    for _ in range(4):
-        begun = time.monotonic()
+    for each in range(4):
         pacs.on_store()
-        waited.append(time.monotonic() - begun >= 0.3)
-    assert waited == [False, False, True, False]
+        stored.append(each)
+    assert waited == [(2, Stall.seconds)]
 
 
 def listed(*options):

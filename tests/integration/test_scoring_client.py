@@ -78,7 +78,7 @@ def cut_within_answer(handler):
 
 def say_nothing(handler):
     handler.close_connection = True
-    handler.released.wait(10)
+    handler.released.wait(120)
 
 
 def drip(handler):
@@ -113,7 +113,7 @@ def misbehaving():
     """Give a scorer whose server behaves as a mode says: `misbehaving(mode)`."""
     opened = []
 
-    def begin(mode, timeout=5.0, prefix=""):
+    def begin(mode, timeout=60.0, prefix=""):
         released = threading.Event()
         handler = type("ModeHandler", (Handler,), {"mode": mode, "asked": [], "released": released})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -187,11 +187,11 @@ def test_an_answer_that_takes_too_long_is_given_up(misbehaving, mode):
 
 
 def test_an_answer_without_end_is_given_up_for_its_size_and_not_waited_out(misbehaving):
-    scorer = misbehaving(pour, timeout=60)
+    scorer = misbehaving(pour, timeout=600)
     begun = time.monotonic()
     with pytest.raises(ScorerUnavailable, match="too large"):
         scorer.post_reading(PAYLOAD)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 120
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 415, 422, 451])

@@ -60,7 +60,7 @@ def dcmtk_server(folder: Path, *command: str) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def answers(port: int) -> bool:

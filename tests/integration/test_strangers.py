@@ -38,7 +38,7 @@ class Book:
         self.strangers = Strangers(end=self._log.end, keep=self._events.keep, now=now)
 
     def notes(self) -> list[str]:
-        assert self._log.flush()
+        assert self._log.flush(60)
         with self._begin() as uow:
             rows = uow.associations.newest(1_000)
         assert all(row.outcome is AssociationOutcome.REJECTED for row in rows)
@@ -46,14 +46,14 @@ class Book:
         return [row.note for row in rows]
 
     def events(self, kind: str) -> list[dict[str, object]]:
-        assert self._events.flush()
+        assert self._events.flush(60)
         with self._begin() as uow:
             return [event.detail for event in uow.events.newest(1_000, kind)]
 
     def close(self) -> None:
         self.strangers.close()
         self._log.close()
-        assert self._events.flush()
+        assert self._events.flush(60)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_an_image_whose_node_was_killed_before_its_row_stood_is_removed_when_it_
     with dying(tmp_path, "begin", way="streamed") as (port, process):
         with associated(port, MAMMOGRAM) as association:
             assert "Status" not in send_raw(association, our_image())
-        assert process.wait(30) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     assert images(database) == []
     [left] = (path for path in (tmp_path / "archive").glob("??/*"))
     clock = Clock()

@@ -180,4 +180,4 @@ def test_every_thread_and_descriptor_is_given_back(service: Scripted) -> None:
             with Peer(port) as peer:
                 peer.send(b"\x01")
         wait_until(lambda: not conversations(), "every conversation to end")
-    assert descriptors() <= before
+    wait_until(lambda: descriptors() <= before, "every descriptor to be given back")

@@ -30,7 +30,7 @@ def misbehave(path: Path) -> ReadObject:
 
 @pytest.fixture
 def reader():
-    reader = LimitedReader(misbehave, wall_seconds=20)
+    reader = LimitedReader(misbehave, wall_seconds=120)
     yield reader
     reader.close()
 
@@ -46,11 +46,11 @@ def test_a_reader_that_fails_gives_a_reason_and_the_next_object_is_read(reader, 
 
 
 def test_a_reader_that_hangs_is_ended_in_time():
-    reader = LimitedReader(misbehave, wall_seconds=20)
+    reader = LimitedReader(misbehave, wall_seconds=120)
     assert reader(Path("good")).kind == "not-marks"  # started: what follows is the hang alone
     reader._wall = 0.5
     begun = time.monotonic()
     with pytest.raises(UnreadableObject, match="limits"):
         reader(Path("hang"))
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60  # it would have hung for an hour
     reader.close()

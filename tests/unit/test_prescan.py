@@ -124,18 +124,19 @@ def test_nesting_is_taken_to_the_limit_and_refused_beyond(undefined: bool) -> No
 
 
 def test_ten_thousand_levels_are_refused_at_once() -> None:
-    began = time.monotonic()
+    bomb = nested(10_000, undefined=True)
+    began = time.thread_time()
     with pytest.raises(UnreadableObject, match="deeper"):
-        scan(nested(10_000, undefined=True), explicit=True)
-    assert time.monotonic() - began < 1
+        scan(bomb, explicit=True)
+    assert time.thread_time() - began < 1  # of a processor, however many share it; takes 1 ms
 
 
 def test_two_hundred_thousand_empty_items_are_refused_before_the_last() -> None:
     bomb = sequence(item(b"") * 200_000)
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(UnreadableObject, match="more than 20000 items"):
         scan(bomb, explicit=True)
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_too_many_elements_are_refused() -> None:

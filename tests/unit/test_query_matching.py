@@ -59,10 +59,10 @@ def test_wildcards(key: str, value: str, found: bool) -> None:
 
 
 def test_no_pattern_takes_for_ever() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert not glob("*a" * 500 + "b")("a" * 1000)
     assert not glob("?*" * 500 + "b")("a" * 1000)
-    assert time.perf_counter() - started < 5.0
+    assert time.thread_time() - started < 5.0
 
 
 def test_a_key_that_is_longer_than_any_value_is_refused() -> None:

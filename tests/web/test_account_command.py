@@ -118,7 +118,7 @@ def test_the_first_administrator_signs_in_on_the_served_pages(home: Path) -> Non
     server = serve_web(installation)
     try:
         assert server.url == f"http://127.0.0.1:{server.port}/"
-        with urllib.request.urlopen(f"{server.url}health", timeout=10) as answer:
+        with urllib.request.urlopen(f"{server.url}health", timeout=60) as answer:
             assert json.load(answer) == {"status": "ok"}
             assert not answer.headers["Server"]
     finally:

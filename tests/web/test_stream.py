@@ -196,7 +196,10 @@ class TestFollower:
 
         return Follower(read, last=10, after=after), events
 
-    def test_a_number_that_comes_late_is_told_in_its_place(self) -> None:
+    def test_a_number_that_comes_late_is_told_in_its_place(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(event_stream, "_GAP_SECONDS", 3600.0)
         follower, events = self.follow(5, 7, after=4)
         assert [event.event_id for event in follower.next()] == [5]
         assert follower.next() == []
@@ -206,6 +209,7 @@ class TestFollower:
     def test_a_number_that_never_comes_is_not_waited_for_long(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(event_stream, "_GAP_SECONDS", 3600.0)
         follower, _ = self.follow(5, 7, after=4)
         assert [event.event_id for event in follower.next()] == [5]
         assert follower.next() == []
