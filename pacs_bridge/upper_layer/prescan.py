@@ -42,6 +42,7 @@ from pacs_bridge.upper_layer.elements import (
     marks_of,
     vr_of,
 )
+from pacs_bridge.upper_layer.shapes import LONGEST, SHAPES, key_of
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -170,6 +171,7 @@ def _walk(
     position = elements = items = depth = deepest = 0
     compressed, may_recall = False, small and content is None
     short_from = short_elements = short_items = _NO_END  # where the innermost short sequence began
+    shapes_of, lessons = SHAPES.known.get, list[tuple[int, int]]()  # how deep, and where, to learn
     while True:
         if position == end:
             if not outer:
@@ -179,6 +181,9 @@ def _walk(
                 if short_from != _NO_END:
                     _remember(data[short_from:end], elements - short_elements, items - short_items)
                     short_from = _NO_END
+            elif lessons and lessons[-1][0] == len(outer):
+                start = lessons.pop()[1]
+                SHAPES.learn(key_of(within.tag, end - start), bytes(data[start:end]))
             if content is not None:
                 content.append(within.item_end if holds == _ELEMENTS else within.closed)
             holds, within, end, bound, last, explicit, guess = outer.pop()
@@ -207,6 +212,25 @@ def _walk(
                     _refuse("a fragment has no length", within.tag)
                 compressed, position = True, stop
                 continue
+            if may_recall and explicit and 0 < length <= LONGEST:
+                alike = shapes_of(within.tag << 16 | length)
+                shape = None if alike is None else SHAPES.recall(alike, data[position:stop])
+                if shape is None:
+                    if SHAPES.is_curious:
+                        lessons.append((len(outer) + 1, position))
+                elif (
+                    elements + shape.elements <= most_elements
+                    and items + shape.items <= most_items
+                    and depth + shape.depth <= limits.depth
+                ):
+                    for tag, start, after in shape.wanted:
+                        after = min(after, start + _LONGEST)
+                        _note(found, tag, bytes(data[position + start : position + after]), depth)
+                    if shape.wanted or shape.depth:  # a word that is remembered has neither
+                        short_from = _NO_END
+                    elements, items = elements + shape.elements, items + shape.items
+                    deepest, position = max(deepest, depth + shape.depth), stop
+                    continue
             outer.append((holds, within, end, bound, last, explicit, guess))
             if content is not None:
                 content.append(within.item)
