@@ -14,8 +14,9 @@ from pydicom.dataset import Dataset
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.intact import IntactCheck
-from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.domain.loading import InstanceState, Readiness
 from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.domain.people import Role, Site
 from pacs_bridge.domain.retrieving import Arriving, Asked, Progress, Retrieved
 from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services.intact import check_load
@@ -51,6 +52,16 @@ def send(house: House, peer: Any) -> None:
 def ready(house: House) -> None:
     with house.begin() as uow:
         uow.loads.set_readiness(1, Readiness.READY)
+
+
+def a_sent_load(house: House) -> None:
+    passport = a_load(house, a_pacs(104))
+    with house.begin() as uow:
+        uow.sites.put(Site("unit", "hospital"))
+        uow.accounts.put("pacs@hospital.example", "x", [Role.CONTACT], START, sites=["unit"])
+        for *_, image in passport.instances():
+            uow.loads.settle(1, image.sop_instance_uid, InstanceState.STORED, START, status=0)
+    ready(house)
 
 
 def check(house: House, peer: Any = None, **how: Any) -> IntactCheck:
@@ -123,7 +134,7 @@ def dcmqrscp(folder: Path, *words: str) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _answers(port: int) -> bool:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.jobs.workflows import NEEDS_CONTACT
 from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
 from pacs_bridge.scu.peer import DimsePeer
+from pacs_bridge.services.intact import check_load
 from pacs_bridge.services.plan import load_status, start_load
 from pacs_bridge.services.send import note_load, park_load, reopen_missing, send_next
 from pacs_bridge.services.verify import Sweep, verify_load
@@ -91,7 +92,11 @@ class Zoo:
         park_load(1, NEEDS_CONTACT, begin=self.house.begin, now=self.house.now)
 
     def sweep(self) -> Sweep:
-        return verify_load(1, begin=self.house.begin, peer=PEER, now=self.house.now)
+        house = self.house
+        look = partial(
+            check_load, begin=house.begin, peer=PEER, archive=house.archive, now=house.now
+        )
+        return verify_load(1, begin=house.begin, peer=PEER, now=house.now, look_at=look)
 
     def _send_all(self) -> bool:
         failures = 0
@@ -158,7 +163,7 @@ def run(
         router = stack.enter_context(_router(folder, quirks, pacs)) if routed else pacs
         with house.begin() as uow:
             uow.case_sets.add(passport)
-            uow.pacs.put(_registered(router.port, pacs.port), START)
+            uow.pacs.put(_registered(router.port, pacs.port, _answer_seconds(quirks)), START)
         start_load(SET, "hospital", begin=house.begin, now=house.now)
         zoo = Zoo(house, passport, patience)
         zoo.run()
@@ -188,8 +193,13 @@ def _router(folder: Path, quirks: Sequence[str], behind: SandboxPacs) -> Iterato
         yield pacs
 
 
-def _registered(store: int, query: int) -> Pacs:
-    timeouts = {"connect": 15.0, "acse": 15.0, "dimse": 3.0, "network": 15.0}
+def _answer_seconds(quirks: Sequence[str]) -> float:
+    """Few where an answer is kept waiting for; else so many that no slow machine is left."""
+    return 3.0 if any(quirk.startswith("stall") for quirk in quirks) else 60.0
+
+
+def _registered(store: int, query: int, answer: float) -> Pacs:
+    timeouts = {"connect": 30.0, "acse": 30.0, "dimse": answer, "network": 30.0}
     if store == query:
         return a_pacs(query, timeouts=timeouts)
     endpoints = (

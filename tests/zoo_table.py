@@ -184,6 +184,8 @@ TOGETHER = (
     _hiding("refuse-series-level,no-counts", "SERIES level"),
     _hiding("refuse-series-level,extra-objects", "SERIES level"),
     _hiding("no-study-root,foreign-patient-in-study", "Study Root"),
+    Promise("shrinks-images,fewer-keys-when-archived", False, "conflict", says=("another size",)),
+    Promise("shrinks-images,keys-are-conditions", False, "conflict", says=("another size",)),
     Promise("cap=1,extra-objects"),
     Promise("cap=2,foreign-image-in-study", False, "conflict", says=("delete",)),
 )

@@ -111,6 +111,7 @@ def verify(set_name: SetPrefix, pacs: PacsName, home: Home = None, json: Json = 
     """Ask the PACS now for every case of a set, and judge what it says."""
     from pacs_bridge.services.plan import find_load, load_status
     from pacs_bridge.services.verify import verify_load
+    from pacs_bridge.wiring.checks import build_check
     from pacs_bridge.wiring.peers import build_peer
 
     installation = open_home(home)
@@ -122,6 +123,7 @@ def verify(set_name: SetPrefix, pacs: PacsName, home: Home = None, json: Json = 
         now=installation.now,
         grace=installation.config.loading.grace_seconds,
         public_url=installation.config.web.public_url,
+        look_at=build_check(installation),
     )
     status = load_status(load.load_id, begin=installation.read, now=installation.now)
     _show(status, json=json)

@@ -18,12 +18,14 @@ from typing import Any
 class Change(StrEnum):
     """What is wrong with an image that came back, the gravest first; the words are kept."""
 
-    LOSSY = "compressed with loss"
+    SIZE = "another size"
     PIXELS = "other pixels"
-    UNREADABLE = "cannot be opened"
-    ABSENT = "did not come back"
+    SIDE = "the other breast"
     PHOTOMETRIC = "grey scale meaning"
     BITS = "bits stored"
+    UNREADABLE = "cannot be opened"
+    LOSSY = "compressed with loss"
+    ABSENT = "did not come back"
     LATERALITY = "laterality"
     VIEW = "view"
     VOI = "window"
@@ -31,13 +33,33 @@ class Change(StrEnum):
     SPACING = "pixel spacing"
 
 
+GRAVE = frozenset(
+    [
+        Change.SIZE,
+        Change.PIXELS,
+        Change.SIDE,
+        Change.PHOTOMETRIC,
+        Change.BITS,
+        Change.UNREADABLE,
+    ]
+)
+"""Changes that make of an image of ours one with other content: a conflict (DESIGN.md 5)."""
+
+_AGAIN = "then delete these studies there and start the load again"
 _SENTENCES = {
+    Change.SIZE: "at another size than we sent ({n}): have it keep them unchanged, " + _AGAIN,
+    Change.PIXELS: "with other pixels than we sent ({n}): ask your PACS supplier what changes "
+    "images on the way in or out, have it switched off for them, " + _AGAIN,
+    Change.SIDE: "as images of the other breast ({n}): ask your PACS supplier which rule changes "
+    "the laterality, have it leave our accession numbers out, " + _AGAIN,
+    Change.PHOTOMETRIC: "with black and white exchanged ({n}): ask your PACS supplier what "
+    "changes the photometric interpretation, have it switched off for them, " + _AGAIN,
+    Change.BITS: "with other grey levels than we sent ({n}): ask your PACS supplier what changes "
+    "the bits stored, have it switched off for them, " + _AGAIN,
+    Change.UNREADABLE: "so that they cannot be opened ({n}): ask your PACS supplier to look at "
+    "them in the store, " + _AGAIN,
     Change.LOSSY: "compressed with loss ({n}): switch lossy compression off for them and for "
     "whatever moves or archives them, then we send them again",
-    Change.PIXELS: "with other pixels than we sent ({n}): ask your PACS supplier what changes "
-    "images on the way in or out, and switch it off for them",
-    Change.UNREADABLE: "so that they cannot be opened ({n}): ask your PACS supplier to look at "
-    "them in the store",
     Change.ABSENT: "not at all, though it was asked for each ({n}): see whether they open in "
     "your viewer, and whether it may send to us",
 }
@@ -52,6 +74,7 @@ class Grade(StrEnum):
 
     INTACT = "intact"
     AMBER = "amber"
+    CONFLICT = "conflict"
     UNPROVEN = "unproven"
 
 
@@ -84,7 +107,9 @@ class IntactCheck:
 
     @property
     def grade(self) -> Grade:
-        """Green, amber, or nothing known."""
+        """Green, amber, not ours any more, or nothing known."""
+        if self.changes.keys() & GRAVE:
+            return Grade.CONFLICT
         if self.changes:
             return Grade.AMBER
         return Grade.UNPROVEN if self.note else Grade.INTACT
@@ -110,6 +135,20 @@ class IntactCheck:
             told.append(_ATTRIBUTES.format(what=" and ".join(attributes)))
         return told
 
+    @property
+    def came(self) -> int:
+        """Images that really came back."""
+        return self.compared - self.changes.get(Change.ABSENT, 0)
+
+    @property
+    def grave(self) -> dict[str, Change]:
+        """Images that hold other content than ours, with the gravest change of each."""
+        return {
+            uid: min(GRAVE.intersection(found), key=_ORDER.index)
+            for uid, found in self.images.items()
+            if GRAVE.intersection(found)
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Give it as JSON values."""
         return {
@@ -124,6 +163,13 @@ class IntactCheck:
         }
 
 
+def word_changed(change: Change) -> str:
+    """Say what to do about a case whose images came back with other content."""
+    told = _SENTENCES[change].replace(" ({n})", "").replace("these studies", "this study")
+    return f"Your PACS gives images of this case back {told}."
+
+
+_ORDER = list(Change)
 _MOST_NAMED = 100
 
 
@@ -133,5 +179,10 @@ def count_changes(
     """Count changes by kind, and name the images they are in; a hundred at most."""
     counted = Counter(change for changes in found.values() for change in dict.fromkeys(changes))
     ordered = {change: counted[change] for change in Change if change in counted}
-    named = {uid: list(changes) for uid, changes in found.items() if changes}
+    worst = sorted((uid for uid in found if found[uid]), key=lambda uid: _gravity(found[uid]))
+    named = {uid: list(found[uid]) for uid in worst}
     return ordered, dict(list(named.items())[:_MOST_NAMED])
+
+
+def _gravity(changes: Sequence[Change]) -> int:
+    return min(_ORDER.index(change) for change in changes)

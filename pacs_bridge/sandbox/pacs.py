@@ -154,6 +154,7 @@ class SandboxPacs:
                 quirks.index_seconds,
                 admit=quirks.admit,
                 duplicates=quirks.duplicates,
+                alter=quirks.alter,
             )
             destination = config.router or config.forward
             if destination is not None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from pydicom.dataset import Dataset
 
@@ -91,6 +92,9 @@ class Quirk:
     def cuts_before_answering(self) -> Cut:
         """Whether to end the conversation with this object kept and the sender not told."""
         return Cut.NOT
+
+    def alter(self, file: Path) -> None:
+        """Change the file of an object that came in."""
 
     def amend(self, attributes: Row) -> Row:
         """Change what an object is found under."""

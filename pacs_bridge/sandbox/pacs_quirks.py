@@ -11,6 +11,7 @@ QUIRKS.md C1 to C6.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from pydicom.dataset import Dataset
 
@@ -105,6 +106,11 @@ class Quirks(Quirk):
     def cuts_before_answering(self) -> Cut:
         """Cut as any of them does; all of them count."""
         return max(each.cuts_before_answering() for each in [Quirk(), *self._all])
+
+    def alter(self, file: Path) -> None:
+        """Change by one after the other."""
+        for each in self._all:
+            each.alter(file)
 
     def amend(self, attributes: Row) -> Row:
         """Change by one after the other."""

@@ -103,8 +103,16 @@ Admit = Callable[[dict[str, str]], None]
 """Raises `Refused` for an object that is not wanted, by its attributes as they came."""
 
 
+Alter = Callable[[Path], None]
+"""Changes the file of an object that came in."""
+
+
 def _admit_all(_: dict[str, str]) -> None:
     """Refuse nothing."""
+
+
+def _alter_nothing(_: Path) -> None:
+    """Keep what came as it came."""
 
 
 class Store:
@@ -122,6 +130,8 @@ class Store:
         See `Admit`.
     duplicates : Duplicates
         What becomes of an object that is here already.
+    alter : callable
+        See `Alter`.
 
     Raises
     ------
@@ -139,10 +149,11 @@ class Store:
         *,
         admit: Admit = _admit_all,
         duplicates: Duplicates = Duplicates.KEEP,
+        alter: Alter = _alter_nothing,
     ) -> None:
         self._objects, self._ledger = folder / "objects", folder / "forward"
         self._amend, self._index_seconds = amend, index_seconds
-        self._admit, self._duplicates = admit, duplicates
+        self._admit, self._duplicates, self._alter = admit, duplicates, alter
         self._lock = threading.Lock()
         self._index: dict[str, Entry] = {}
         for each in (self._objects, self._ledger):
@@ -168,6 +179,7 @@ class Store:
             with part.open("xb") as file:
                 file.write(head)
                 file.write(data)
+            self._alter(part)
             entry = self._entry(
                 part, self._path(sop_instance), sop_class, sop_instance, admit=self._admit
             )

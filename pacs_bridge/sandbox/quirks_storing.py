@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from pydicom import dcmread
+
 from pacs_bridge.sandbox.pacs_commitment import Commitment
 from pacs_bridge.sandbox.pacs_quirk import (
     CANNOT,
@@ -11,13 +15,12 @@ from pacs_bridge.sandbox.pacs_quirk import (
     Every,
     Kept,
     Quirk,
-    Row,
     Switch,
 )
 from pacs_bridge.sandbox.pacs_store import Duplicates, Refused
 
 _TOMOSYNTHESIS = "1.2.840.10008.5.1.4.1.1.13.1.3"
-_IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+_PLAIN = _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 _PATIENT_NAME, _PIXEL_PADDING, _VIEW_CODE = 0x00100010, 0x00280120, 0x00540220
 
 
@@ -91,12 +94,25 @@ class Commits(Quirk):
 
 
 class ShrinksImages(Quirk):
-    """Keeps reduced images: half the rows and columns."""
+    """Keeps reduced images: every second row and column."""
 
-    def amend(self, attributes: Row) -> Row:
-        """Say so of those that have a size."""
-        sizes = {k: attributes[k] for k in ("Rows", "Columns") if attributes[k].isdecimal()}
-        return {**attributes, **{k: str(int(value) // 2) for k, value in sizes.items()}}
+    def alter(self, file: Path) -> None:
+        """Leave alone what is no image, or is compressed."""
+        ds = dcmread(file)
+        size = (ds.get("NumberOfFrames", 1), ds.get("Rows"), ds.get("Columns"))
+        if "PixelData" not in ds or not all(size) or ds.file_meta.TransferSyntaxUID not in _PLAIN:
+            return
+        frames, rows, columns = map(int, size)
+        pixel = int(ds.BitsAllocated) // 8 * int(ds.get("SamplesPerPixel", 1))
+        data, line = memoryview(ds.PixelData), columns * pixel
+        kept = [
+            data[start + column : start + column + pixel]
+            for start in range(0, frames * rows * line, 2 * line)
+            for column in range(0, line - pixel, 2 * pixel)
+        ]
+        ds.PixelData = b"".join(kept)
+        ds.Rows, ds.Columns = rows // 2, columns // 2
+        ds.save_as(file)
 
 
 SWITCHES = (

@@ -65,12 +65,23 @@ def compare_image(came: Path, sent: Path, image: Instance) -> list[Change]:
         theirs, syntax = read_part10(came)
         with tolerant_reading():
             changes = [c for c, names in _ATTRIBUTES.items() if _differ(ours, theirs, names)]
+            if _is_other_breast(ours, theirs):
+                changes[changes.index(Change.LATERALITY)] = Change.SIDE
     except (PacsBridgeError, ValueError, TypeError, KeyError, AttributeError):
         return [Change.UNREADABLE]
     return [*_pixel_changes(ours, theirs, syntax, image), *changes]
 
 
+def _is_other_breast(ours: Dataset, theirs: Dataset) -> bool:
+    """Tell whether a laterality says another breast; one that is gone says nothing."""
+    names = _ATTRIBUTES[Change.LATERALITY]
+    pairs = ((ours.get(name), theirs.get(name)) for name in names)
+    return any(mine and said and mine != said for mine, said in pairs)
+
+
 def _pixel_changes(ours: Dataset, theirs: Dataset, syntax: str, image: Instance) -> list[Change]:
+    if any(theirs.get(name, ours.get(name)) != ours.get(name) for name in ("Rows", "Columns")):
+        return [Change.SIZE]
     was_lossy = str(ours.get("LossyImageCompression", "00"))
     now_lossy = str(theirs.get("LossyImageCompression", "00"))
     says_so = now_lossy == "01" != was_lossy

@@ -2,7 +2,9 @@
 
 A query proves that a PACS knows of an image. Whether a reader will see what we sent, only the
 image itself tells: PACS compress with loss, rewrite attributes and drop others. A load of which
-images came back changed is *amber*: still ready, and its contact is told once what changed.
+images came back so is *amber*: still ready, and its contact is told once what changed. Images
+that came back with other content, in pixels, size, grey levels or side, are a *conflict*: the
+sweep that follows says so beside their cases, and the load is not ready.
 
 References
 ----------
@@ -61,7 +63,8 @@ def check_load(
     ----------
     every : bool
         Compare every image that was sent; else those of the practice cases and `sample`
-        others, drawn anew at each check, and the same ones wherever it is repeated.
+        others, drawn anew at each check, and the same ones wherever it is repeated; and those
+        that came back with other content the last time.
     moved : callable
         Waits for images that a C-MOVE sends to our node; see `services.moved`.
     scratch : Path, optional
@@ -81,6 +84,7 @@ def check_load(
         pacs = uow.pacs.get(load.pacs)
         passport = uow.case_sets.get(load.set_name, load.copy)
         ledger = uow.loads.ledger(load_id)
+        before = uow.intact.find(load_id)
     there = {
         row.sop_instance_uid
         for row in ledger
@@ -91,7 +95,8 @@ def check_load(
             f"{load.pacs} has no image of {load.set_name} yet; send it with `load start`."
         )
     seed = f"{load.set_name}-{load.pacs}-{load.run}-{now():%Y%m%d}"
-    wanted = _choose(passport, there, seed, None if every else sample)
+    again = set() if before is None else set(before.grave)
+    wanted = _choose(passport, there, seed, None if every else sample, again)
     desk = _Desk(pacs, peer, archive, moved, scratch)
     for each in wanted:
         desk.ask(*each)
@@ -123,6 +128,10 @@ def _keep(uow: UnitOfWork, load: Load, check: IntactCheck, public_url: str) -> N
         compared=check.compared,
         changes=[change.name for change in check.changes],
     )
+    if check.grade is Grade.CONFLICT:  # what follows is for the sweep to say
+        stamp = int(check.checked_at.timestamp())
+        key = f"verify-{load.load_id}-fetched-{stamp}"
+        uow.enqueue("verify", load.load_id, key=key, partition=load.pacs)
     if check.grade is not Grade.AMBER:
         return
     what = hashlib.sha256("".join(c.name for c in check.changes).encode()).hexdigest()[:8]
@@ -169,8 +178,10 @@ def intact_of(load_id: int, *, begin: Begin) -> IntactCheck | None:
         return uow.intact.find(load_id)
 
 
-def _choose(passport: Passport, there: set[str], seed: str, sample: int | None) -> list[_Wanted]:
-    """Choose images, by series: those of the practice cases, and some of the others."""
+def _choose(
+    passport: Passport, there: set[str], seed: str, sample: int | None, again: set[str]
+) -> list[_Wanted]:
+    """Choose images, by series: those of the practice cases, some of the others, and `again`."""
     tests = [i for c in passport.cases if c.kind == "test" for i in _there(c.instances(), there)]
     drawn = {i.sop_instance_uid for i in tests}
     if sample is not None and sample < len(tests):
@@ -178,7 +189,7 @@ def _choose(passport: Passport, there: set[str], seed: str, sample: int | None) 
         drawn = {i.sop_instance_uid for i in chance.sample(tests, sample)}
     wanted = []
     for case in passport.cases:
-        chosen = there if case.kind == "practice" else drawn
+        chosen = there if case.kind == "practice" else drawn | again
         wanted += _of_case(case, chosen & there)
     return wanted
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.caseset import Passport
+from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
 from pacs_bridge.domain.found import PacsAnswer
+from pacs_bridge.domain.intact import IntactCheck
 from pacs_bridge.domain.loading import (
     GRADE,
     LEAVING,
@@ -21,8 +24,10 @@ from pacs_bridge.domain.loading import (
     is_accepted,
     judge_load,
 )
+from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Clock, PacsPeer
 from pacs_bridge.domain.profile import UNKNOWN
+from pacs_bridge.domain.proofs import is_current, wants_looking_at, weigh
 from pacs_bridge.domain.sentences import RENAMED, word_accepted
 from pacs_bridge.domain.verdicts import judge_case
 from pacs_bridge.services.mails import mail_contacts
@@ -33,6 +38,13 @@ _SURELY = {
     Completeness.COUNTED: "by image or by count, as was agreed",
     Completeness.PRESENT: "though not always image by image, as was agreed",
 }
+
+
+LookAt = Callable[[int], IntactCheck]
+"""Has a sample of a load fetched back and compared; see `services.intact.check_load`."""
+
+_LOOK_AGAIN = timedelta(minutes=10)
+"""How soon a sample that proved nothing good is taken again."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,7 @@ def verify_load(
     now: Clock,
     grace: float = 900.0,
     public_url: str = "",
+    look_at: LookAt | None = None,
 ) -> Sweep:
     """Ask the PACS for every case of a load and judge what it says.
 
@@ -78,6 +91,9 @@ def verify_load(
     grace : float
         Seconds after the last C-STORE in which a missing image may still be on its way to
         the PACS's index; a PACS may have a grace of its own.
+    look_at : callable, optional
+        Called where queries alone do not prove that images are kept as they were sent, before
+        the load is called ready; without it nothing is asked for beyond what queries say.
 
     Raises
     ------
@@ -112,6 +128,12 @@ def verify_load(
         )
         for case, answer in zip(passport.cases, answers, strict=True)
     ]
+    if look_at is not None:
+        check = _look(load, pacs, passport, answers, verdicts, begin, now, look_at)
+        verdicts = [
+            weigh(case, answer, verdict, check, grade=pacs.grade)
+            for case, answer, verdict in zip(passport.cases, answers, verdicts, strict=True)
+        ]
 
     with begin() as uow:
         # Judged against the load as it is now: whoever swept or started it in the meantime
@@ -143,6 +165,40 @@ def verify_load(
         unanswered=_unanswered(verdicts),
         grace=seconds,
     )
+
+
+def _look(
+    load: Load,
+    pacs: Pacs,
+    passport: Passport,
+    answers: Sequence[PacsAnswer],
+    verdicts: Sequence[CaseVerdict],
+    begin: Begin,
+    now: Clock,
+    look_at: LookAt,
+) -> IntactCheck | None:
+    """Give what came of fetching images back since they were sent, having it done if need be."""
+    with begin() as uow:
+        check = uow.intact.find(load.load_id)
+        accepted = uow.search_notes.of_load(load.load_id)
+    current = is_current(check, load.last_sent_at)
+    if check is not None and current and now() - check.checked_at < _LOOK_AGAIN:
+        return check
+    judged, _ = judge_load(
+        verdicts,
+        before=Readiness.SENT,
+        misses_before=0,
+        grade=pacs.grade,
+        accepted=accepted,
+    )
+    if judged is Readiness.READY and wants_looking_at(
+        passport.cases, answers, check, current=current
+    ):
+        try:
+            return look_at(load.load_id)
+        except (PeerUnavailable, RefusedInput):  # away, or of media nothing is known to be there
+            pass
+    return check if current else None
 
 
 def _told(verdict: CaseVerdict, accepted: Mapping[str, str]) -> CaseVerdict:
