@@ -29,6 +29,7 @@ READINESS = {
 INTACT = {
     "intact": ("Intact", "green"),
     "amber": ("Amber", "orange"),
+    "conflict": ("Other content", "red"),
     "unproven": ("Unproven", "grey"),
 }
 """Whether images come back from a PACS as they were sent."""

@@ -86,7 +86,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.verify import verify_load
     from pacs_bridge.services.watch import WatchTimes, watch_due
     from pacs_bridge.wiring.audit import build_drain
-    from pacs_bridge.wiring.checks import check_jobs
+    from pacs_bridge.wiring.checks import build_check, check_jobs
     from pacs_bridge.wiring.commitment import commitment_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
     from pacs_bridge.wiring.sending import sending_jobs, sending_options
@@ -116,6 +116,7 @@ def build_jobs(installation: Installation) -> JobsRole:
             now=now,
             grace=loading.grace_seconds,
             public_url=config.web.public_url,
+            look_at=build_check(installation),
         ),
         reopen_missing=partial(reopen_missing, begin=begin, now=now),
         note_load=partial(note_load, begin=begin),
