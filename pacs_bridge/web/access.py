@@ -45,6 +45,8 @@ _EVERYBODY = Rule(None, prolongs=False)
 _SIGNED_IN = Rule(frozenset(Role))
 _LOADS = _only(Role.CONTACT, Role.ADMIN)
 _RESULTS = _only(Role.READER)
+_READING = _only(Role.READER)
+_READING_BY_ITSELF = _only(Role.READER, prolongs=False)
 _WATCH = _only(Role.ADMIN)
 
 ACCESS: dict[str, Rule] = {
@@ -70,6 +72,16 @@ ACCESS: dict[str, Rule] = {
     "results.index": _RESULTS,
     "results.show": _RESULTS,
     "results.plot": _only(Role.READER, prolongs=False),
+    "reading.index": _READING,
+    "reading.look": _READING_BY_ITSELF,
+    "reading.rest": _READING,
+    "reading.show": _READING,
+    "reading.look_case": _READING_BY_ITSELF,
+    "reading.picture": _READING_BY_ITSELF,
+    "reading.answer": _READING,
+    "reading.place": _READING,
+    "reading.decide": _READING,
+    "reading.normal": _READING,
     "associations.index": _WATCH,
     "associations.lines": _only(Role.ADMIN, prolongs=False),
     "associations.callers": _only(Role.ADMIN, prolongs=False),

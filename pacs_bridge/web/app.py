@@ -17,6 +17,7 @@ from pacs_bridge.web import (
     home,
     loads,
     pack,
+    reading,
     results,
     sign_in,
     watch,
@@ -32,6 +33,20 @@ from pacs_bridge.web.words import set_up_words
 
 __all__ = ["WebServices", "WebSettings", "create_app"]
 
+_PAGES = (
+    account,
+    associations,
+    health,
+    home,
+    loads,
+    pack,
+    reading,
+    results,
+    sign_in,
+    watch,
+    workstation,
+)
+_ASSETS = ("pages.css", "pages.js", "reading.css", "reading.js")
 _MENU = (
     ("home.show", "Start", None),
     ("loads.index", "Loads", (Role.CONTACT, Role.ADMIN)),
@@ -62,8 +77,7 @@ def create_app(web_settings: WebSettings, web_services: WebServices) -> Flask:
     """
     app = _Application("pacs_bridge.web")
     app.extensions[EXTENSION] = (web_settings, web_services)
-    pages = (account, associations, health, home, loads, pack, results, sign_in, watch, workstation)
-    for module in pages:
+    for module in _PAGES:
         app.register_blueprint(module.blueprint)
     set_up_words(app)
     pack.set_up_pack(app)
@@ -80,7 +94,7 @@ def create_app(web_settings: WebSettings, web_services: WebServices) -> Flask:
 
 def _assets_version(folder: Path) -> str:
     """Name the present style sheet and script, so that no browser uses an older one."""
-    content = b"".join((folder / name).read_bytes() for name in ("pages.css", "pages.js"))
+    content = b"".join((folder / name).read_bytes() for name in _ASSETS)
     return hashlib.sha256(content).hexdigest()[:8]
 
 

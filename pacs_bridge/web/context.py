@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pacs_bridge.db.accounts import AccountStore, SignIn
     from pacs_bridge.db.queries import Queries
     from pacs_bridge.db.watch_queries import WatchQueries
+    from pacs_bridge.domain.receipts import Receipt, ReceiptList
     from pacs_bridge.domain.workstation import WorkstationCheck
     from pacs_bridge.services.adopt import Adopted
     from pacs_bridge.services.sending_status import SendingStatus
@@ -56,6 +57,33 @@ class WebSettings:
 
 
 @dataclass(frozen=True)
+class ReadingServices:
+    """What the pages of a reader's receipts call; each is given the reader's code first.
+
+    Parameters
+    ----------
+    list_receipts, show_receipt : callable
+        See `services.receipts`.
+    answer_mark, place_mark, decide_breast, declare_normal, declare_rest_normal : callable
+        See `services.answers`; each takes the token of its form.
+    find_picture : callable
+        Gives the content hash of an image that the reader may see; see `services.pictures`.
+    picture : callable
+        Gives a frame of an image, by content hash, as PNG.
+    """
+
+    list_receipts: Callable[[str, str], ReceiptList]
+    show_receipt: Callable[[str, str], Receipt]
+    answer_mark: Callable[..., object]
+    place_mark: Callable[..., object]
+    decide_breast: Callable[..., object]
+    declare_normal: Callable[..., object]
+    declare_rest_normal: Callable[..., object]
+    find_picture: Callable[[str, str, str, int], str]
+    picture: Callable[[str, int], bytes]
+
+
+@dataclass(frozen=True)
 class WebServices:
     """What the pages call.
 
@@ -75,6 +103,8 @@ class WebServices:
         What a hospital needs for one case set; see `services.site_pack`.
     sending : callable
         How the sending of a load gets on; see `services.sending_status`.
+    reading : ReadingServices
+        A reader's receipts and sheet.
     """
 
     now: Callable[[], datetime]
@@ -92,6 +122,7 @@ class WebServices:
     site_pack: Callable[..., SitePack]
     orders_for: Callable[..., Orders]
     sending: Callable[[int], SendingStatus]
+    reading: ReadingServices
 
 
 def settings() -> WebSettings:

@@ -19,6 +19,7 @@ _ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_ASKED_EACH_TIME = "private, no-cache"  # a view's own word for a picture that one person may see
 
 
 def harden(app: Flask) -> None:
@@ -30,7 +31,7 @@ def harden(app: Flask) -> None:
             response.headers.setdefault(name, value)
         if request.endpoint == "static":
             response.headers["Cache-Control"] = "public, max-age=3600"
-        else:
+        elif response.headers.get("Cache-Control") != _ASKED_EACH_TIME:
             response.headers["Cache-Control"] = "no-store"
         if settings().cookie_secure:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")

@@ -63,11 +63,32 @@ NEAR = {
 }
 READING = {
     "open": ("Open", "blue", "More may come: it closes when both breasts are decided."),
+    "asked": ("Waits for you", "orange", "A question is open: it counts once you have answered."),
     "closed": ("Closed", "aqua-green", "Whole, and on its way to scoring."),
     "scored": ("Scored", "green", "Counted in your figures."),
     "kept": ("Practice", "grey", "Practice cases are never scored."),
     "parked": ("Parked", "orange", "Set aside; a person is looking at it."),
 }
+RECEIPT = {"unread": ("Nothing yet", "white")} | {k: each[:2] for k, each in READING.items()}
+MARK = {
+    "read": ("Counts", "green"),
+    "asked": ("Waits for you", "orange"),
+    "confirmed": ("Confirmed", "green"),
+    "mended": ("Changed by you", "green"),
+    "dropped": ("Not counted", "grey"),
+    "placed": ("Put here", "green"),
+}
+SOURCE = {
+    "measurement-report": "a structured report",
+    "cad-sr": "a CAD report",
+    "other-sr": "a report",
+    "presentation-state": "a presentation state",
+    "key-object": "a key object",
+    "overlay": "an overlay drawing",
+    "sheet": "this page",
+}
+"""What brought a mark."""
+
 OUTCOME = {
     "open": ("Open", "blue"),
     "released": ("Released", "green"),
@@ -168,6 +189,9 @@ def set_up_words(app: Flask) -> None:
         FINDABLE=FINDABLE,
         NEAR=NEAR,
         READING=READING,
+        RECEIPT=RECEIPT,
+        MARK=MARK,
+        SOURCE=SOURCE,
         OUTCOME=OUTCOME,
         DECISION=DECISION,
         RATING=RATING,

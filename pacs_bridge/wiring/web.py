@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pacs_bridge.wiring.installation import Installation
+from pacs_bridge.wiring.reading import build_reading
 from pacs_bridge.wiring.site_pack import our_node
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def build_web(installation: Installation) -> Flask:
             ),
             orders_for=partial(orders_for, begin=installation.read, now=now),
             sending=partial(sending_status, begin=installation.read, now=now),
+            reading=build_reading(installation),
         ),
     )
 

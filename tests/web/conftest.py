@@ -29,6 +29,7 @@ from pacs_bridge.services.sending_status import sending_status
 from pacs_bridge.services.site_pack import OurNode, orders_for, site_pack
 from pacs_bridge.services.workstation import check_workstation, what_to_check
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
+from tests.web.desk import reading_services
 from tests.web.seed import (
     DATABASE,
     PASSWORD,
@@ -81,6 +82,7 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
             site_pack=partial(site_pack, begin=scheme.begin, node=NODE),
             orders_for=partial(orders_for, begin=scheme.begin, now=scheme.now),
             sending=partial(sending_status, begin=scheme.begin, now=scheme.now),
+            reading=reading_services(scheme),
         ),
     )
 

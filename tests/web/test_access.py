@@ -12,6 +12,8 @@ from tests.web.seed import PEOPLE, SET, Scheme
 EVERYBODY = {"-", *PEOPLE}
 SIGNED_IN = set(PEOPLE)
 READERS = {"done", "midway", "fresh", "nobody"}
+ENROLLED = READERS - {"nobody"}
+RELEASED = {"done", "midway"}
 
 # Who gets in where, as the docs say it (docs/pages.md). Loads and results are asked for as
 # northfield's: whoever has the role but not that hospital or round is told there is no page.
@@ -38,6 +40,16 @@ MAY = {
     "results.index": (READERS, set()),
     "results.show": (READERS - {"nobody"}, {"nobody"}),
     "results.plot": ({"done"}, READERS - {"done"}),  # the others' figures are not due yet
+    "reading.index": (ENROLLED, {"nobody"}),
+    "reading.look": (ENROLLED, {"nobody"}),
+    "reading.show": (ENROLLED, {"nobody"}),
+    "reading.look_case": (RELEASED, READERS - RELEASED),
+    "reading.picture": (RELEASED, READERS - RELEASED),
+    "reading.rest": (RELEASED, READERS - RELEASED),
+    "reading.answer": (RELEASED, READERS - RELEASED),
+    "reading.place": (RELEASED, READERS - RELEASED),
+    "reading.decide": (RELEASED, READERS - RELEASED),
+    "reading.normal": (RELEASED, READERS - RELEASED),
     "associations.index": ({"admin"}, set()),
     "associations.lines": ({"admin"}, set()),
     "associations.callers": ({"admin"}, set()),
@@ -46,7 +58,11 @@ MAY = {
     "associations.forget": ({"admin"}, set()),
     "watch.index": ({"admin"}, set()),
 }
-VALUES = {"form": "csv", "filename": "pages.css", "set_name": SET}
+VALUES = {"form": "csv", "filename": "pages.css", "set_name": SET} | {
+    "accession": f"{SET}101",
+    "number": "1",
+    "frame": "1",
+}
 
 
 def test_every_route_has_its_row_in_the_rule_and_in_this_test(app: Flask) -> None:

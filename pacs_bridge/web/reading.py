@@ -1,0 +1,299 @@
+"""A reader's receipts, and the sheet: what reached us, drawn and in words, to be answered.
+
+Everything here is looked up by the code of whoever is signed in; there is no way to name
+another reader. What is not theirs is answered as if it were not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pacs_bridge.db.queries import ReaderRound
+from pacs_bridge.domain.errors import NotFound, RefusedInput
+from pacs_bridge.domain.receipts import Answer, Receipt, ReceiptImage, ReceiptMark
+from pacs_bridge.services.pictures import middle_frame
+from pacs_bridge.web.context import ReadingServices, person, services
+from pacs_bridge.web.drawing import draw_shape, hang, place_label, place_ring
+from pacs_bridge.web.reading_forms import (
+    DENSITIES,
+    FINDINGS,
+    said_decision,
+    said_mark,
+    said_mend,
+    said_token,
+)
+
+blueprint = Blueprint("reading", __name__, url_prefix="/reading")
+
+LOOK_SECONDS = 2
+"""How often a page looks for what arrived; what arrives is to be seen within five."""
+
+
+@blueprint.get("/<set_name>")
+def index(set_name: str) -> str:
+    """List the reader's cases of a set, and what is to be told about them all."""
+    return _list_page(set_name)
+
+
+@blueprint.get("/<set_name>/look")
+def look(set_name: str) -> ResponseReturnValue:
+    """Give the list again where it has changed."""
+    line = _mine(set_name)
+    if line.enrolment.released_at is not None and _is_shown(
+        _version(_ours().list_receipts(_reader(), set_name), _is_open(line))
+    ):
+        return "", 204
+    return _list_page(set_name)
+
+
+@blueprint.post("/<set_name>/rest")
+def rest(set_name: str) -> ResponseReturnValue:
+    """Take the statement that the named cases, of which nothing arrived, are normal."""
+    _released(set_name)
+    named = tuple(request.form.get("accessions", "").split())
+    if request.form.get("stated") != "yes":
+        return _list_page(set_name, "Tick the statement if you have read these cases."), 422
+    try:
+        _ours().declare_rest_normal(_reader(), set_name, named, token=said_token(request.form))
+    except RefusedInput as refused:
+        return _list_page(set_name, str(refused)), 422
+    flash(f"{len(named)} case{'' if len(named) == 1 else 's'} kept as normal.")
+    return redirect(url_for("reading.index", set_name=set_name), code=303)
+
+
+@blueprint.get("/<set_name>/<accession>")
+def show(set_name: str, accession: str) -> str:
+    """Show one case: its images with the marks on them, the marks in words, what is asked."""
+    return _case_page(set_name, accession)
+
+
+@blueprint.get("/<set_name>/<accession>/look")
+def look_case(set_name: str, accession: str) -> ResponseReturnValue:
+    """Give the page of a case again where it has changed."""
+    line = _released(set_name)
+    if _is_shown(_version(_receipt(line, accession), _is_open(line))):
+        return "", 204
+    return _case_page(set_name, accession)
+
+
+@blueprint.get("/<set_name>/<accession>/images/<int:number>/<int:frame>.png")
+def picture(set_name: str, accession: str, number: int, frame: int) -> Response:
+    """Give the picture of a frame of an image of a case."""
+    receipt = _receipt(_released(set_name), accession)
+    if not 1 <= number <= len(receipt.images):
+        abort(404)
+    image = receipt.images[number - 1].sop_instance_uid
+    name = _ours().find_picture(_reader(), receipt.accession, image, frame)
+    known = request.if_none_match.contains(f"{name}-{frame}")
+    response = Response(
+        b"" if known else _ours().picture(name, frame), 304 if known else 200, mimetype="image/png"
+    )
+    response.set_etag(f"{name}-{frame}")
+    # The browser may keep it, and asks here each time whether this reader may see it still.
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@blueprint.post("/<set_name>/<accession>/answer")
+def answer(set_name: str, accession: str) -> ResponseReturnValue:
+    """Take what the reader says of a mark: that is right, changed, or not a mark of mine."""
+
+    def take() -> str:
+        form = request.form
+        said = {"confirm": Answer.CONFIRM, "mend": Answer.MEND, "drop": Answer.DROP}.get(
+            form.get("answer", "")
+        )
+        if said is None:
+            raise RefusedInput("Choose what you say of the mark.")
+        mended = said_mend(form) if said is Answer.MEND else {}
+        _ours().answer_mark(
+            _reader(), accession, form.get("key", ""), said, token=said_token(form), **mended
+        )
+        return {
+            Answer.CONFIRM: "The mark is kept as yours.",
+            Answer.MEND: "The mark is changed.",
+            Answer.DROP: "It is not counted as a mark of yours.",
+        }[said]
+
+    return _answered(set_name, accession, take)
+
+
+@blueprint.post("/<set_name>/<accession>/marks")
+def place(set_name: str, accession: str) -> ResponseReturnValue:
+    """Take a mark put on our sheet."""
+
+    def take() -> str:
+        receipt = _receipt(_released(set_name), accession)
+        said = said_mark(request.form, receipt.images)
+        _ours().place_mark(_reader(), accession, token=said_token(request.form), **said)
+        return "The mark is put."
+
+    return _answered(set_name, accession, take)
+
+
+@blueprint.post("/<set_name>/<accession>/breasts")
+def decide(set_name: str, accession: str) -> ResponseReturnValue:
+    """Take what is decided of one breast."""
+
+    def take() -> str:
+        side, decision, more = said_decision(request.form)
+        _ours().decide_breast(
+            _reader(), accession, side, decision, token=said_token(request.form), **more
+        )
+        return f"{'Right' if side == 'R' else 'Left'} breast decided."
+
+    return _answered(set_name, accession, take)
+
+
+@blueprint.post("/<set_name>/<accession>/normal")
+def normal(set_name: str, accession: str) -> ResponseReturnValue:
+    """Take that both breasts are normal."""
+
+    def take() -> str:
+        _ours().declare_normal(_reader(), accession, token=said_token(request.form))
+        return "Both breasts return to screening."
+
+    return _answered(set_name, accession, take)
+
+
+def _answered(set_name: str, accession: str, take: Any) -> ResponseReturnValue:
+    """Take an answer and go back to the case; what is refused is told on its page."""
+    _receipt(_released(set_name), accession)
+    try:
+        done = take()
+    except (RefusedInput, NotFound) as refused:  # the case is theirs: it is the mark that went
+        return _case_page(set_name, accession, str(refused)), 422
+    flash(done)
+    return redirect(url_for("reading.show", set_name=set_name, accession=accession), code=303)
+
+
+def _list_page(set_name: str, trouble: str = "") -> str:
+    line = _mine(set_name)
+    if line.enrolment.released_at is None:
+        return _not_released(line)
+    cases = _ours().list_receipts(_reader(), set_name)
+    return render_template(
+        "reading/index.html",
+        line=line,
+        cases=cases,
+        trouble=trouble,
+        now=services().now(),
+        open=_is_open(line),
+        version=_version(cases, _is_open(line)),
+        seconds=LOOK_SECONDS,
+        new_token=_new_token,
+    )
+
+
+def _case_page(set_name: str, accession: str, trouble: str = "") -> str:
+    line = _mine(set_name)
+    if line.enrolment.released_at is None:
+        return _not_released(line)
+    receipt = _receipt(line, accession)
+    frames = [_frame_of(place, image, receipt) for place, image in enumerate(receipt.images, 1)]
+    marks = list(enumerate(receipt.marks, 1))
+    places = {image.sop_instance_uid: place for place, image in enumerate(receipt.images, 1)}
+    return render_template(
+        "reading/show.html",
+        line=line,
+        receipt=receipt,
+        rows=hang(receipt.images),
+        frames=frames,
+        marks=marks,
+        places=places,
+        drawn=[
+            _on(image, frame, marks) for image, frame in zip(receipt.images, frames, strict=True)
+        ],
+        breasts={breast.laterality: breast for breast in receipt.breasts},
+        trouble=trouble,
+        given=request.form if trouble else {},
+        findings=FINDINGS,
+        densities=DENSITIES,
+        open=_is_open(line),
+        cases=_ours().list_receipts(_reader(), set_name),
+        now=services().now(),
+        version=_version(receipt, _is_open(line)),
+        seconds=LOOK_SECONDS,
+        new_token=_new_token,
+    )
+
+
+def _on(
+    image: ReceiptImage, frame: int, marks: list[tuple[int, ReceiptMark]]
+) -> list[tuple[int, ReceiptMark, Any, Any, Any]]:
+    """Give what is drawn on one frame of an image: numbers, marks, shapes, labels and rings."""
+    return [
+        (number, mark, shape, place_label(mark, image), place_ring(mark, image))
+        for number, mark in marks
+        if mark.image == image.sop_instance_uid and (mark.frame is None or mark.frame == frame)
+        if (shape := draw_shape(mark)) is not None
+    ]
+
+
+def _frame_of(place: int, image: ReceiptImage, receipt: Receipt) -> int:
+    """Choose the frame to show: the one asked for, else a mark's, else the middle one."""
+    last = max(1, image.frames)
+    asked = request.args.get(f"frame{place}", type=int)
+    if asked is not None and 1 <= asked <= last:
+        return asked
+    here = (m.frame for m in receipt.marks if m.image == image.sop_instance_uid)
+    return next((frame for frame in here if frame and frame <= last), middle_frame(image))
+
+
+def _is_shown(version: str) -> bool:
+    """Whether the browser shows this version already."""
+    return request.args.get("version", "") == version
+
+
+def _version(*shown: object) -> str:
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+def _not_released(line: ReaderRound) -> str:
+    return render_template("reading/waiting.html", line=line, now=services().now())
+
+
+def _receipt(line: ReaderRound, accession: str) -> Receipt:
+    receipt = _ours().show_receipt(_reader(), accession)
+    if receipt.set_name != line.enrolment.set_name:
+        abort(404)
+    return receipt
+
+
+def _released(set_name: str) -> ReaderRound:
+    """Give the reader's round; else, and where they may not read yet, there is no such page."""
+    line = _mine(set_name)
+    if line.enrolment.released_at is None:
+        abort(404)
+    return line
+
+
+def _mine(set_name: str) -> ReaderRound:
+    line = services().queries.round_of(_reader(), set_name)
+    if line is None:
+        abort(404)
+    return line
+
+
+def _is_open(line: ReaderRound) -> bool:
+    return line.round is None or line.round.is_open(services().now())
+
+
+def _reader() -> str:
+    code = person().reader
+    if code is None:
+        abort(404)
+    return code
+
+
+def _ours() -> ReadingServices:
+    return services().reading
+
+
+def _new_token() -> str:
+    return secrets.token_hex(16)
