@@ -5,9 +5,13 @@ from __future__ import annotations
 from functools import cache, partial
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import numpy as np
 
+from pacs_bridge.domain.identifiers import PERFORMS
+from pacs_bridge.domain.marks import BreastDecision, Code, Laterality, Mark, ReadObject, Shape
+from pacs_bridge.domain.objects import Caller, ReceivedObject
 from pacs_bridge.services.answers import (
     answer_mark,
     decide_breast,
@@ -15,17 +19,57 @@ from pacs_bridge.services.answers import (
     declare_rest_normal,
     place_mark,
 )
+from pacs_bridge.services.folded import reading_uid_of
 from pacs_bridge.services.pictures import find_picture
 from pacs_bridge.services.receipts import list_receipts, show_receipt
 from pacs_bridge.services.render_image import PictureRequest, render_frame
+from pacs_bridge.sr.geometry import centre_of
 from pacs_bridge.web.context import ReadingServices
 from tests.mammograms import a_mammogram, write
-from tests.web.seed import Scheme
+from tests.web.seed import SET, Scheme
 
 ROWS, COLUMNS = 2294, 1914  # of the images of the scheme
 SPOT = (900.0, 700.0)
 """Centre of a bright square in the mammogram, where the scheme's marks lie."""
 SETTLE = 60.0
+GSPS, LITTLE = "1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.1.2.1"
+VIEWS: tuple[tuple[Laterality, str], ...] = (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO"))
+MASS = Code("129788004", "SCT", "Ill-defined mass")
+
+
+def a_save(
+    scheme: Scheme,
+    number: int,
+    *marks: Mark,
+    breasts: tuple[BreastDecision, ...] = (),
+    reader: str = "R102",
+    uid: str = "1",
+) -> None:
+    """Have an object of a reader arrive that holds these marks and decisions of a case."""
+    accession, key, now = f"{SET}{number:03d}", f"2.25.77.{number}.{uid}", scheme.now()
+    caller = Caller("NORTHFIELD", "PACSBRIDGE", "10.20.0.5", "northfield")
+    hashes = ("0" * 64, "0" * 64)
+    reading_uid = reading_uid_of(accession, reader)
+    read = ReadObject(GSPS, key, "presentation-state", marks=marks, breasts=breasts)
+    with scheme.begin() as uow:
+        uow.objects.add(ReceivedObject(key, GSPS, LITTLE, *hashes, 4_210, caller, accession, now))
+        uow.objects.set_read(
+            key, kind=read.kind, reader=reader, observed_at=now, reading_uid=reading_uid
+        )
+        uow.marks.keep(read, accession=accession, reader=reader)
+        uow.readings.touch(
+            reading_uid=reading_uid, set_name=SET, accession=accession,
+            kind=PERFORMS.kind_of(number), reader=reader, pacs="northfield", now=now,
+        )  # fmt: skip
+
+
+def drawn(number: int, place: int, shape: Shape, *points: tuple[float, float], **more: Any) -> Mark:
+    """A mark on one of the four images of a case: R CC, L CC, R MLO, L MLO."""
+    side, view = VIEWS[place - 1]
+    centre = centre_of(shape, points)
+    return Mark(
+        f"2.25.{number}.{place}", None, shape, points, centre, laterality=side, view=view, **more
+    )
 
 
 @cache

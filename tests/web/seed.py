@@ -40,6 +40,7 @@ from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
 from pacs_bridge.domain.people import Enrolment, Role, Round, Site
 from pacs_bridge.domain.ports import Message
 from pacs_bridge.domain.reading import Reading
+from pacs_bridge.services.folded import reading_uid_of
 from pacs_bridge.services.passwords import hash_password
 from tests.web.summaries import a_summary
 
@@ -307,9 +308,11 @@ def a_reading(
         "1.2.840.10008.5.1.4.1.1.11.1", uid, "presentation-state", marks=marks,
         breasts=tuple(breasts),
     )  # fmt: skip
-    uow.objects.set_read(uid, kind="presentation-state", reader=reader, observed_at=at)
+    reading_uid, kind = reading_uid_of(accession, reader), PERFORMS.kind_of(number)
+    uow.objects.set_read(
+        uid, kind="presentation-state", reader=reader, observed_at=at, reading_uid=reading_uid
+    )
     uow.marks.keep(read, accession=accession, reader=reader)
-    reading_uid, kind = f"2.25.8.{number}.{reader[1:]}", PERFORMS.kind_of(number)
     uow.readings.touch(
         reading_uid=reading_uid, set_name=SET, accession=accession, kind=kind, reader=reader,
         pacs="northfield", now=at,
