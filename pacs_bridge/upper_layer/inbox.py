@@ -70,7 +70,6 @@ class Inbox:
         self._is_starved = False  # the last read filled the buffer
         self._deadline: float | None = None  # of the PDU that has begun
         self._handed_over_at = 0.0
-        self._timeout: float | None = None
 
     def established(self) -> None:
         """From now on there may be data, and PDUs are as long as was agreed."""
@@ -216,9 +215,8 @@ class Inbox:
         return self._deadline - now
 
     def _wait_at_most(self, seconds: float) -> None:
-        if seconds != self._timeout:
+        if seconds != self._connection.gettimeout():  # what we send has a time-out of its own
             self._connection.settimeout(seconds)
-            self._timeout = seconds
 
     def _make_room(self) -> None:
         """Move what is left to the beginning; take a larger buffer where this one is short."""

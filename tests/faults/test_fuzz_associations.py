@@ -44,7 +44,8 @@ FOUND_IN_QUESTIONS: tuple[int, ...] = ()
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileNode]:
-    with running(tmp_path_factory.mktemp("fuzz")) as node:
+    # Who is damaged has ended what it says: nothing here is cut for being slow, so nobody must be.
+    with running(tmp_path_factory.mktemp("fuzz"), ways="" if FULL else "patient") as node:
         installation = Installation.open(node.home)
         with installation.begin() as uow:  # so that there is something to find
             uow.loads.plan(a_passport(), "hospital", installation.now())

@@ -208,7 +208,8 @@ def running(
     more : (str, str)
         AE title and address of further PACS.
     ways : str
-        ``hurried`` for short deadlines, ``portable`` for the calls that every system has.
+        ``hurried`` for short deadlines, ``patient`` for long ones, ``portable`` for the calls
+        that every system has.
     processes : int
         So many on one port.
     """
