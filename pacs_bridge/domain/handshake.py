@@ -12,7 +12,7 @@ QUIRKS.md C7 (what a viewer saves is found out, not looked up), C8 (whose it is)
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -100,7 +100,11 @@ class Handshake:
     proof: Proof | None = None
 
 
-def draw_code(taken: Iterable[Counts], choose: Callable[[Sequence[Counts]], Counts]) -> Counts:
+def draw_code(
+    taken: Iterable[Counts],
+    choose: Callable[[Sequence[Counts]], Counts],
+    views: Collection[tuple[str, str]] = VIEWS,
+) -> Counts:
     """Choose a code that no part of any of these can be taken for, nor the other way round.
 
     A viewer may save one object an image, so that half of what one reader draws arrives
@@ -112,6 +116,8 @@ def draw_code(taken: Iterable[Counts], choose: Callable[[Sequence[Counts]], Coun
         Codes that are open, or were lately, at the same PACS.
     choose : callable
         Picks one of several.
+    views : collection of (str, str)
+        Those that the practice case has.
 
     Raises
     ------
@@ -119,8 +125,8 @@ def draw_code(taken: Iterable[Counts], choose: Callable[[Sequence[Counts]], Coun
         When there is none left.
     """
     known = list(taken)
-    each = range(MOST_MARKS + 1)
-    every: Iterable[Counts] = itertools.product(each, each, each, each)
+    first, second, third, fourth = (range(MOST_MARKS + 1 if v in views else 1) for v in VIEWS)
+    every: Iterable[Counts] = itertools.product(first, second, third, fourth)
     free = [
         code
         for code in every
@@ -166,6 +172,37 @@ def say_counts(counts: Counts, *, whole: bool = True) -> str:
         if count
     ]
     return ", ".join([*said, "none else"] if whole else said) or "no marks"
+
+
+_KINDS = {
+    "presentation-state": "presentation states",
+    "measurement-report": "reports",
+    "other-sr": "reports",
+    "key-object": "key objects",
+    "overlay": "images with an overlay",
+}
+
+
+def say_proof(proof: Proof) -> tuple[str, ...]:
+    """Say what a handshake has proven, a sentence each."""
+    kinds = " and ".join(dict.fromkeys(_KINDS.get(kind, "objects") for kind in proof.kinds))
+    shapes = ", ".join(shape.lower() for shape in proof.shapes)
+    said = [
+        "You may save marks, and what you save leaves your PACS.",
+        f"It arrives as {kinds}; marks come as {shapes}.",
+    ]
+    if proof.shared:
+        said.append(
+            "Another reader's marks come under the same log-in, so none is believed to be yours "
+            "by it."
+        )
+    elif proof.names:
+        said.append("Your log-in comes with them; marks under it are yours from now on.")
+    else:
+        said.append("They name nobody; you will be asked which are yours.")
+    if not proof.texts:
+        said.append("No text came with them: you will be asked for ratings and decisions.")
+    return tuple(said)
 
 
 @dataclass(frozen=True)

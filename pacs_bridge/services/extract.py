@@ -13,6 +13,7 @@ from pacs_bridge.domain.marks import Laterality, ReadObject
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.folded import reading_uid_of
+from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.place import place_marks
 
@@ -92,6 +93,7 @@ def _place(
         uow.marks.keep(read, accession=case.accession, reader=None)
         return Parked(read.refused or "No mark or decision was found in it; it is kept as it came.")
     pacs = received.caller.pacs or ""
+    recognise(uow, received, case, read, now, settle)
     reader = reader_of(uow, received, case, read, now)
     if isinstance(reader, Parked):
         uow.marks.keep(read, accession=case.accession, reader=None)
@@ -116,7 +118,11 @@ def _place(
     )
     # One job an object, not a reading: a job that is just ending cannot miss the last object.
     uow.enqueue(
-        "close", reading_uid, key=f"close-{reading_uid}-{received.sop_instance_uid}", delay=settle
+        "close",
+        reading_uid,
+        # With its time: an object that was claimed comes here again.
+        key=f"close-{reading_uid}-{received.sop_instance_uid}-{now.timestamp():.0f}",
+        delay=settle,
     )
     return None
 

@@ -100,7 +100,7 @@ class Claims:
         """Make an object nobody's, to be looked into anew; gives whose it was."""
         row = self._session.get_one(ObjectRow, object_uid)
         reader, row.reader, row.state = row.reader, None, "received"
-        row.reason = ""
+        row.reason, row.reading_uid = "", None
         self._session.execute(
             update(MarkRow).where(MarkRow.object_uid == object_uid).values(reader=None)
         )

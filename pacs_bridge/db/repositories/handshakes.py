@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.repositories.objects import read_from_json
+from pacs_bridge.db.tables.objects import ObjectRow, ReadObjectRow
 from pacs_bridge.db.tables.who import (
     FinishedCaseRow,
     HandshakeRow,
@@ -19,6 +21,7 @@ from pacs_bridge.db.tables.who import (
 )
 from pacs_bridge.domain.handshake import Counts, Handshake, HandshakeState, Proof
 from pacs_bridge.domain.identity import normal
+from pacs_bridge.domain.marks import ReadObject
 from pacs_bridge.domain.reading_sessions import LONGEST, ReadingSession
 
 
@@ -104,6 +107,35 @@ class Handshakes:
         row.proof, row.objects = None if proof is None else asdict(proof), list(objects)
         self._session.flush()
         return _handshake(row)
+
+    def drawn_on(
+        self, pacs: str, accession: str, since: datetime
+    ) -> list[tuple[str, str, datetime, ReadObject]]:
+        """List what was read of a practice case at a PACS, oldest first.
+
+        Of each object its SOP Instance UID, the AE title that sent it, when it came, and what
+        it says; also of those that hold no mark.
+        """
+        rows = self._session.execute(
+            select(ObjectRow, ReadObjectRow.body)
+            .join(ReadObjectRow, ReadObjectRow.object_uid == ObjectRow.sop_instance_uid)
+            .where(
+                ObjectRow.pacs == pacs,
+                ObjectRow.accession == accession,
+                ObjectRow.received_at >= since,
+            )
+            .order_by(ObjectRow.arrival)
+        )
+        return [
+            (row.sop_instance_uid, row.calling_ae, row.received_at, read_from_json(body))
+            for row, body in rows
+        ]
+
+    def station_of(self, object_uid: str) -> str:
+        """Tell which workstation an object names; empty where it names none."""
+        row = self._session.get(ReadObjectRow, object_uid)
+        evidence = {} if row is None else row.body["observer"]["evidence"]
+        return str(evidence.get("StationName", ""))
 
     def used(self, pacs: str) -> set[str]:
         """List the objects that have proven a handshake at a PACS."""

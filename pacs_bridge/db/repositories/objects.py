@@ -212,7 +212,7 @@ class Marks:
         )
         found: dict[str, list[Save]] = {}
         for row, body in rows:
-            found.setdefault(row.reading_uid or "", []).append(_save(row, _read_object(body)))
+            found.setdefault(row.reading_uid or "", []).append(_save(row, read_from_json(body)))
         return found
 
     def known_readings(self, reading_uids: Iterable[str]) -> set[str]:
@@ -342,7 +342,8 @@ def _save(row: ObjectRow, read: ReadObject) -> Save:
     )
 
 
-def _read_object(body: dict[str, Any]) -> ReadObject:
+def read_from_json(body: dict[str, Any]) -> ReadObject:
+    """Rebuild what was read out of an object."""
     moment = body.get("observed_at")
     return ReadObject(
         **{
