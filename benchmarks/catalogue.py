@@ -4,6 +4,7 @@ from benchmarks.associations import ECHOES
 from benchmarks.find import FIND
 from benchmarks.idle import IDLE
 from benchmarks.imports import IMPORT
+from benchmarks.load import LOAD, LOAD_MANY
 from benchmarks.measure import Benchmark
 from benchmarks.receive import (
     SMALL,
@@ -44,6 +45,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         LARGE_IMAGES,
         SMALL_OBJECTS,
         SMALL_OBJECTS_STOCK,
+        LOAD,
+        LOAD_MANY,
         VERIFY,
         FIND,
         IMPORT,

@@ -6,10 +6,11 @@ All of it follows from fixed numbers, so that two runs send the same bytes. No p
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from pydicom import Dataset
@@ -30,6 +31,7 @@ WHEN = datetime(2025, 3, 1, 9, 0, tzinfo=UTC)
 LARGE = (4096, 3662)
 """Rows and columns of 16 bits that make 30.0 MB."""
 SMALL = (64, 52)
+NO_HASHES: Mapping[str, str] = MappingProxyType({})
 
 _ROOT = "1.2.826.0.1.3680043.10.99"
 _VIEWS = (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO"))
@@ -72,9 +74,9 @@ def accession(case: int) -> str:
     return f"{SET}{case:03d}"
 
 
-def case_numbers(count: int) -> range:
-    """Give the numbers of so many test cases."""
-    return range(101, 101 + count)
+def case_numbers(count: int) -> Sequence[int]:
+    """Give the numbers of so many test cases; of more than 60, the first are practice."""
+    return [*range(1, count - 59), *range(101, 101 + min(count, 60))]
 
 
 def study_uid(case: int) -> str:
@@ -82,13 +84,21 @@ def study_uid(case: int) -> str:
     return f"{_ROOT}.{case}.1"
 
 
-def a_passport(cases: int, size: tuple[int, int] = SMALL) -> Passport:
-    """Give the manifest of a set: four images a case, each a series of its own."""
-    made = tuple(_a_case(number, size) for number in case_numbers(cases))
+def a_passport(
+    cases: int, size: tuple[int, int] = SMALL, hashes: Mapping[str, str] = NO_HASHES
+) -> Passport:
+    """Give the manifest of a set: four images a case, each a series of its own.
+
+    Parameters
+    ----------
+    hashes : mapping of str to str
+        The hash of each file by SOP Instance UID, where the images lie in an archive.
+    """
+    made = tuple(_a_case(number, size, hashes) for number in case_numbers(cases))
     return Passport(SET, "SA12 part 1", "PERFORMS", WHEN, made)
 
 
-def _a_case(number: int, size: tuple[int, int]) -> Case:
+def _a_case(number: int, size: tuple[int, int], hashes: Mapping[str, str]) -> Case:
     rows, columns = size
     series = tuple(
         Series(
@@ -107,7 +117,7 @@ def _a_case(number: int, size: tuple[int, int]) -> Case:
                     view=position,
                     transfer_syntax_uid=EXPLICIT,
                     pixel_hash="0" * 64,
-                    content_hash="0" * 64,
+                    content_hash=hashes.get(f"{_ROOT}.{number}.3.{view + 1}", "0" * 64),
                     size=2 * rows * columns,
                 ),
             ),
@@ -116,7 +126,8 @@ def _a_case(number: int, size: tuple[int, int]) -> Case:
     )
     name = accession(number)
     study = Study(study_uid(number), f"{number:03d}", "20250101", series)
-    return Case(name, number, "test", name, f"{SET}^{number:03d}", "19600101", "F", (study,))
+    kind = "test" if number > 100 else "practice"
+    return Case(name, number, kind, name, f"{SET}^{number:03d}", "19600101", "F", (study,))
 
 
 def a_mammogram(case: int, view: int, size: tuple[int, int] = SMALL) -> Dataset:

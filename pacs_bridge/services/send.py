@@ -80,9 +80,10 @@ def send_next(
 ) -> int:
     """Send up to `limit` pending images over each of the associations that the PACS is set to.
 
-    Each image's answer is in the ledger, in a transaction of its own, before the next image
-    of its association goes out. An image of which no answer came stays in doubt, also where we
-    died over it: whether the PACS has it is asked before it goes out again under the same UID.
+    Each image's answer is written into the ledger, in a transaction of its own, while the next
+    image of its association goes out, and none after that before it is committed. An image of
+    which no answer is kept stays in doubt, also where we died over it: whether the PACS has it
+    is asked before it goes out again under the same UID.
     Arguments are those of `Sender`.
 
     Returns

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import TracebackType
 
 from pacs_bridge.domain.errors import PeerBusy, PeerUnavailable
 from pacs_bridge.domain.pacs import Pacs
@@ -75,8 +76,8 @@ def send_lanes(
     Parameters
     ----------
     keep : callable
-        Keeps an answer before the lane's next image goes out; gives words where the PACS takes
-        no more for now, else nothing.
+        Keeps an answer while the lane's next image goes out, in another thread; gives words
+        where the PACS takes no more for now, else nothing.
     check : callable
         Called between two images; raises to stop.
     """
@@ -102,15 +103,54 @@ def _run(
         with ExitStack() as stack:
             answers = peer.store(pacs, list(lane.waiting), convert=convert)
             stack.callback(getattr(answers, "close", lambda: None))
+            keeper, left = stack.enter_context(_Keeper(lane, keep)), len(lane.waiting)
             for answer in answers:
-                lane.busy = keep(answer) or lane.busy
-                lane.waiting = [
-                    e for e in lane.waiting if e.sop_instance_uid != answer.sop_instance_uid
-                ]
-                if lane.waiting:
+                keeper.keep(answer)
+                left -= 1
+                if left:
                     check()
     except Exception as error:  # noqa: BLE001  raised again by whoever joins the lanes
         lane.error = error
+
+
+class _Keeper:
+    """Has each answer kept while the next image goes out, and no later.
+
+    To wait for the disk after each image would take as long as sending it. Whoever dies
+    meanwhile has left both images in doubt, and asks for them.
+    """
+
+    def __init__(self, lane: Lane, keep: Callable[[StoreAnswer], str]) -> None:
+        self._lane, self._keep = lane, keep
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> _Keeper:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._pool:
+            self._wait()
+
+    def keep(self, answer: StoreAnswer) -> None:
+        """Begin to keep an answer, once the one before is kept; raises what that raised."""
+        self._wait()
+        self._last = self._pool.submit(self._do, answer)
+
+    def _wait(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+
+    def _do(self, answer: StoreAnswer) -> None:
+        lane = self._lane
+        lane.busy = self._keep(answer) or lane.busy
+        lane.waiting = [e for e in lane.waiting if e.sop_instance_uid != answer.sop_instance_uid]
 
 
 def first_error(lanes: Sequence[Lane]) -> Exception | None:

@@ -33,12 +33,11 @@ def settle(
     uow: UnitOfWork, load_id: int, answer: StoreAnswer, attempts: int, now: Clock
 ) -> InstanceState:
     """Write an answer into the ledger; gives what it means for the image."""
-    tried = uow.loads.attempts(load_id, answer.sop_instance_uid) + 1
     if answer.stored:
         state = InstanceState.WARNED if answer.status else InstanceState.STORED
     elif answer.phase == "association":
         state = InstanceState.SKIPPED
-    elif answer.status >> 8 == 0xA7 and tried < attempts:
+    elif answer.status >> 8 == 0xA7 and _tried(uow, load_id, answer) < attempts:
         state = InstanceState.PENDING
     else:
         state = InstanceState.FAILED
@@ -52,6 +51,10 @@ def settle(
         sent_as=answer.sent_as,
     )
     return state
+
+
+def _tried(uow: UnitOfWork, load_id: int, answer: StoreAnswer) -> int:
+    return uow.loads.attempts(load_id, answer.sop_instance_uid) + 1
 
 
 def count_loss(

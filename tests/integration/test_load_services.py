@@ -166,7 +166,7 @@ def test_images_go_out_in_order_a_chunk_an_association(desk):
     assert load.last_sent_at == START
 
 
-def test_each_answer_is_kept_before_the_next_image_goes_out(desk):
+def test_each_answer_is_kept_before_the_next_but_one_image_goes_out(desk):
     seen: list[int] = []
 
     def answer(uid: str) -> int:
@@ -176,7 +176,7 @@ def test_each_answer_is_kept_before_the_next_image_goes_out(desk):
     desk.peer.answer = answer
     desk.start()
     desk.send()
-    assert seen == list(range(8))
+    assert all(count in (number - 1, number) for number, count in enumerate(seen)), seen
 
 
 def test_who_is_to_stop_keeps_the_answer_it_waited_for_and_sends_no_further_image(desk):

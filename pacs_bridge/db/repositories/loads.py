@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.prepared import Prepared
 from pacs_bridge.db.tables import LoadCaseRow, LoadInstanceRow, LoadRow
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import NotFound
@@ -23,6 +24,28 @@ from pacs_bridge.domain.loading import (
     Near,
     Readiness,
     Way,
+)
+
+_SETTLE = Prepared(
+    update(LoadInstanceRow)
+    .where(
+        LoadInstanceRow.load_id == bindparam("load"),
+        LoadInstanceRow.sop_instance_uid == bindparam("uid"),
+    )
+    .values(
+        state=bindparam("state"),
+        status=bindparam("status"),
+        comment=bindparam("comment"),
+        sent_as=func.coalesce(bindparam("sent_as", type_=String), LoadInstanceRow.sent_as),
+        in_doubt=bindparam("in_doubt"),
+        attempts=LoadInstanceRow.attempts + 1,
+        changed_at=bindparam("now"),
+    )
+)
+_SENT = Prepared(
+    update(LoadRow)
+    .where(LoadRow.load_id == bindparam("load"))
+    .values(last_sent_at=bindparam("now"))
 )
 
 
@@ -147,14 +170,28 @@ class Loads:
         sent_as: str = "",
         in_doubt: bool = False,
     ) -> None:
-        """Write one image's answer into the ledger; pending means that it is tried again."""
-        row = self._session.get_one(LoadInstanceRow, (load_id, sop_instance_uid))
-        row.state, row.status, row.comment = state, status, comment[:200]
-        row.sent_as, row.in_doubt = sent_as or row.sent_as, in_doubt
-        row.attempts += 1
-        row.changed_at = now
+        """Write one image's answer into the ledger; pending means that it is tried again.
+
+        Done for every image of every load: what SQLAlchemy does beside the two statements would
+        take as long as sending an image.
+        """
+        self._session.flush()
+        connection = self._session.connection()
+        values = {
+            "load": load_id,
+            "uid": sop_instance_uid,
+            "state": state.value,
+            "status": status,
+            "comment": comment[:200],
+            "sent_as": sent_as or None,
+            "in_doubt": in_doubt,
+            "now": now,
+        }
+        if _SETTLE.run(connection, values).rowcount != 1:
+            raise NotFound("There is no such image in this load; look at `load status`.")
         if state in (InstanceState.STORED, InstanceState.WARNED):
-            self._session.get_one(LoadRow, load_id).last_sent_at = now
+            _SENT.run(connection, {"load": load_id, "now": now})
+        self._session.expire_all()
 
     def doubt(self, load_id: int, sop_instance_uids: Iterable[str], *, in_doubt: bool) -> None:
         """Note of images whether they may go out now without their answer being kept."""
