@@ -5,25 +5,49 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.caseset import Case, Passport
-from pacs_bridge.domain.errors import (
-    PeerUnavailable,
-)
+from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer
 from pacs_bridge.domain.loading import Load
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.people import Enrolment, Role, Round, Site
 from pacs_bridge.domain.ports import Convert, ImageKey, Message, Sendable, StoreAnswer
-from pacs_bridge.services.plan import (
-    start_load,
-)
+from pacs_bridge.services.plan import start_load
 from pacs_bridge.services.send import send_next
 from pacs_bridge.services.verify import Sweep, verify_load
-from tests.loads import MG, START, House
+from tests.loads import MG, START, House, a_house, a_pacs, a_passport
 
 SET, PACS = "PERFORMS121", "hospital"
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalArchive:
+    """The images of every test of a module: what is archived is never changed."""
+    archive = LocalArchive(tmp_path_factory.mktemp("images"))
+    a_passport(archive, 3)
+    return archive
+
+
+@pytest.fixture
+def house(tmp_path: Path, archive: LocalArchive) -> Iterator[House]:
+    with a_house(tmp_path, archive) as house:
+        yield house
+
+
+@pytest.fixture
+def desk(house: House) -> Desk:
+    """A load of two cases that is not yet planned, into a PACS that takes all."""
+    passport = a_passport(None, 2)
+    with house.begin() as uow:
+        uow.case_sets.add(passport)
+        uow.pacs.put(a_pacs(104), START)
+    return Desk(house, FakePeer(), passport)
 
 
 @dataclass

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-
-from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.loading import Completeness, Load, Readiness, Way
 from pacs_bridge.domain.people import Site
 from pacs_bridge.services.plan import LoadStatus, load_status, start_load
 from pacs_bridge.services.release import release_due
 from pacs_bridge.services.watch import watch_due
 from pacs_bridge.services.workstation import check_workstation
-from tests.load_desk import PACS, SET, Desk, FakePeer, people, released
-from tests.loads import START, House, a_house, a_pacs, a_passport
+from tests.load_desk import PACS, SET, Desk, archive, desk, house, people, released
 
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalArchive:
-    archive = LocalArchive(tmp_path_factory.mktemp("images"))
-    a_passport(archive, 2)
-    return archive
-
-
-@pytest.fixture
-def house(tmp_path: Path, archive: LocalArchive) -> Iterator[House]:
-    with a_house(tmp_path, archive) as house:
-        yield house
-
-
-@pytest.fixture
-def desk(house: House) -> Desk:
-    passport = a_passport(None, 2)
-    with house.begin() as uow:
-        uow.case_sets.add(passport)
-        uow.pacs.put(a_pacs(104), START)
-    return Desk(house, FakePeer(), passport)
+__all__ = ["archive", "desk", "house"]  # fixtures
 
 
 def start(desk: Desk, way: Way | None = Way.MEDIA) -> Load:

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
-from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.errors import (
     GiveUp,
     MailUnavailable,
 )
 from pacs_bridge.domain.ports import Message
 from pacs_bridge.services.mails import deliver_mail, queue_mail
-from tests.loads import START, House, a_house, a_passport
+from tests.load_desk import archive, house
+from tests.loads import START, House
 
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalArchive:
-    """The images of every test: what is archived is never changed."""
-    archive = LocalArchive(tmp_path_factory.mktemp("images"))
-    a_passport(archive, 3)
-    return archive
-
-
-@pytest.fixture
-def house(tmp_path: Path, archive: LocalArchive) -> Iterator[House]:
-    with a_house(tmp_path, archive) as house:
-        yield house
+__all__ = ["archive", "house"]  # fixtures
 
 
 @dataclass

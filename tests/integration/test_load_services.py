@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.errors import (
     Interrupted,
     NotFound,
@@ -24,31 +21,10 @@ from pacs_bridge.services.plan import (
     start_load,
 )
 from pacs_bridge.services.send import note_load
-from tests.load_desk import PACS, SET, Desk, FakePeer
-from tests.loads import START, House, a_house, a_pacs, a_passport
+from tests.load_desk import PACS, SET, archive, desk, house
+from tests.loads import START
 
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalArchive:
-    """The images of every test: what is archived is never changed."""
-    archive = LocalArchive(tmp_path_factory.mktemp("images"))
-    a_passport(archive, 3)
-    return archive
-
-
-@pytest.fixture
-def house(tmp_path: Path, archive: LocalArchive) -> Iterator[House]:
-    with a_house(tmp_path, archive) as house:
-        yield house
-
-
-@pytest.fixture
-def desk(house: House) -> Desk:
-    passport = a_passport(None, 2)
-    with house.begin() as uow:
-        uow.case_sets.add(passport)
-        uow.pacs.put(a_pacs(104), START)
-    return Desk(house, FakePeer(), passport)
+__all__ = ["archive", "desk", "house"]  # fixtures
 
 
 # Planning

@@ -6,13 +6,11 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
 
-from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.commitment import (
     CommitmentReport,
     CommitmentRequest,
@@ -32,23 +30,12 @@ from pacs_bridge.services.plan import load_status, wait_for_window
 from pacs_bridge.services.send import park_load, reopen_missing
 from pacs_bridge.services.send_lanes import Lanes
 from tests.failing_peers import raw_server
-from tests.load_desk import PACS, SET, Desk, FakePeer
-from tests.loads import MG, START, House, a_house, a_pacs, a_passport
+from tests.load_desk import PACS, SET, Desk, FakePeer, archive, house
+from tests.loads import MG, START, House, a_pacs, a_passport
 from tests.scripted_pacs import STUDY_ROOT_FIND, VERIFICATION, Script, a_row, scripted_pacs
 from tests.waiting import wait_until
 
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalArchive:
-    archive = LocalArchive(tmp_path_factory.mktemp("images"))
-    a_passport(archive, 2)
-    return archive
-
-
-@pytest.fixture
-def house(tmp_path: Path, archive: LocalArchive) -> Iterator[House]:
-    with a_house(tmp_path, archive) as house:
-        yield house
+__all__ = ["archive", "house"]  # fixtures
 
 
 def a_desk(house: House, port: int = 104, peer: Any = None, **changes: Any) -> Desk:
