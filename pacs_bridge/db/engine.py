@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from pacs_bridge.db.driver import ask_sqlite
 
 BUSY_MILLISECONDS = 30_000
 
@@ -31,8 +33,8 @@ def make_engine(url: str, *, immediate: bool = True) -> Engine:
     engine = _sqlite(url, isolation_level=None)  # we say BEGIN ourselves, below
 
     @event.listens_for(engine, "begin")
-    def _on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    def _on_begin(connection: Connection) -> None:
+        ask_sqlite(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
 

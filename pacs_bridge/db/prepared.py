@@ -9,10 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
 from sqlalchemy.sql import ClauseElement
+
+from pacs_bridge.db.driver import ask_sqlite
+
+
+class Result(Protocol):
+    """What a statement changed or found."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+
+    def first(self) -> Any | None:
+        """Give the first row that was found, and forget all others."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,7 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Result:
         """Run it on a connection, inside whatever transaction is open there."""
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
@@ -49,6 +62,8 @@ class Prepared:
             values[name] if process is None else process(values[name])
             for name, process in zip(compiled.names, compiled.processors, strict=True)
         ]
+        if dialect.name == "sqlite":
+            return ask_sqlite(connection, compiled.text, given)
         if compiled.positional:
             return connection.exec_driver_sql(compiled.text, tuple(given))
         return connection.exec_driver_sql(

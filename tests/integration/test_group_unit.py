@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from pacs_bridge.db.driver import ask_sqlite
+from pacs_bridge.db.engine import make_engine
+from pacs_bridge.db.group_unit import GroupUnits
 from pacs_bridge.db.prepared import Prepared, _compile
 from pacs_bridge.db.repositories import arrivals
 from pacs_bridge.db.tables import ObjectRow
@@ -114,7 +119,7 @@ def test_a_prepared_statement_stores_moments_as_every_other_does(database: TestD
         found = Prepared(
             select(ObjectRow.sop_instance_uid).where(ObjectRow.received_at == bindparam("at"))
         ).run(uow._session.connection(), {"at": moment})
-        assert found.scalar() == received.sop_instance_uid
+        assert found.first() == (received.sop_instance_uid,)
     assert stored is not None
     assert stored.received_at == moment.astimezone(UTC)
     assert stored.state == "received"
@@ -125,3 +130,37 @@ def test_the_statements_are_made_for_postgresql_too() -> None:
         compiled = _compile(statement._statement, postgresql.dialect(paramstyle="pyformat"))
         assert not compiled.positional
         assert all(f"%({name})" in compiled.text for name in compiled.names)
+
+
+def test_what_the_driver_refuses_is_refused_as_by_sqlalchemy(database: TestDatabase) -> None:
+    with database.begin() as uow:
+        connection = uow._session.connection()
+        for text_, kind in (
+            ("SELECT nonsense", OperationalError),
+            ("INSERT INTO pb_arrival (data) VALUES (NULL)", IntegrityError),
+        ):
+            with pytest.raises(kind) as theirs:
+                connection.exec_driver_sql(text_)
+            with pytest.raises(kind) as ours:
+                ask_sqlite(connection, text_)
+            assert type(ours.value.orig) is type(theirs.value.orig)
+            assert str(ours.value.orig) == str(theirs.value.orig)
+
+
+def test_a_transaction_that_another_process_does_not_let_begin_is_busy(tmp_path: Path) -> None:
+    place = tmp_path / "held.sqlite3"
+    holder = sqlite3.connect(place, isolation_level=None)
+    holder.execute("PRAGMA journal_mode=WAL")
+    holder.execute("BEGIN IMMEDIATE")
+    engine = make_engine(f"sqlite:///{place}")
+    units = GroupUnits(engine)
+    with engine.connect() as connection:  # waits for nobody
+        connection.connection.driver_connection.execute("PRAGMA busy_timeout=0")
+    with pytest.raises(StoreBusy), units():
+        pass
+    holder.execute("ROLLBACK")
+    with units():
+        pass
+    units.close()
+    engine.dispose()
+    holder.close()
