@@ -9,6 +9,7 @@ import typer
 
 from pacs_bridge.cli.pacs_callers import adopt, forget
 from pacs_bridge.cli.pacs_change import change
+from pacs_bridge.cli.pacs_options import AeTitle, Certificate, Host, Name, OurAeTitle, Port, Tls
 from pacs_bridge.cli.pacs_probe import probe
 from pacs_bridge.cli.pacs_told import (
     certificate_of,
@@ -34,37 +35,21 @@ app.command()(adopt)
 app.command()(forget)
 app.command()(probe)
 
-Name = Annotated[str, typer.Argument(help="The PACS's name here.", show_default=False)]
-
 
 @app.command()
 def add(
     name: Name,
-    aet: Annotated[
-        str | None, typer.Option("--aet", help="Its AE title.", show_default=False)
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Its host.", show_default=False)
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", help="Its DICOM port.", show_default=False)
-    ] = None,
+    aet: AeTitle = None,
+    host: Host = None,
+    port: Port = None,
     dicomweb: Dicomweb = None,
     web_role: WebRole = None,
     auth_header_file: AuthHeaderFile = None,
     client_certificate: ClientCertificate = None,
     client_key: ClientKey = None,
     ca: Authority = None,
-    tls: Annotated[
-        bool | None,
-        typer.Option("--tls/--plain", help="Encrypted, or allowed without.", show_default=False),
-    ] = None,
-    certificate: Annotated[
-        Path | None,
-        typer.Option(
-            "--certificate", help="For TLS: the certificate that it shows.", show_default=False
-        ),
-    ] = None,
+    tls: Tls = None,
+    certificate: Certificate = None,
     query_aet: Annotated[
         str | None,
         typer.Option(
@@ -90,10 +75,7 @@ def add(
             "private, copies, sequential or sheet.",
         ),
     ] = "sheet",
-    our_aet: Annotated[
-        str | None,
-        typer.Option("--our-aet", help="Our own AE title towards it.", show_default=False),
-    ] = None,
+    our_aet: OurAeTitle = None,
     home: Home = None,
     json: Json = False,
 ) -> None:

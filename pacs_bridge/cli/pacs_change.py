@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pacs_bridge.cli.pacs_options import AeTitle, Certificate, Host, Name, OurAeTitle, Port, Tls
 from pacs_bridge.cli.pacs_told import TIMEOUT_NAMES, certificate_of, plain_of
 from pacs_bridge.cli.terminal import Home, Json, open_home, print_json, say
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def change(
-    name: Annotated[str, typer.Argument(help="The PACS's name here.", show_default=False)],
+    name: Name,
     role: Annotated[
         str,
         typer.Option(
@@ -25,29 +26,12 @@ def change(
             show_default=False,
         ),
     ] = "",
-    aet: Annotated[
-        str | None, typer.Option("--aet", help="Its AE title.", show_default=False)
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Its host.", show_default=False)
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", help="Its DICOM port.", show_default=False)
-    ] = None,
-    our_aet: Annotated[
-        str | None,
-        typer.Option("--our-aet", help="Our own AE title towards it.", show_default=False),
-    ] = None,
-    tls: Annotated[
-        bool | None,
-        typer.Option("--tls/--plain", help="Encrypted, or allowed without.", show_default=False),
-    ] = None,
-    certificate: Annotated[
-        Path | None,
-        typer.Option(
-            "--certificate", help="For TLS: the certificate that it shows.", show_default=False
-        ),
-    ] = None,
+    aet: AeTitle = None,
+    host: Host = None,
+    port: Port = None,
+    our_aet: OurAeTitle = None,
+    tls: Tls = None,
+    certificate: Certificate = None,
     connect_timeout: Annotated[
         float | None,
         typer.Option(help="Seconds until the connection stands.", show_default=False),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
+from pacs_bridge.cli.pacs_options import Name
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 
 def probe(
-    name: Annotated[str, typer.Argument(help="The PACS's name here.", show_default=False)],
+    name: Name,
     home: Home = None,
     json: Json = False,
 ) -> None:
