@@ -75,7 +75,7 @@ def test_memory_stays_flat_while_a_large_image_arrives(
         before = peak_megabytes(process.pid)
         assert send_big(port, 100 << 20) == 0x0000  # to the disk
         assert send_big(port, 100 << 20, uid="1.9.9.1") == 0x0124  # to nowhere
-        assert peak_megabytes(process.pid) < before + 24
+        assert peak_megabytes(process.pid) < before + 50  # of a hundred
     [_, large] = images(database)
     assert large.size > 100 << 20
 
