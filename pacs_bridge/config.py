@@ -141,6 +141,7 @@ class LoadingConfig:
     attempts: Count = 5
     verify_hours: Positive = 24.0  # a ready load is proven anew after so long
     await_minutes: Positive = 15.0  # media are asked for so often
+    withdraw_days: Positive = 28.0  # a set is promised to be gone so long after its round
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -191,7 +190,7 @@ def main(home: Path, step: str, count: int) -> None:
     listener.start()
     _say(f"serving {os.getpid()}")  # from here on it may die at any moment
     role.start()
-    threading.Event().wait(600)
+    select.select([sys.stdin], [], [], 900)  # until whoever asked for this has gone
 
 
 def serve() -> None:

@@ -96,27 +96,45 @@ WHERE = (
 )
 """Where it must go from; the list says it above the cases."""
 
-_HEAD = ("accession", "patient_id", "study_instance_uid", "images", "readers_objects_seen_by_us")
+_KINDS = (
+    ("presentation_states", ("1.2.840.10008.5.1.4.1.1.11.",)),
+    ("key_objects", ("1.2.840.10008.5.1.4.1.1.88.59",)),
+    ("cad_results", ("1.2.840.10008.5.1.4.1.1.88.50", "1.2.840.10008.5.1.4.1.1.88.65")),
+    ("reports", ("1.2.840.10008.5.1.4.1.1.88.",)),
+    ("captures_and_others", ("",)),
+)
+"""Columns of the list, and how the SOP classes begin that each counts; the first that fits does."""
+
+_HEAD = ("accession", "patient_id", "study_instance_uid", "images", *(name for name, _ in _KINDS))
 
 
-def withdrawal_list(passport: Passport, came: Mapping[str, int]) -> str:
+def withdrawal_list(passport: Passport, came: Mapping[str, Mapping[str, int]]) -> str:
     """Write what must go as CSV, a study a line (RFC 4180).
 
     Parameters
     ----------
-    came : dict of str to int
-        Objects that came to us from that PACS about each case.
+    came : dict of str to dict of str to int
+        Objects that came to us from that PACS about each case, by SOP class: it holds at least
+        those, in a column for each kind.
     """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(_HEAD)
     for case in passport.cases:
+        counted = _by_kind(came.get(case.accession, {}))
         for study in case.studies:
             images = sum(1 for _ in study.instances())
-            seen = came.get(case.accession, 0)
             uid = study.study_instance_uid
-            writer.writerow((case.accession, case.patient_id, uid, images, seen))
+            writer.writerow((case.accession, case.patient_id, uid, images, *counted))
     return text.getvalue()
+
+
+def _by_kind(came: Mapping[str, int]) -> list[int]:
+    counted = dict.fromkeys((name for name, _ in _KINDS), 0)
+    for sop_class, count in came.items():
+        kind = next(name for name, begins in _KINDS if sop_class.startswith(begins))
+        counted[kind] += count
+    return list(counted.values())
 
 
 def places() -> Iterable[str]:

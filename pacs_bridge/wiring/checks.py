@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +38,11 @@ def check_jobs(installation: Installation) -> dict[str, Any]:
     from pacs_bridge.services.withdraw import check_withdrawal, withdrawals_due
 
     begin, now, url = installation.begin, installation.now, installation.config.web.public_url
+    within = _withdraw_within(installation)
 
     def all_due() -> None:
         checks_due(begin=begin, now=now)
-        withdrawals_due(begin=begin, now=now, public_url=url)
+        withdrawals_due(begin=begin, now=now, within=within, public_url=url)
 
     return {
         "check_intact": build_check(installation),
@@ -64,8 +66,13 @@ def build_withdraw(installation: Installation) -> Callable[..., Withdrawn]:
         begin=installation.begin,
         peer=build_peer(installation),
         now=installation.now,
+        within=_withdraw_within(installation),
         public_url=installation.config.web.public_url,
     )
+
+
+def _withdraw_within(installation: Installation) -> timedelta:
+    return timedelta(days=installation.config.loading.withdraw_days)
 
 
 def build_probe(installation: Installation) -> Callable[..., ProbeReport]:

@@ -52,6 +52,7 @@ CONFIG = """\
 # chunk = 16                # images on one association
 # retry_seconds = 5.0
 # grace_seconds = 900.0     # how long a PACS may take to index
+# withdraw_days = 28.0      # how long after its round a set is promised to be gone
 """
 KEYS = ("passport_ed25519", "uid_hmac", "scoring_hmac", "alien_hmac", "audit_hmac", "web_secret")
 ADMIN = "admin@localhost"

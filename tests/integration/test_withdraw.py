@@ -14,6 +14,8 @@ import pytest
 from pydicom import dcmread
 
 from pacs_bridge.deid.part10 import write_part10
+from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.domain.objects import Caller, ReceivedObject
 from pacs_bridge.domain.people import Role, Round, Site
 from pacs_bridge.domain.withdrawal import WithdrawalState
 from pacs_bridge.scu.peer import DimsePeer
@@ -26,6 +28,9 @@ from pacs_bridge.services.withdraw import (
     withdrawals_due,
 )
 from pacs_bridge.sr.rejection import KEY_OBJECT, write_rejection
+from pacs_bridge.wiring.checks import check_jobs
+from pacs_bridge.wiring.home import make_home
+from pacs_bridge.wiring.installation import Installation
 from tests.intact import SET, a_load, send
 from tests.load_desk import FakePeer
 from tests.loads import START, House, a_house, a_pacs, a_passport
@@ -60,6 +65,17 @@ def withdraw(house: House, peer: Any, **how: Any) -> Any:
 def readiness(house: House) -> str:
     with house.begin() as uow:
         return uow.loads.get(1).readiness.value
+
+
+def a_passport_in(ours: Installation) -> None:
+    """Have a load that was sent, of a round that ended eight days ago."""
+    now, passport = ours.now(), a_passport(None, 1)
+    with ours.begin() as uow:
+        uow.case_sets.add(passport)
+        uow.pacs.put(a_pacs(104), now)
+        load = uow.loads.plan(passport, "hospital", now)
+        uow.loads.set_readiness(load.load_id, Readiness.READY)
+        uow.rounds.put(Round(SET, now - timedelta(days=38), now - timedelta(days=8)))
 
 
 def subjects(house: House) -> list[str]:
@@ -123,6 +139,42 @@ def test_the_list_names_every_study_and_its_contact_gets_it_once(house, peer):
     assert {row["images"] for row in rows} == {"4"}
     assert subjects(house) == [f"{SET} in hospital: please remove it"]
     assert "still has 2 of these cases" in done.withdrawal.sentence(house.now())
+
+
+def test_the_list_counts_what_readers_saved_there_by_kind(house, peer):
+    saved = ("11.1", "11.1", "88.33", "88.50", "88.59", "7")
+    with house.begin() as uow:
+        for number, sop_class in enumerate(saved):
+            uow.objects.add(
+                ReceivedObject(
+                    f"1.2.3.{number}",
+                    f"1.2.840.10008.5.1.4.1.1.{sop_class}",
+                    "1.2.840.10008.1.2.1",
+                    "0" * 64,
+                    "0" * 64,
+                    8,
+                    Caller("HOSPITAL", "PACSBRIDGE", "127.0.0.1", "hospital"),
+                    f"{SET}101",
+                    START,
+                )
+            )
+    first, second = csv.DictReader(io.StringIO(withdraw(house, peer).csv))
+    kinds = ("presentation_states", "key_objects", "cad_results", "reports", "captures_and_others")
+    assert [first[kind] for kind in kinds] == ["2", "1", "1", "1", "1"]
+    assert [second[kind] for kind in kinds] == ["0"] * 5
+
+
+def test_how_long_after_its_round_a_set_may_stay_is_a_setting(tmp_path):
+    home = tmp_path / "home"
+    make_home(home)
+    settings = home / "config.toml"
+    settings.write_text(settings.read_text().replace("# withdraw_days = 28.0", "withdraw_days = 7"))
+    ours = Installation.open(home)
+    a_passport_in(ours)
+    due = check_jobs(ours)["checks_due"]
+    due()
+    with ours.read() as uow:
+        assert uow.withdrawals.find(1) is not None  # its round ended eight days ago
 
 
 def test_notes_are_sent_only_where_they_were_seen_to_work(house, peer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -68,11 +69,14 @@ class Withdrawals:
         if row is not None:
             self._session.delete(row)
 
-    def came(self, pacs: str, accessions: Iterable[str]) -> dict[str, int]:
-        """Count what came to us from a PACS about cases."""
+    def came(self, pacs: str, accessions: Iterable[str]) -> dict[str, Counter[str]]:
+        """Count what came to us from a PACS about cases, by the SOP class of the objects."""
         rows = self._session.execute(
-            select(ObjectRow.accession, func.count())
+            select(ObjectRow.accession, ObjectRow.sop_class_uid, func.count())
             .where(ObjectRow.pacs == pacs, ObjectRow.accession.in_(list(accessions)))
-            .group_by(ObjectRow.accession)
+            .group_by(ObjectRow.accession, ObjectRow.sop_class_uid)
         )
-        return {str(accession): count for accession, count in rows}
+        counted: dict[str, Counter[str]] = {}
+        for accession, sop_class, count in rows:
+            counted.setdefault(str(accession), Counter())[sop_class] = count
+        return counted
