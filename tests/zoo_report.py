@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from pacs_bridge.sandbox.pacs_quirks import FAMILIES, SWITCHES, Stall
 from tests.zoo import Seen, run
-from tests.zoo_table import PROMISES, UNPROMISED, Promise
+from tests.zoo_table import PROMISES, TOGETHER, Promise
 
 _DOCS = Path(__file__).parents[1] / "docs" / "quirks.md"
 _HEAD = """# Quirks of PACS, and what a contact then sees
@@ -30,8 +30,9 @@ load was ready before. Under *sees* stand the load's readiness and the three ans
 cases; then what is to be done, as it stands beside the case, and the load's own note.
 A PACS that is ready leaves nothing to do.
 
-A PACS that makes images smaller and does not tell sizes is found out only by fetching images
-back; so is one that compresses them with loss.
+Where a PACS does not tell the sizes of images, some are fetched back and looked at before the
+load is ready. That it compresses them with loss, or drops attributes, is found out by the images
+that are fetched back of every ready load; it makes the load amber and not unready.
 """
 
 
@@ -68,6 +69,10 @@ def _how(promise: Promise) -> str:
     return f"`{promise.quirk}`" + (f" ({', '.join(more)})" if more else "")
 
 
+def _about(promise: Promise) -> str:
+    return " ".join(SWITCHES[quirk.partition("=")[0]].about for quirk in promise.quirks)
+
+
 def whole(seen: dict[Promise, Seen]) -> Iterator[str]:
     """Write the page, a table a family."""
     yield _HEAD
@@ -75,15 +80,20 @@ def whole(seen: dict[Promise, Seen]) -> Iterator[str]:
         names = {switch.name for switch in family}
         yield f"\n## {title.capitalize()}\n"
         yield "| quirk | the PACS | contact sees | contact does | seen in |\n|---|---|---|---|---|"
-        for promise, each in seen.items():
-            if promise.name in names:
-                switch = SWITCHES[promise.name]
-                cells = [_how(promise), switch.about, verdict(each), sentence(each), switch.source]
-                yield f"| {' | '.join(cells)} |"
+        for promise in (each for each in PROMISES if each.name in names):
+            each, switch = seen[promise], SWITCHES[promise.name]
+            cells = [_how(promise), switch.about, verdict(each), sentence(each), switch.source]
+            yield f"| {' | '.join(cells)} |"
+    yield "\n## Together\n\nWhat one hides that the other would show.\n"
+    yield "| quirks | contact sees | evidence | contact does |\n|---|---|---|---|"
+    for promise in TOGETHER:
+        each = seen[promise]
+        cells = [_how(promise), verdict(each), "<br>".join(each.evidence[:2]), sentence(each)]
+        yield f"| {' | '.join(cells)} |"
 
 
 def blind(seen: dict[Promise, Seen], seed: int) -> Iterator[str]:
-    """Write what asks for something, numbered in an order of its own, without the quirks."""
+    """Write what a contact sees, numbered in an order of its own, without the quirks."""
     yield "| no. | contact sees | evidence | contact does |\n|---|---|---|---|"
     for number, promise in enumerate(shuffled(seed), 1):
         each = seen[promise]
@@ -92,10 +102,10 @@ def blind(seen: dict[Promise, Seen], seed: int) -> Iterator[str]:
 
 
 def shuffled(seed: int) -> list[Promise]:
-    """Give the promises that end in something to do, in the order drawn with a seed."""
-    asking = [promise for promise in PROMISES if not promise.ready]
-    random.Random(seed).shuffle(asking)
-    return asking
+    """Give the promises in the order drawn with a seed."""
+    drawn = [*PROMISES, *TOGETHER]
+    random.Random(seed).shuffle(drawn)
+    return drawn
 
 
 def main() -> None:
@@ -107,11 +117,10 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.key is not None:
         for number, promise in enumerate(shuffled(asked.key), 1):
-            print(f"{number}\t{_how(promise)}")
+            print(f"{number}\t{_how(promise)}\t{_about(promise)}")
         return
     Stall.seconds = 3.5
-    told = PROMISES if asked.blind is None else tuple(p for p in PROMISES if not p.ready)
-    seen = {promise: seen_by(promise) for promise in (*told, *UNPROMISED)}
+    seen = {promise: seen_by(promise) for promise in (*PROMISES, *TOGETHER)}
     lines = whole(seen) if asked.blind is None else blind(seen, asked.blind)
     text = "\n".join(lines) + "\n"
     if asked.write:

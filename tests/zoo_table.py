@@ -86,8 +86,8 @@ PROMISES = (
     # Storing
     Promise("refuse-first=3"),
     _refused("always-full", "room"),
-    _refused("refuse-store-a900", "refused"),
-    _refused("cannot-understand-c000", "refused"),
+    _refused("refuse-store-a900", "proper ones of their kind"),
+    _refused("cannot-understand-c000", "cannot read"),
     _refused("not-authorised", "allow"),
     Promise("drop=5"),
     _refused("drop=1", "failed imports"),
@@ -97,6 +97,8 @@ PROMISES = (
     _refused(
         "refuses-tomosynthesis", "does not take", kind="with tomosynthesis", complete="partial"
     ),
+    Promise("accepts-only-implicit"),
+    Promise("no-jpeg", kind="rle"),
     Promise("overwrites-duplicates"),
     Promise("rejects-duplicates"),
     Promise("no-commitment"),
@@ -106,7 +108,7 @@ PROMISES = (
     # Timing
     Promise("slow-index=0.5", patience=_SLOW),
     Promise("router-delay=0.5", routed=True, patience=_SLOW),
-    Promise("drop=1", False, "missing", "not by name", says=("did not arrive",), routed=True),
+    Promise("drop=1", False, "missing", "not by name", says=("router",), routed=True),
     Promise("stall=2"),
     Promise("answer-late=0.05"),
     Promise("slow-find=0.02"),
@@ -148,11 +150,11 @@ PROMISES = (
     Promise("nulls-accession", False, findable="not by name", says=("unmatched",)),
     Promise("quarantine", False, findable="not by name", says=("unmatched", "link to order")),
     _absent("needs-order", "failed imports"),
-    _refused("trusted-issuer-only", "order", "patient"),
-    _refused("nhs-number-check", "order", "patient"),
+    _refused("trusted-issuer-only", "issuer", "patient"),
+    _refused("nhs-number-check", "NHS number"),
     # Availability
     Promise("nearline", False, near="nearline", says=("online",)),
-    Promise("offline-after=0", False, near="nearline", says=("online",)),
+    Promise("offline-after=0", False, near="nearline", says=("off line",)),
     Promise("fewer-keys-when-archived", near="unknown"),
     _absent("loses-index", "did not arrive"),
     Promise("loses-studies=2", False, "", "", says=("did not arrive",)),
@@ -166,12 +168,6 @@ PROMISES = (
     Promise("foreign-image-in-study", False, "conflict", says=("delete",), then=True),
 )  # fmt: skip
 """One line a quirk, or a few where its value or its moment matters."""
-
-UNPROMISED = (
-    Promise("accepts-only-implicit"),
-    Promise("no-jpeg", kind="rle"),
-)
-"""Either end is right: whether they are ready depends on what can be transcoded here."""
 
 _CAPPED = ("stops after 1 answer", "limit")
 
@@ -187,11 +183,12 @@ TOGETHER = (
     Promise("shrinks-images,fewer-keys-when-archived", False, "conflict", says=("another size",)),
     Promise("shrinks-images,keys-are-conditions", False, "conflict", says=("another size",)),
     Promise("cap=1,extra-objects"),
+    Promise("cap=1,near-miss-accessions"),
     Promise("cap=2,foreign-image-in-study", False, "conflict", says=("delete",)),
 )
 """Quirks that hide together what either shows alone."""
 
-VALUES = {promise.name: promise.quirk for promise in reversed((*PROMISES, *UNPROMISED))}
+VALUES = {promise.name: promise.quirk for promise in reversed(PROMISES)}
 """A value with which each quirk shows in a small set."""
 
 

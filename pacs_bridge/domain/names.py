@@ -56,7 +56,7 @@ def judge_name(case: Case, answer: PacsAnswer) -> Named:
     returned = all((study.accession_number or "").strip() for study in current)
     if answer.by_name or (answer.by_name is None and returned):
         return Named(Findable.AS_NAMED)
-    return Named(Findable.NOT_BY_NAME, word_unmatched(case.accession))
+    return Named(Findable.NOT_BY_NAME, word_unmatched(case.accession, nameless=not returned))
 
 
 def _is_strangers(case: Case, study: FoundStudy) -> bool:

@@ -67,40 +67,75 @@ def word_unseen(unseen: Unseen) -> str:
     )
 
 
-_NO_ORDER = re.compile(
-    r"0xA77[79]|\b(patient|issuer|order|worklist|requested procedure|mrn)\b", re.IGNORECASE
-)
+_AND_AGAIN = "then start the load again."
 _REFUSALS = (
     (
-        _NO_ORDER,
+        re.compile(r"\bNHS\b", re.IGNORECASE),
+        (
+            "Your PACS takes only valid NHS numbers as patient IDs, and ours are none on "
+            "purpose: have "
+            f"our patient IDs let past that check, {_AND_AGAIN}"
+        ),
+    ),
+    (
+        re.compile(r"\bissuer\b", re.IGNORECASE),
+        (
+            "Your PACS takes images only of patients whose issuer it trusts: have the issuer of "
+            "our "
+            "patient IDs trusted, or the patients of this set entered beforehand (`pacs-bridge "
+            f"case-set orders` writes them as CSV and HL7), {_AND_AGAIN}"
+        ),
+    ),
+    (
+        re.compile(
+            r"0xA77[79]|\b(patient|order|worklist|requested procedure|mrn)\b", re.IGNORECASE
+        ),
         (
             "Your PACS takes no images without an order or of a patient unknown to it: enter the "
-            "orders of this set (`pacs-bridge case-set orders` writes them as CSV and HL7), then "
-            "start the load again."
+            "orders of this set (`pacs-bridge case-set orders` writes them as CSV and HL7), "
+            f"{_AND_AGAIN}"
         ),
     ),
     (
         re.compile(r"0x0122|not accepted|not supported|unsupported", re.IGNORECASE),
         (
-            "Your PACS does not take images of this kind: allow the kind there, or agree with the "
-            "scheme on a set without it, then start the load again."
+            "Your PACS does not take {kind}: allow the kind there, or agree with the scheme on a "
+            "set "
+            f"without it, {_AND_AGAIN}"
         ),
     ),
     (
         re.compile(r"0x0124|not authori[sz]ed|permission|denied", re.IGNORECASE),
-        (
-            "Your PACS does not let us store: allow our AE title to send to it, then start the "
-            "load again."
-        ),
+        f"Your PACS does not let us store: allow our AE title to send to it, {_AND_AGAIN}",
     ),
     (
         re.compile(r"0xA7"),
-        "Your PACS has no room for these images: make room there, then start the load again.",
+        (
+            "Your PACS says that it has no room for these images (out of resources): have room "
+            "made "
+            f"there, {_AND_AGAIN}"
+        ),
+    ),
+    (
+        re.compile(r"0xA9"),
+        (
+            "Your PACS refused these images as no proper ones of their kind (0xA9..): ask your "
+            "PACS "
+            "supplier what it wants of a mammogram and lacks in ours, tell the scheme, "
+            f"{_AND_AGAIN}"
+        ),
+    ),
+    (
+        re.compile(r"0xC[0-9A-F]{3}"),
+        (
+            "Your PACS refused these images because it cannot read them (0xC...): ask your PACS "
+            f"supplier to look in its log for what stops it, tell the scheme, {_AND_AGAIN}"
+        ),
     ),
 )
-_REFUSED = (
-    "Your PACS refused images of this case: mend the reason it gives, then start the load again."
-)
+_REFUSED = f"Your PACS refused images of this case: mend the reason it gives, {_AND_AGAIN}"
+_KIND = re.compile(r"The PACS (?:takes no|does not take) ([^.]+?)(?: as |\.|\)|$)")
+
 
 UNMATCHED = "Your PACS holds these as unmatched. Ask for: verify, or link to order."
 
@@ -108,7 +143,9 @@ UNMATCHED = "Your PACS holds these as unmatched. Ask for: verify, or link to ord
 def word_refusal(comments: Iterable[str]) -> str:
     """Say what to do about images that a PACS refused, by what it said of them."""
     said = "\n".join(comments)
-    return next((words for pattern, words in _REFUSALS if pattern.search(said)), _REFUSED)
+    words = next((words for pattern, words in _REFUSALS if pattern.search(said)), _REFUSED)
+    kind = _KIND.search(said)
+    return words.replace("{kind}", "images of this kind" if kind is None else kind[1])
 
 
 LOST = (
@@ -117,20 +154,73 @@ LOST = (
 )
 """Of a case that was there when the load was ready."""
 
-_RESIZED = (
-    "Your PACS keeps these images at another size than we sent: have it store them unchanged, "
-    "delete this study there, then start the load again."
+_LOOK_THERE = (
+    "failed imports or unmatched studies, and have them linked to an order (`pacs-bridge case-set "
+    "orders` writes the orders); if there are none, have the index checked, then start the load "
+    "again."
+)
+ABSENT = (
+    "The case did not arrive, though your PACS said that it stored every image: look there for "
+    f"{_LOOK_THERE}"
+)
+ROUTED = (
+    "The case did not arrive, though the router before your PACS took every image: see whether "
+    f"the router still holds it, or failed to pass it on; then look in the PACS for {_LOOK_THERE}"
+)
+"""Of a case that was taken and is not found."""
+
+_CONFLICTS = (
+    (
+        " pixels there and ",
+        (
+            "Your PACS keeps these images at another size than we sent: have it store them "
+            "unchanged, "
+            "delete this study there, then start the load again."
+        ),
+    ),
+    (
+        "of another kind there",
+        (
+            "Your PACS holds other objects under the numbers of our images: delete this study "
+            "there, "
+            "then start the load again."
+        ),
+    ),
+    (
+        "another study stands under",
+        (
+            "Another study stands in your PACS under our accession number: have that study given "
+            "its "
+            "own number (it may be a real patient's: do not delete it), then start the load again."
+        ),
+    ),
+    (
+        "images of another patient",
+        (
+            "Your PACS holds another patient's image inside this study: have that image moved to "
+            "where it belongs (do not delete it), then start the load again."
+        ),
+    ),
 )
 _CONFLICT = (
-    "Something else stands under our number in your PACS: delete this study there, then start "
-    "the load again."
+    "Your PACS holds a mammogram inside this study that is not ours and may be another patient's: "
+    "have that image moved to where it belongs (do not delete it), then start the load again."
 )
 
 
 def word_conflict(conflict: str) -> str:
     """Say what to do about what stands under our number, by what was found of it."""
-    return _RESIZED if " pixels there and " in conflict else _CONFLICT
+    return next((words for sign, words in _CONFLICTS if sign in conflict), _CONFLICT)
 
+
+NEARLINE = (
+    "Your PACS keeps these images in its slow archive: have them fetched to online storage "
+    "before readers begin."
+)
+OFFLINE = (
+    "Your PACS says that these images are off line, where nobody can open them: have them brought "
+    "back to online storage before readers begin."
+)
 
 RENAMED = "Your PACS files it under"
 """How the sentence about another name begins."""
@@ -153,21 +243,22 @@ def word_person(label: str, ours: str) -> str:
     """Say that a case may stand in a real person's record; the number is shown to nobody."""
     return (
         f"Your PACS replaced our {label} {ours} by a number that may be a real person's: "
-        "have the study taken out of that record."
+        "have the study taken out of that record, and our patients matched to nobody."
     )
 
 
 def word_stranger(ours: str) -> str:
     """Say that a case was filed as another patient's; whose is shown to nobody."""
     return (
-        f"Your PACS filed it as another patient's, with another accession number than {ours}: "
-        "have the study taken out of that record."
+        f"Your PACS filed it under another patient's order, with that one's accession number and "
+        f"name in place of {ours}: have the study taken out of that order and given ours back."
     )
 
 
-def word_unmatched(accession: str) -> str:
+def word_unmatched(accession: str, *, nameless: bool = False) -> str:
     """Say that a study is there and that a search by its number does not find it."""
-    return f"{UNMATCHED} Until then a search for {accession} does not find it."
+    why = f" It has no accession number there: {accession} is to be entered." if nameless else ""
+    return f"{UNMATCHED}{why} Until then a search for {accession} does not find it."
 
 
 def word_accepted(search_for: str) -> str:

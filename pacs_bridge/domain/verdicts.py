@@ -20,7 +20,11 @@ from pacs_bridge.domain.found import FoundStudy, PacsAnswer, Unasked, Unseen
 from pacs_bridge.domain.loading import GRADE, CaseVerdict, Completeness, Findable, Near
 from pacs_bridge.domain.names import judge_name
 from pacs_bridge.domain.sentences import (
+    ABSENT,
     LOST,
+    NEARLINE,
+    OFFLINE,
+    ROUTED,
     UNASKED,
     UNSURE,
     word_conflict,
@@ -37,18 +41,12 @@ _INSTRUCTION = {
     Completeness.WAITING: "Nothing to do: the PACS may still be filing it; we ask again.",
     Completeness.PARTIAL: "Some images did not arrive: start the load again, it sends only what "
     "is missing.",
-    Completeness.MISSING: "The case did not arrive, though your PACS took it: look there for "
-    "failed imports or unmatched studies and have them linked to an order (`pacs-bridge case-set "
-    "orders` writes the orders); if there are none, start the load again.",
+    Completeness.MISSING: ABSENT,
 }
 _IMPORT = "Import the media into your PACS; we ask again by ourselves."
 _IMPORT_AGAIN = (
     "Some images were not imported: import the media again; if they stay missing, look in the "
     "PACS for failed imports."
-)
-_NEARLINE = (
-    "Your PACS keeps these images in its slow archive: have them fetched to online storage "
-    "before readers begin."
 )
 
 
@@ -64,6 +62,7 @@ def judge_case(
     refused: Mapping[str, str] | None = None,
     carried: Collection[str] = (),
     was_there: bool = False,
+    routed: bool = False,
 ) -> CaseVerdict:
     """Give the three answers for one case.
 
@@ -80,7 +79,10 @@ def judge_case(
     carried : collection of str
         SOP Instance UIDs that we do not send: somebody imports them from media.
     was_there : bool
-        Whether an earlier sweep found all of it: the load was ready.
+        Whether an earlier sweep found all of it, and nothing was sent since: then nothing of
+        it is still on its way.
+    routed : bool
+        Whether images go to another address than the one that is queried.
 
     References
     ----------
@@ -108,7 +110,7 @@ def judge_case(
             evidence += f"; {len(not_sent)} not sent yet"
         if said_no:
             evidence += f"; {len(said_no)} refused by the PACS ({next(iter(said_no.values()))})"
-        if not_sent or (in_grace and has.missing - said_no.keys()):
+        if not_sent or (in_grace and not was_there and has.missing - said_no.keys()):
             complete = Completeness.WAITING
             instruction = _INSTRUCTION[complete]
         elif said_no:
@@ -117,13 +119,15 @@ def judge_case(
             complete, instruction = _judge_import(complete)
         elif was_there:
             instruction = LOST
+        elif routed and complete is Completeness.MISSING:
+            instruction = ROUTED
     elif complete is Completeness.CONFLICT:
         instruction = word_conflict(evidence)
     elif GRADE.get(complete, 0) < GRADE[grade]:
         instruction = has.instruction or UNSURE[complete]
     named = judge_name(case, answer)
     findable = named.findable
-    near = _judge_near([study for study in answer.studies.values() if study is not None])
+    near, far = _judge_near([study for study in answer.studies.values() if study is not None])
     late_name = in_grace and complete in GRADE and findable is Findable.NOT_BY_NAME
     return CaseVerdict(
         case.accession,
@@ -131,7 +135,7 @@ def judge_case(
         findable,
         near,
         evidence,
-        instruction or named.instruction or (_NEARLINE if near is Near.NEARLINE else ""),
+        instruction or named.instruction or far,
         len(wanted),
         len(wanted) - len(has.missing) if has.found is None else has.found,
         tuple(sorted(has.missing)) if complete not in GRADE else (),
@@ -282,10 +286,13 @@ def _stranger(case: Case, answer: PacsAnswer) -> str:
     return ""
 
 
-def _judge_near(present: Sequence[FoundStudy]) -> Near:
+def _judge_near(present: Sequence[FoundStudy]) -> tuple[Near, str]:
+    """Give where the case is kept, and what to do where that is not at hand."""
     said = {
         a for s in present for a in (s.availability, *(i.availability for i in s.images or ())) if a
     }
-    if said & {"NEARLINE", "OFFLINE", "UNAVAILABLE"}:
-        return Near.NEARLINE
-    return Near.ONLINE if "ONLINE" in said else Near.UNKNOWN
+    if said & {"OFFLINE", "UNAVAILABLE"}:
+        return Near.NEARLINE, OFFLINE
+    if "NEARLINE" in said:
+        return Near.NEARLINE, NEARLINE
+    return (Near.ONLINE if "ONLINE" in said else Near.UNKNOWN), ""

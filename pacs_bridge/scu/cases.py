@@ -120,7 +120,7 @@ class _Asking:
         if self._ladder.is_named(self._case):
             return True, []
         rows = self._ladder.rows_by_name(self._questions, self._case)
-        if rows is None:
+        if rows is None or (not rows and self._ladder.hides_name(self._questions)):
             return None, []
         current = {study.study_instance_uid for study in self._case.studies if not study.prior}
         return any(self._is_ours(row, current) for row in rows), rows

@@ -267,6 +267,11 @@ class Ladder:
         if wide.is_answered:
             self.lessons.limits.note_cut(wide.answers)
 
+    def hides_name(self, questions: Questions) -> bool:
+        """Whether the last search brought others only, as many as the PACS gives at most."""
+        cut_at = self.lessons.limits.cut_at
+        return cut_at is not None and questions.last >= cut_at
+
     def is_named(self, case: Case) -> bool:
         """Whether the wildcard search has found the case under its own number."""
         wanted = self._by_name[case.accession]

@@ -124,7 +124,8 @@ def verify_load(
             unsent=unsent,
             refused=refused,
             carried=pending if by_media else (),
-            was_there=load.ready_at is not None,
+            was_there=_was_there(load),
+            routed=_is_routed(pacs),
         )
         for case, answer in zip(passport.cases, answers, strict=True)
     ]
@@ -165,6 +166,20 @@ def verify_load(
         unanswered=_unanswered(verdicts),
         grace=seconds,
     )
+
+
+def _was_there(load: Load) -> bool:
+    """Whether it was ready, and nothing went out since then."""
+    if load.ready_at is None:
+        return False
+    return load.last_sent_at is None or load.last_sent_at <= load.ready_at
+
+
+def _is_routed(pacs: Pacs) -> bool:
+    """Whether images go elsewhere than to what is queried; by DICOMweb that says nothing."""
+    store, query = pacs.endpoint("store"), pacs.endpoint("query")
+    addresses = {(each.host, each.port) for each in (store, query)}
+    return len(addresses) > 1 and not (store.url or query.url)
 
 
 def _look(

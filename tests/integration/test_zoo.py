@@ -6,7 +6,7 @@ import pytest
 
 from pacs_bridge.sandbox.pacs_quirks import SWITCHES, Stall
 from tests.zoo import Seen, run
-from tests.zoo_table import PROMISES, SAME, TOGETHER, UNPROMISED, Promise
+from tests.zoo_table import PROMISES, SAME, TOGETHER, Promise
 
 
 def name_of(promise: Promise) -> str:
@@ -51,15 +51,8 @@ def test_a_load_into_a_pacs_with_a_quirk_comes_to_the_right_end(tmp_path, promis
         assert words.casefold() in said, seen
 
 
-@pytest.mark.parametrize("promise", UNPROMISED, ids=name_of)
-def test_what_a_pacs_does_not_take_as_it_is_goes_in_another_form_or_says_so(tmp_path, promise):
-    seen = load(tmp_path, promise)
-    assert (seen.readiness == "ready") is seen.is_fine, seen
-    assert seen.is_fine or "does not take" in " ".join(seen.sentences), seen
-
-
 def test_every_quirk_has_a_promise():
-    told = {promise.name for promise in (*PROMISES, *UNPROMISED)}
+    told = {promise.name for promise in PROMISES}
     assert told | SAME == set(SWITCHES)
 
 
