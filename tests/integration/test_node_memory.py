@@ -13,7 +13,6 @@ from benchmarks.receive_large import _passport_of
 from benchmarks.wire import Call
 from tests.integration.test_node_images_crash import peak_megabytes
 
-
 MOST_MEGABYTES = 80 if "PACS_BRIDGE_FULL_FAULTS" in os.environ else 130
 """With the image in memory, once, it would be more than 160."""
 
