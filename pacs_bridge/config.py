@@ -124,9 +124,10 @@ class SecurityConfig:
 
 @dataclass(frozen=True)
 class MarksConfig:
-    """When a reading is whole."""
+    """When a reading is whole, and where the short forms of each PACS's readers stand."""
 
     settle: Annotated[float, Within(0)] = 60.0
+    words: str = "words"  # a folder in the home, or anywhere by its whole path: PACS.toml
 
 
 @dataclass(frozen=True)

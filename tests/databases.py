@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -64,11 +65,23 @@ class TestDatabase:
         self.begin_for_many = self.begin_for_many or self.begin
 
 
+@cache
+def migrated() -> bytes:
+    """An empty database with this version's tables, as the bytes of its file; made once."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.sqlite"
+        engine = make_engine(f"sqlite:///{path}")
+        migrate(engine)
+        engine.dispose()  # the last connection to close leaves nothing beside the file
+        assert not path.with_name("empty.sqlite-wal").exists()
+        return path.read_bytes()
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[TestDatabase]:
     """A fresh SQLite database with this version's tables."""
+    (tmp_path / "test.sqlite").write_bytes(migrated())
     engine = make_engine(f"sqlite:///{tmp_path / 'test.sqlite'}")
-    migrate(engine)
     jobs = RememberedJobs()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
     for_many = GroupUnits(engine, jobs)

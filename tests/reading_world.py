@@ -16,6 +16,7 @@ from pacs_bridge.services import answers
 from pacs_bridge.services.close import close_reading
 from pacs_bridge.services.extract import extract_object
 from pacs_bridge.services.receipts import list_receipts, show_receipt
+from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from tests.builders import a_passport, a_received_object
 from tests.databases import TestDatabase
 
@@ -36,6 +37,7 @@ class ReadingWorld:
 
     def __init__(self, database: TestDatabase, *numbers: int) -> None:
         self.begin, self.jobs, self.clock = database.begin, database.jobs, database.clock
+        self.words: dict[str, SiteWords] = {}
         opened = self.clock()
         with self.begin() as uow:
             uow.case_sets.add(a_passport(*(numbers or (1, 101, 102))))
@@ -55,15 +57,13 @@ class ReadingWorld:
             uow.objects.add(a_received_object(uid, **({"received_at": self.clock()} | changes)))
         return extract_object(
             uid, begin=self.begin, archive=PathArchive(), read_file=lambda _: read,  # type: ignore[arg-type]
-            now=self.clock, settle=SETTLE,
+            now=self.clock, settle=SETTLE, words_of=lambda pacs: self.words.get(pacs, NATIONAL),
         )  # fmt: skip
 
     def settle(self, reader: str = "R001", case: str = CASE) -> str:
         """Let the settle time pass, then close."""
         self.clock.pass_(SETTLE)
-        return close_reading(
-            f"{case}-{reader}", begin=self.begin, now=self.clock, settle=SETTLE
-        )
+        return close_reading(f"{case}-{reader}", begin=self.begin, now=self.clock, settle=SETTLE)
 
     def reading(self, reader: str = "R001", case: str = CASE) -> ReadingState | None:
         """Look a reading up."""

@@ -117,7 +117,7 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     marks = [
         _drawn(each, ordered, drawings, replacing, sheet[id(each)], given) for each in drawings
     ]
-    marks += _written(ordered, given)
+    marks += _written(ordered, given, decided=_decides_both(answers))
     marks += _unread(ordered, given)
     marks += [_alone(answer, given) for answer in placed if answer.answer_id not in joined]
     breasts, asked, undecided, seen = fold_breasts(ordered, replacing, answers)
@@ -245,14 +245,29 @@ def _answered(
     return FoldedMark(key, meant, MarkState.MENDED, "", sources, seen)
 
 
-def _written(ordered: Sequence[Save], given: dict[str, GivenAnswer]) -> list[FoldedMark]:
-    """Texts that belong to no drawing and ask something; the same text once."""
+def _decides_both(answers: Iterable[GivenAnswer]) -> bool:
+    """Whether the reader decided both breasts here."""
+    sides = {answer.laterality for answer in answers if answer.kind is Answer.DECIDE}
+    return {"R", "L"} <= sides or any(answer.kind is Answer.NORMAL for answer in answers)
+
+
+def _written(
+    ordered: Sequence[Save], given: dict[str, GivenAnswer], *, decided: bool
+) -> list[FoldedMark]:
+    """Texts that belong to no drawing and ask something; the same text once.
+
+    Parameters
+    ----------
+    decided : bool
+        Whether both breasts were decided here, which answers what only decisions ask.
+    """
     found: dict[str, tuple[Mark, list[str]]] = {}
     for save in ordered:
         for mark in save.read.marks:
             if mark.shape != "TEXT" or NOT_A_LOCATION in mark.flags:
                 continue
-            if questions.asking_flags(mark):
+            flags = questions.asking_flags(mark)
+            if flags and not (decided and questions.OF_DECISIONS.issuperset(flags)):
                 key = _text_key(mark)
                 found.setdefault(key, (mark, []))[1].append(save.read.kind)
     return [
@@ -279,12 +294,12 @@ def _unread(ordered: Sequence[Save], given: dict[str, GivenAnswer]) -> list[Fold
     last: dict[tuple[str, str], tuple[Save, str]] = {}
     for save in ordered:
         flags = {flag for mark in save.read.marks for flag in questions.object_flags(mark)}
-        if flags or save.refused:
+        if flags:
             last[save.source] = (save, " ".join(sorted(flags)))
     marks = []
     for (station, kind), (save, what) in last.items():
         key = f"unread-{sha256(repr((station, kind)).encode()).hexdigest()[:16]}"
-        text = save.refused or save.read.refused or ""
+        text = save.read.refused or ""
         mark = Mark("", None, "TEXT", (), (0.0, 0.0), text=text, item=save.key)
         seen = f"{save.key}|{what}"
         marks.append(_answered(key, mark, MarkState.READ, questions.UNREAD, (kind,), seen, given))

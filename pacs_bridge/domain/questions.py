@@ -16,6 +16,9 @@ UNPARSED_TEXT = "unparsed-text"
 UNLINKED_NOTE = "unlinked-note"
 """Flag of a rating or finding that was written and belongs to no drawing."""
 
+UNREAD_OBJECT = "unread-object"
+"""Flag of the note that an object holds something which could not be read at all."""
+
 ASKS: dict[str, str] = {
     NEEDS_CONFIRMATION: "A drawing was found in a bitmap of yours on {place}: is it a mark?",
     "ambiguous-image": "It cannot be told on which image you drew this: put it on our sheet "
@@ -26,10 +29,10 @@ ASKS: dict[str, str] = {
     "ambiguous-frame": "Several frames of {place} are named: is the mark on this one?",
     "inferred-image": "No image was named; {place} is the only one it can lie on: is it there?",
     "inferred-text": "Does your note {text} belong to the mark on {place}?",
-    "unplaced-text": "You wrote {text} at no place: what does it belong to?",
-    UNLINKED_NOTE: "You wrote {text} on {place} and drew nothing there: is it a mark?",
-    UNPARSED_TEXT: "Your note {text} on {place} was not understood: what do you mean by it?",
-    "side-not-said": "You wrote {text} and named no breast: decide each breast.",
+    "decision-conflict": "You wrote {text}, and two things of one breast: decide each breast.",
+    UNLINKED_NOTE: "You wrote {text} and drew nothing for it ({place}): is it a mark?",
+    UNPARSED_TEXT: "Your note {text} was not understood ({place}): what do you mean by it?",
+    "side-not-said": "You wrote {text} and named no breast: decide each one.",
     "side-or-scale": "In {text} a letter may name a breast or a scale: which rating do you give?",
     "side-conflict": "Your note {text} names the other breast, the mark lies on {place}: "
     "is it meant there?",
@@ -41,9 +44,17 @@ ASKS: dict[str, str] = {
 """Flag to the one question that it asks; the first of these that a mark carries is asked."""
 
 ASKS_NOTHING = frozenset(
-    {"uncertain", "not-a-location", "machine-mark", "not-for-presentation", "decision-conflict"}
+    {"uncertain", "not-a-location", "machine-mark", "not-for-presentation", "unplaced-text"}
 )
-"""Flags that say something and ask nothing of a mark; decisions are asked for a breast."""
+"""Flags that say something and ask nothing."""
+
+OF_DRAWINGS = frozenset(
+    {"ambiguous-image", "ambiguous-frame", "inferred-image", "unknown-image", "outside-image"}
+)
+"""Flags of a place, which a note that stands alone does not need."""
+
+OF_DECISIONS = frozenset({"decision-conflict", "side-not-said"})
+"""Flags that are answered by deciding both breasts."""
 
 ABOUT_THE_OBJECT = ("unread-", "too-large")
 """Beginnings of flags that are about the object as a whole, not about one of its marks."""
@@ -75,14 +86,13 @@ DECISIONS = {"RTS": "return to screening", "RECALL": "recall", "TECH": "technica
 
 def asking_flags(mark: Mark) -> tuple[str, ...]:
     """The flags of a mark that ask its reader something, in the order in which they are asked."""
-    known = [flag for flag in ASKS if flag in mark.flags]
+    quiet = OF_DRAWINGS if mark.shape == "TEXT" else OF_DECISIONS
+    known = [flag for flag in ASKS if flag in mark.flags and flag not in quiet]
     strange = [
         flag
         for flag in mark.flags
         if flag not in ASKS and flag not in ASKS_NOTHING and not flag.startswith(ABOUT_THE_OBJECT)
     ]
-    if UNLINKED_NOTE in known and "unplaced-text" in known:
-        known.remove(UNLINKED_NOTE)  # asked without a place, which it does not have
     return (*known, *dict.fromkeys(strange))
 
 
@@ -107,7 +117,8 @@ def phrase(sentence: str, mark: Mark) -> str:
 
 def place_of(mark: Mark) -> str:
     """Where a mark lies: ``L MLO``, with the frame where the image has several."""
-    place = " ".join(filter(None, (mark.laterality, mark.view))) or "an image"
+    place = " ".join(filter(None, (mark.laterality, mark.view)))
+    place = place or ("an image" if mark.image else "no image")
     return place if mark.frame is None else f"{place}, frame {mark.frame}"
 
 

@@ -38,8 +38,6 @@ class Save:
         Where it was made, as far as is known; within one, the time of making orders saves.
     whole : bool
         Whether its PACS is known to save anew all that is drawn.
-    refused : str
-        Why nothing, or not all, of it could be read.
     """
 
     key: str
@@ -49,7 +47,6 @@ class Save:
     workstation: str = ""
     pacs: str = ""
     whole: bool = False
-    refused: str = ""
 
     @property
     def source(self) -> tuple[str, str]:

@@ -102,6 +102,7 @@ class Jobs:
             _guarded(self._services.release_due)
             _guarded(self._services.watch_due)
             _guarded(self._services.checks_due)
+            _guarded(self._services.end_due)
             _guarded(self._services.tidy)
 
     def _hand_over(self) -> None:

@@ -73,6 +73,7 @@ class Services:
     check_withdrawal: Callable[[int], Any] = _nobody_asks
     checks_due: Callable[[], Any] = _nobody_asks
     tidy: Callable[[], Any] = _nobody_asks
+    end_due: Callable[[], Any] = _nobody_asks
 
 
 def back_off(attempt: int, first: float, most: float) -> float:

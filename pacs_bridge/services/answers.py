@@ -318,7 +318,7 @@ def _keep(
         )
         key = f"close-{own.reading_uid}-answer-{answer_id}"
         uow.enqueue("close", own.reading_uid, key=key, delay=settle)
-    return make_receipt(uow, own)
+    return make_receipt(uow, own, moment)
 
 
 def _token_of(given: GivenAnswer, before: list[GivenAnswer]) -> str:

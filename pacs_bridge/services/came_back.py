@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import structlog
 
 from pacs_bridge.archive.file_content import FileContent, read_content
@@ -15,7 +13,7 @@ from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.domain.ports import Clock
 
 LOG = structlog.get_logger()
-OVERLAY = "The image came back with an overlay, which is not read yet; it is kept as it came."
+OVERLAY = "The image came back with an overlay, which is being looked into."
 UNCHANGED = "The image came back as it was loaded."
 CHANGED = "The image came back with changed attributes and without an overlay."
 
@@ -39,8 +37,9 @@ def judge_image(key: str, *, begin: Begin, archive: LocalArchive, now: Clock) ->
         received = uow.objects.find(key)
         master = uow.images.master(received.image) if received and received.image else None
     name = name_on_arrival(key)
-    if received is None or received.state != "received":
-        if received is None or received.content_hash != name:  # it has its own name by now
+    is_settled = received is not None and received.content_hash != name
+    if received is None or received.state != "received" or is_settled:
+        if received is None or is_settled:  # it has its own name by now
             archive.forget(name)
         return received.state if received else "same"
     try:
@@ -53,7 +52,7 @@ def judge_image(key: str, *, begin: Begin, archive: LocalArchive, now: Clock) ->
     if is_unchanged and master is not None:
         content = FileContent(master, content.same_content)
     with begin() as uow:
-        state = _settle(uow, received, content, now(), is_unchanged=is_unchanged)
+        state = _settle(uow, received, content, is_unchanged=is_unchanged)
         is_spare = not uow.images.is_used(settled)
     archive.forget(name)
     if is_spare and settled != master:
@@ -65,7 +64,6 @@ def _settle(
     uow: UnitOfWork,
     received: ReceivedObject,
     content: FileContent,
-    now: datetime,
     *,
     is_unchanged: bool,
 ) -> str:
@@ -80,7 +78,7 @@ def _settle(
         state, reason = "read", UNCHANGED
     elif received.kind == "overlay":
         state, reason = "parked", OVERLAY
-        uow.events.add(now, "object-parked", key, reason=reason)
+        uow.enqueue("extract", key, key=f"extract-{key}")
     else:
         state, reason = "read", CHANGED
     uow.images.settle(

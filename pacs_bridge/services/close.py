@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.objects import ReadingState
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.reading import Reading, judge_closed
-from pacs_bridge.services.folded import StandingReading, fold_reading
+from pacs_bridge.domain.receipts import MarkState
+from pacs_bridge.services.folded import StandingReading, end_of, fold_reading
 
 WAITING = ("open", "asked")
 
@@ -71,3 +72,48 @@ def close_now(uow: UnitOfWork, state: ReadingState, standing: StandingReading, n
     outbox_id = uow.outbox.add(reading, reading.content_hash(), now())
     uow.enqueue("forward", outbox_id, key=f"forward-{outbox_id}")
     return "closed"
+
+
+def end_rounds(*, begin: Begin, now: Clock) -> int:
+    """Close the readings of rounds that have ended, without what nobody confirmed.
+
+    Which marks were left out is told by an event and stays on the receipt. A reading in
+    which a breast is not decided cannot be scored and is parked.
+
+    Returns
+    -------
+    int
+        How many readings ended.
+    """
+    with begin() as uow:
+        waiting = uow.readings.open_ones()
+        ended = [
+            state.reading_uid
+            for state in waiting
+            if state.kind != "practice" and _has_ended(uow, state, now())
+        ]
+    for reading_uid in ended:
+        with begin() as uow:
+            _end(uow, reading_uid, now)
+    return len(ended)
+
+
+def _has_ended(uow: UnitOfWork, state: ReadingState, moment: datetime) -> bool:
+    end = end_of(uow, state.set_name, state.reader)
+    return end is not None and moment >= end
+
+
+def _end(uow: UnitOfWork, reading_uid: str, now: Clock) -> None:
+    state = uow.readings.find(reading_uid)
+    if state is None or state.state not in WAITING:
+        return
+    standing = fold_reading(uow, reading_uid, state.set_name, state.reader)
+    left_out = sum(mark.state is MarkState.ASKED for mark in standing.folded.marks)
+    decided = {b.laterality for b in standing.folded.breasts if b.decision is not None}
+    if decided == {"R", "L"}:
+        close_now(uow, state, standing, now)
+        kind = "reading-ended"
+    else:
+        uow.readings.set_state(reading_uid, "parked")
+        kind = "reading-unfinished"
+    uow.events.add(now(), kind, reading_uid, left_out=left_out, asked=standing.folded.asked)

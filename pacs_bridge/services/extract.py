@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,13 +13,34 @@ from pacs_bridge.domain.errors import GiveUp
 from pacs_bridge.domain.marks import Laterality, ReadObject
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.domain.ports import Archive, Clock
-from pacs_bridge.services.folded import reading_uid_of
+from pacs_bridge.services.came_back import OVERLAY
+from pacs_bridge.services.folded import end_of, reading_uid_of
 from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.whose import Parked, reader_of
+from pacs_bridge.sr.asking import flag_notes
 from pacs_bridge.sr.place import place_marks
+from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 
-ReadFile = Callable[[Path], ReadObject]
+
+@dataclass(frozen=True)
+class ToRead:
+    """One archived file, and the short forms that readers type where it comes from."""
+
+    path: Path
+    words: SiteWords = NATIONAL
+
+
+ReadFile = Callable[[ToRead], ReadObject]
 """Reads the marks out of one archived file, under limits of memory and time."""
+
+WordsOf = Callable[[str], SiteWords]
+"""The short forms that readers type at a PACS."""
+
+
+def national_words(pacs: str) -> SiteWords:
+    """The programme's short forms, where a PACS has none of its own."""
+    del pacs
+    return NATIONAL
 
 
 _SIDES: dict[str, Laterality] = {"R": "R", "L": "L"}
@@ -32,6 +54,7 @@ def extract_object(
     read_file: ReadFile,
     now: Clock,
     settle: float,
+    words_of: WordsOf = national_words,
 ) -> str:
     """Read one received object and put what it says where it belongs.
 
@@ -43,6 +66,8 @@ def extract_object(
     ----------
     settle : float
         Seconds of silence after which a reading may close.
+    words_of : callable
+        The short forms that readers type at a PACS.
 
     Returns
     -------
@@ -51,19 +76,27 @@ def extract_object(
     """
     with begin() as uow:
         received = uow.objects.find(sop_instance_uid)
-    if received is None or received.state != "received":
+    if received is None or not _is_due(received):
         return received.state if received else "parked"
     try:
-        read = read_file(archive.path(received.content_hash))
+        words = words_of(received.caller.pacs or "")
+        read = read_file(ToRead(archive.path(received.content_hash), words))
     except GiveUp as error:
         return park_object(sop_instance_uid, str(error), begin=begin, now=now)
+    if received.image is not None:  # it came under a UID that others have, too
+        read = replace(read, sop_instance_uid=sop_instance_uid)
     with begin() as uow:
-        outcome = _place(uow, received, read, now(), settle)
+        outcome = _place(uow, received, read, words, now(), settle)
         if isinstance(outcome, Parked):
             uow.objects.park(sop_instance_uid, outcome.reason, kind=read.kind)
             uow.events.add(now(), "object-parked", sop_instance_uid, reason=outcome.reason)
             return "parked"
     return "read"
+
+
+def _is_due(received: ReceivedObject) -> bool:
+    """Whether nobody has looked into it; an image that came back is judged before that."""
+    return received.state == "received" or received.reason == OVERLAY
 
 
 def park_object(sop_instance_uid: str, reason: str, *, begin: Begin, now: Clock) -> str:
@@ -75,7 +108,12 @@ def park_object(sop_instance_uid: str, reason: str, *, begin: Begin, now: Clock)
 
 
 def _place(
-    uow: UnitOfWork, received: ReceivedObject, read: ReadObject, now: datetime, settle: float
+    uow: UnitOfWork,
+    received: ReceivedObject,
+    read: ReadObject,
+    words: SiteWords,
+    now: datetime,
+    settle: float,
 ) -> Parked | None:
     case = _case_of(uow, received, read)
     if isinstance(case, Parked):
@@ -88,7 +126,9 @@ def _place(
             for uid, image in images.items()
             if image.accession == case.accession
         },
+        words,
     )
+    read = flag_notes(read, words)
     if not (read.marks or read.breasts):
         uow.marks.keep(read, accession=case.accession, reader=None)
         return Parked(read.refused or "No mark or decision was found in it; it is kept as it came.")
@@ -107,6 +147,10 @@ def _place(
         observed_at=read.observed_at,
         reading_uid=reading_uid,
     )
+    end = None if case.kind == "practice" else end_of(uow, case.set_name, reader)
+    if end is not None and received.received_at >= end:
+        uow.events.add(now, "object-late", received.sop_instance_uid, reading=reading_uid)
+        return None  # kept and told; what is scored stays as it was
     uow.readings.touch(
         reading_uid=reading_uid,
         set_name=case.set_name,

@@ -9,7 +9,7 @@ from datetime import datetime
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.answers import GivenAnswer
 from pacs_bridge.domain.folding import Folded, fold
-from pacs_bridge.domain.identifiers import CaseName
+from pacs_bridge.domain.identifiers import PERFORMS, CaseName
 from pacs_bridge.domain.revision import Save
 
 
@@ -39,12 +39,18 @@ def fold_readings(
     whole = {name for name in names if uow.profiles.get(name).saves_whole}
     found = {}
     for uid in reading_uids:
+        ends = None if _is_practice(uid, reader) else end
         mine = [replace(save, whole=save.pacs in whole) for save in saves.get(uid, ())]
-        late = [save for save in mine if end is not None and save.received_at >= end]
+        late = [save for save in mine if ends is not None and save.received_at >= ends]
         in_time = [save for save in mine if save not in late]
         given = tuple(answers.get(uid, ()))
         found[uid] = StandingReading(fold(in_time, given), tuple(mine), tuple(late), given)
     return found
+
+
+def _is_practice(reading_uid: str, reader: str) -> bool:
+    case = CaseName.parse(reading_uid.removesuffix(f"-{reader}"))
+    return PERFORMS.kind_of(case.number) == "practice"
 
 
 def end_of(uow: UnitOfWork, set_name: str, reader: str) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pacs_bridge.db.repositories.case_sets import KnownCase, KnownImage
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
@@ -25,12 +26,14 @@ from pacs_bridge.domain.receipts import (
 from pacs_bridge.domain.revision import Save
 from pacs_bridge.services.folded import (
     StandingReading,
+    end_of,
     fold_reading,
     fold_readings,
     reading_uid_of,
 )
 
 NOT_YOURS = "You do not read such a case; your list of cases shows which you do."
+NOT_CONFIRMED = "It was not confirmed before the round ended, and does not count."
 _KINDS = {
     "presentation-state": "presentation state",
     "measurement-report": "report",
@@ -57,10 +60,8 @@ def show_receipt(reader: str, accession: str, *, begin: Begin, now: Clock) -> Re
     NotFound
         When this reader does not read that case.
     """
-    del now
     with begin() as uow:
-        own = own_case(uow, reader, accession)
-        return make_receipt(uow, own)
+        return make_receipt(uow, own_case(uow, reader, accession), now())
 
 
 def list_receipts(reader: str, set_name: str, *, begin: Begin, now: Clock) -> ReceiptList:
@@ -139,12 +140,14 @@ def _released(uow: UnitOfWork, reader: str, set_name: str) -> Enrolment:
     return enrolment
 
 
-def make_receipt(uow: UnitOfWork, own: OwnCase) -> Receipt:
+def make_receipt(uow: UnitOfWork, own: OwnCase, moment: datetime) -> Receipt:
     """Make the receipt of one case in the caller's transaction."""
     case = own.case
     standing = fold_reading(uow, own.reading_uid, case.set_name, own.reader)
     state = uow.readings.find(own.reading_uid)
     folded = standing.folded
+    end = None if case.kind == "practice" else end_of(uow, case.set_name, own.reader)
+    has_ended = end is not None and moment >= end
     return Receipt(
         reading_uid=own.reading_uid,
         set_name=case.set_name,
@@ -153,7 +156,7 @@ def make_receipt(uow: UnitOfWork, own: OwnCase) -> Receipt:
         reader=own.reader,
         state=_state(state, standing),
         images=tuple(map(_image, uow.case_sets.images_of(case.master))),
-        marks=tuple(map(_mark, folded.marks)),
+        marks=tuple(_mark(mark, has_ended=has_ended) for mark in folded.marks),
         breasts=folded.breasts,
         questions=folded.questions if standing.saves or standing.answers else (),
         objects=tuple(map(_object, standing.saves)),
@@ -182,8 +185,10 @@ def _image(image: KnownImage) -> ReceiptImage:
     )
 
 
-def _mark(folded: FoldedMark) -> ReceiptMark:
-    mark = folded.mark
+def _mark(folded: FoldedMark, *, has_ended: bool) -> ReceiptMark:
+    mark, question = folded.mark, folded.question
+    if has_ended and folded.state is MarkState.ASKED:
+        question = NOT_CONFIRMED
     return ReceiptMark(
         key=folded.key,
         image=mark.image,
@@ -197,7 +202,7 @@ def _mark(folded: FoldedMark) -> ReceiptMark:
         rating=mark.rating,
         words=words_of(mark),
         state=folded.state,
-        question=folded.question,
+        question=question,
         text=mark.text,
         flags=mark.flags,
         sources=folded.sources,
@@ -205,13 +210,11 @@ def _mark(folded: FoldedMark) -> ReceiptMark:
 
 
 def _object(save: Save) -> ReceivedKind:
-    said = save.refused
-    if not said:
-        drawn = sum(mark.shape != "TEXT" and bool(mark.points) for mark in save.read.marks)
-        decided = [breast for breast in save.read.breasts if breast.decision is not None]
-        parts = [f"{drawn} mark{'' if drawn == 1 else 's'}"] if drawn else []
-        parts += [f"{SIDES[breast.laterality]}: {decision_words(breast)}" for breast in decided]
-        said = ", ".join(parts) or "a note"
+    drawn = sum(mark.shape != "TEXT" and bool(mark.points) for mark in save.read.marks)
+    decided = [breast for breast in save.read.breasts if breast.decision is not None]
+    parts = [f"{drawn} mark{'' if drawn == 1 else 's'}"] if drawn else []
+    parts += [f"{SIDES[breast.laterality]}: {decision_words(breast)}" for breast in decided]
+    said = ", ".join(parts) or save.read.refused or "a note"
     return ReceivedKind(_KINDS.get(save.read.kind, "object"), save.received_at, said)
 
 

@@ -64,7 +64,11 @@ def read_report(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     refused = None
     if kind == "not-marks" and not marks:
         breasts, refused = (), sop_classes.refusal("dose report")
-    elif (nothing and (unread.flags or not marks)) or "decision-conflict" in unread.flags:
+    elif (
+        (nothing and (unread.flags or not marks))
+        or (unread.flags and not marks)
+        or "decision-conflict" in unread.flags
+    ):
         refused = unread.sentence(NOTHING_MARKED)
     return ReadObject(
         sop_class_uid=elements.uid(ds, "SOPClassUID"),

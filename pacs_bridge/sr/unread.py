@@ -55,6 +55,14 @@ SENTENCES = {
 """Flag to sentence: what is the matter and what to do."""
 
 
+_NO_MARKS = frozenset({"unread-text", "decision-conflict", "unread-overlay-dust"})
+
+
+def is_unread(sentence: str) -> bool:
+    """Whether a refusal says that something was there which may be a mark and was not read."""
+    return any(said in sentence for flag, said in SENTENCES.items() if flag not in _NO_MARKS)
+
+
 @dataclass
 class Unread:
     """Collects what was not read while an object is walked."""

@@ -17,15 +17,43 @@ if TYPE_CHECKING:
     from pacs_bridge.jobs.limits import LimitedReader
     from pacs_bridge.scoring.server import ScoringServer
     from pacs_bridge.services.audit_drain import AuditDrain
+    from pacs_bridge.services.extract import ToRead
+    from pacs_bridge.sr.site_words import SiteWords
 
 
-def read_archived(path: Path) -> ReadObject:
+def read_archived(asked: ToRead | Path) -> ReadObject:
     """Read the marks out of one archived file; runs in the limited child process."""
     from pydicom import dcmread
 
     from pacs_bridge.sr.read import read_object
 
-    return read_object(dcmread(path))
+    if isinstance(asked, Path):
+        return read_object(dcmread(asked, stop_before_pixels=True))
+    return read_object(dcmread(asked.path, stop_before_pixels=True), asked.words)
+
+
+def read_words(folder: Path) -> dict[str, SiteWords]:
+    """Read the short forms of each PACS's readers: one file a PACS, ``<its name>.toml``.
+
+    Raises
+    ------
+    RefusedInput
+        When a file is none, or says what is not understood; the message names it.
+    """
+    import tomllib
+
+    from pacs_bridge.domain.errors import RefusedInput
+    from pacs_bridge.sr.site_words import site_words
+
+    words = {}
+    for file in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+        try:
+            words[file.stem] = site_words(tomllib.loads(file.read_text("utf-8")))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise RefusedInput(f"{file.name} of the words is no valid TOML; mend it.") from error
+        except RefusedInput as error:
+            raise RefusedInput(f"{file.name} of the words: {error}") from error
+    return words
 
 
 @dataclass
@@ -39,7 +67,7 @@ class JobsRole:
     """
 
     jobs: Jobs
-    reader: LimitedReader[Path, ReadObject]
+    reader: LimitedReader[ToRead | Path, ReadObject]
     scorer: ScoringServer | None
     audit: AuditDrain
 
@@ -76,7 +104,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.scoring.client import HttpScorer
     from pacs_bridge.services.arrivals import hand_over
     from pacs_bridge.services.came_back import judge_image
-    from pacs_bridge.services.close import close_reading
+    from pacs_bridge.services.close import close_reading, end_rounds
     from pacs_bridge.services.extract import extract_object, park_object
     from pacs_bridge.services.forward import deliver_truth, forward_reading
     from pacs_bridge.services.mails import deliver_mail
@@ -85,6 +113,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.tidy import Tidying
     from pacs_bridge.services.verify import verify_load
     from pacs_bridge.services.watch import WatchTimes, watch_due
+    from pacs_bridge.sr.site_words import NATIONAL
     from pacs_bridge.wiring.audit import build_drain
     from pacs_bridge.wiring.checks import build_check, check_jobs
     from pacs_bridge.wiring.commitment import commitment_jobs
@@ -95,7 +124,8 @@ def build_jobs(installation: Installation) -> JobsRole:
     server = None if config.scoring.url else build_scorer(installation)
     url = config.scoring.url if server is None else server.url
     scorer = HttpScorer(url, config.secret("scoring_hmac"), config.scoring.timeout)
-    reader = LimitedReader(read_archived)
+    reader: LimitedReader[ToRead | Path, ReadObject] = LimitedReader(read_archived)
+    words = read_words(config.home / config.marks.words)
     peer, archive = build_peer(installation), installation.archive
     loading, settle, stopping = config.loading, config.marks.settle, threading.Event()
     services = Services(
@@ -122,7 +152,13 @@ def build_jobs(installation: Installation) -> JobsRole:
         note_load=partial(note_load, begin=begin),
         park_load=partial(park_load, begin=begin, now=now, public_url=config.web.public_url),
         extract_object=partial(
-            extract_object, begin=begin, archive=archive, read_file=reader, now=now, settle=settle
+            extract_object,
+            begin=begin,
+            archive=archive,
+            read_file=reader,
+            now=now,
+            settle=settle,
+            words_of=lambda pacs: words.get(pacs, NATIONAL),
         ),
         park_object=partial(park_object, begin=begin, now=now),
         judge_image=partial(judge_image, begin=begin, archive=archive, now=now),
@@ -136,6 +172,7 @@ def build_jobs(installation: Installation) -> JobsRole:
         **sending_jobs(installation),
         **check_jobs(installation),
         release_due=partial(release_due, begin=begin, now=now, public_url=config.web.public_url),
+        end_due=partial(end_rounds, begin=begin, now=now),
         watch_due=partial(
             watch_due,
             begin=begin,

@@ -124,9 +124,13 @@ class Objects:
         observed_at: datetime | None,
         reading_uid: str | None = None,
     ) -> None:
-        """Note that an object was read, whose it is and which reading it belongs to."""
+        """Note that an object was read, whose it is and which reading it belongs to.
+
+        A moment of which no time zone is known is no moment here; what was read keeps it.
+        """
         row = self._session.get_one(ObjectRow, sop_instance_uid)
-        row.state, row.kind, row.reader, row.observed_at = "read", kind, reader, observed_at
+        row.state, row.kind, row.reader = "read", kind, reader
+        row.observed_at = observed_at if observed_at and observed_at.tzinfo else None
         row.reason, row.reading_uid = "", reading_uid
 
     def park(self, sop_instance_uid: str, reason: str, *, kind: str = "") -> None:
@@ -161,6 +165,10 @@ class Objects:
                 select(ObjectRow.state, func.count()).group_by(ObjectRow.state)
             ).all()
         )
+
+
+_IS_SOMEBODYS = (ObjectRow.state == "read", ObjectRow.reader.is_not(None))
+"""What makes an object part of a reading: one that is looked into anew is none."""
 
 
 class Marks:
@@ -207,7 +215,7 @@ class Marks:
         rows = self._session.execute(
             select(ObjectRow, ReadObjectRow.body)
             .join(ReadObjectRow, ObjectRow.sop_instance_uid == ReadObjectRow.object_uid)
-            .where(ObjectRow.reading_uid.in_(list(reading_uids)))
+            .where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
             .order_by(ObjectRow.arrival)
         )
         found: dict[str, list[Save]] = {}
@@ -220,7 +228,7 @@ class Marks:
         return set(
             self._session.scalars(
                 select(ObjectRow.reading_uid)
-                .where(ObjectRow.reading_uid.in_(list(reading_uids)))
+                .where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
                 .distinct()
             )
         )
@@ -338,7 +346,6 @@ def _save(row: ObjectRow, read: ReadObject) -> Save:
         received_at=row.received_at,
         workstation=f"{row.pacs or ''} {station}",
         pacs=row.pacs or "",
-        refused=row.reason if row.state == "parked" else "",
     )
 
 

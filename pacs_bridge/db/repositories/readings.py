@@ -104,8 +104,10 @@ class Readings:
         return None if row is None else row.body
 
     def open_ones(self) -> list[ReadingState]:
-        """List readings that wait to be closed."""
-        rows = self._session.scalars(select(ReadingRow).where(ReadingRow.state == "open"))
+        """List readings that wait to be closed, or for their reader."""
+        rows = self._session.scalars(
+            select(ReadingRow).where(ReadingRow.state.in_(("open", "asked")))
+        )
         return [_state(row) for row in rows]
 
     def counts(self, set_name: str = "") -> dict[tuple[str, str], int]:
