@@ -5,16 +5,29 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
 
 
 class ObjectRow(Base):
-    """One received object that we answered Success to."""
+    """One received object that we answered Success to.
+
+    An index over what most objects have not, or have only later, holds those that have it: one
+    that arrives is not entered there, and it is answered when all that it is entered in is safe.
+    """
 
     __tablename__ = "pb_object"
+    __table_args__ = tuple(
+        Index(
+            f"ix_pb_object_{name}",
+            name,
+            sqlite_where=text(f"{name} IS NOT NULL"),
+            postgresql_where=text(f"{name} IS NOT NULL"),
+        )
+        for name in ("reader", "image", "reading_uid")
+    )
     sop_instance_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
     sop_class_uid: Mapped[str] = mapped_column(String(64))
     transfer_syntax_uid: Mapped[str] = mapped_column(String(64))
@@ -25,16 +38,16 @@ class ObjectRow(Base):
     calling_ae: Mapped[str] = mapped_column(String(16))
     address: Mapped[str] = mapped_column(String(64))
     accession: Mapped[str | None] = mapped_column(String(16), index=True)
-    received_at: Mapped[datetime] = mapped_column(index=True)
+    received_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(8), index=True)  # received, read, parked
     reason: Mapped[str] = mapped_column(String(500), default="")
     kind: Mapped[str] = mapped_column(String(24), default="")
-    reader: Mapped[str | None] = mapped_column(String(32), index=True)
+    reader: Mapped[str | None] = mapped_column(String(32))
     observed_at: Mapped[datetime | None]
     arrival: Mapped[int] = mapped_column(default=0, index=True)
     repeats: Mapped[int] = mapped_column(default=0)
-    image: Mapped[str | None] = mapped_column(String(64), index=True)
-    reading_uid: Mapped[str | None] = mapped_column(String(64), index=True)
+    image: Mapped[str | None] = mapped_column(String(64))
+    reading_uid: Mapped[str | None] = mapped_column(String(64))
 
 
 class MarkRow(Base):
