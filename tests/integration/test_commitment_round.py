@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ from pacs_bridge.domain.commitment import PUSH_MODEL, CustodyState
 from pacs_bridge.domain.loading import InstanceState
 from pacs_bridge.jobs import workflows
 from pacs_bridge.jobs.engine import Jobs
+from pacs_bridge.wiring import node as wiring_node
 from pacs_bridge.wiring.commitment import commitment_jobs
 from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.node import build_node
 from tests.commitments import (
+    SILENT,
     a_request,
     ask,
     associated,
@@ -58,8 +60,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 @pytest.fixture
-def port(installation: Installation) -> Iterator[int]:
-    """Where the node listens."""
+def port(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Where the node listens, which leaves every report to the jobs."""
+    bounds_of = wiring_node.bounds_of
+    silent = {"notice_seconds": SILENT.notice_seconds}
+    monkeypatch.setattr(wiring_node, "bounds_of", lambda told: replace(bounds_of(told), **silent))
     node = build_node(installation)
     port = node.start()
     yield port
