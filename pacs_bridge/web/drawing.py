@@ -92,16 +92,25 @@ def _box(points: Sequence[Point]) -> Drawn:
 
 
 def place_label(mark: ReceiptMark, image: ReceiptImage) -> dict[str, str]:
-    """Say where the number of a mark stands: beside its centre, inside the picture."""
-    x = min(max(mark.centre[0] / max(1, image.columns), 0.0), 1.0)
-    y = min(max(mark.centre[1] / max(1, image.rows), 0.0), 1.0)
-    right = x > 0.9
+    """Say where the number of a mark stands: at its upper right, inside the picture."""
+    right, top = mark.centre
+    if mark.shape == "CIRCLE" and len(mark.points) >= 2:
+        radius = math.dist(mark.points[0], mark.points[1])
+        right, top = right + radius * 0.7, top - radius * 0.7
+    elif mark.points and mark.shape != "POINT":
+        right, top = max(x for x, _ in mark.points), min(y for _, y in mark.points)
+    x, y = (
+        min(max(each / max(1, size), 0.0), 1.0)
+        for each, size in ((right, image.columns), (top, image.rows))
+    )
+    at_edge = x > 0.9
+    away = 12 if mark.shape == "POINT" else 4
     return {
         "x": f"{x:.4%}",
         "y": f"{y:.4%}",
-        "dx": "-12" if right else "12",
-        "dy": "18" if y < 0.08 else "-8",
-        "text-anchor": "end" if right else "start",
+        "dx": str(-away if at_edge else away),
+        "dy": "18" if y < 0.08 else "-6",
+        "text-anchor": "end" if at_edge else "start",
     }
 
 

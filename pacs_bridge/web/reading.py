@@ -76,7 +76,7 @@ def show(set_name: str, accession: str) -> str:
 def look_case(set_name: str, accession: str) -> ResponseReturnValue:
     """Give the page of a case again where it has changed."""
     line = _released(set_name)
-    if _is_shown(_version(_receipt(line, accession), _is_open(line))):
+    if _is_shown(_case_version(_receipt(line, accession), line)):
         return "", 204
     return _case_page(set_name, accession)
 
@@ -214,10 +214,10 @@ def _case_page(set_name: str, accession: str, trouble: str = "") -> str:
         given=request.form if trouble else {},
         findings=FINDINGS,
         densities=DENSITIES,
-        open=_is_open(line),
+        open=_is_open(line, receipt.kind),
         cases=_ours().list_receipts(_reader(), set_name),
         now=services().now(),
-        version=_version(receipt, _is_open(line)),
+        version=_case_version(receipt, line),
         seconds=LOOK_SECONDS,
         new_token=_new_token,
     )
@@ -250,6 +250,10 @@ def _is_shown(version: str) -> bool:
     return request.args.get("version", "") == version
 
 
+def _case_version(receipt: Receipt, line: ReaderRound) -> str:
+    return _version(receipt, _is_open(line, receipt.kind))
+
+
 def _version(*shown: object) -> str:
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
@@ -280,8 +284,13 @@ def _mine(set_name: str) -> ReaderRound:
     return line
 
 
-def _is_open(line: ReaderRound) -> bool:
-    return line.round is None or line.round.is_open(services().now())
+def _is_open(line: ReaderRound, kind: str = "test") -> bool:
+    """Whether something can still be answered: a practice case always, as it never counts."""
+    if line.round is None or kind == "practice":
+        return True
+    ends, longer = line.round.closes_at, line.enrolment.extended_to
+    now = services().now()
+    return line.round.opens_at <= now < (max(ends, longer) if longer else ends)
 
 
 def _reader() -> str:
