@@ -344,6 +344,7 @@ def test_what_was_not_loaded_into_the_pacs_is_not_given_back(place: Place) -> No
 def test_a_peer_that_hangs_up_in_the_middle_leaves_its_event(place: Place) -> None:
     def hang_up(event: Any) -> int:
         event.assoc.abort()
+        event.assoc.dimse_timeout = 0.1  # the library waits for what it has hung up on
         return 0x0000
 
     handlers = [(evt.EVT_C_STORE, hang_up)]
