@@ -7,8 +7,8 @@ question, put as an argument (their PACS, their reader's code), never left out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from pacs_bridge.db.tables import (
     LoadInstanceRow,
     LoadRow,
     ReadingRow,
+    SearchNoteRow,
     SiteRow,
 )
 from pacs_bridge.domain.identifiers import REHEARSAL
@@ -122,6 +123,8 @@ class ReaderRound:
         Test readings by state.
     figures : dict or None
         The reader's figures as the scorer last gave them (its summary), and `figures_at`.
+    search_for : dict of str to str
+        What a case is searched for as in the reader's PACS, where that is not its number.
     """
 
     enrolment: Enrolment
@@ -134,6 +137,7 @@ class ReaderRound:
     states: dict[str, int]
     figures: dict[str, Any] | None
     figures_at: datetime | None
+    search_for: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def read(self) -> int:
@@ -297,15 +301,15 @@ def _reader_round(session: Session, enrolment: Enrolment) -> ReaderRound:
     title = session.scalar(
         select(CaseSetRow.title).where(CaseSetRow.name == name, CaseSetRow.copy == enrolment.copy)
     )
-    readiness = session.scalar(
-        select(LoadRow.readiness)
+    load_id, readiness = session.execute(
+        select(LoadRow.load_id, LoadRow.readiness)
         .join(SiteRow, SiteRow.pacs == LoadRow.pacs)
         .where(
             SiteRow.name == enrolment.site,
             LoadRow.set_name == name,
             LoadRow.copy == enrolment.copy,
         )
-    )
+    ).first() or (None, None)
     figures, at = Summaries(session).find(name, reader) or (None, None)
     return ReaderRound(
         enrolment,
@@ -318,7 +322,24 @@ def _reader_round(session: Session, enrolment: Enrolment) -> ReaderRound:
         {state: count for kind, state, count in read if kind == "test"},
         figures,
         at,
+        {} if load_id is None else _search_notes(session, load_id),
     )
+
+
+def _search_notes(session: Session, load_id: int) -> dict[str, str]:
+    """Give the accepted names that the PACS still has."""
+    rows = session.execute(
+        select(SearchNoteRow.accession, SearchNoteRow.search_for)
+        .join(
+            LoadCaseRow,
+            (LoadCaseRow.load_id == SearchNoteRow.load_id)
+            & (LoadCaseRow.accession == SearchNoteRow.accession)
+            & (LoadCaseRow.search_for == SearchNoteRow.search_for),
+        )
+        .where(SearchNoteRow.load_id == load_id)
+        .order_by(SearchNoteRow.accession)
+    ).all()
+    return {row.accession: row.search_for for row in rows}
 
 
 def _receipt(session: Session, row: ReadingRow) -> Receipt:

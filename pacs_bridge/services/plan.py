@@ -179,6 +179,7 @@ class LoadStatus:
                     "near": case.near.value,
                     "evidence": case.evidence,
                     "instruction": case.instruction,
+                    "search_for": case.search_for,
                 }
                 for case in self.cases
             ],

@@ -246,6 +246,7 @@ def test_a_status_has_the_form_that_is_promised(desk):
         "near": "unknown",
         "evidence": "not asked yet",
         "instruction": "",
+        "search_for": "",
     }
     desk.send_all()
     desk.verify()
