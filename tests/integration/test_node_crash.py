@@ -163,4 +163,4 @@ def test_a_full_disk_is_try_again_and_later_it_goes_in(
             stuffing.unlink()
             assert send(node.port, our_state()).Status == 0x0000
     finally:
-        subprocess.run(["umount", str(small)], check=True)
+        subprocess.run(["umount", "-l", str(small)], check=True)

@@ -240,7 +240,7 @@ def test_a_full_disk_in_the_middle_is_try_again_and_leaves_nothing(
             assert images(database) == []
             assert send_big(node.port, 1 << 20) == SUCCESS
     finally:
-        subprocess.run(["umount", str(small)], check=True)
+        subprocess.run(["umount", "-l", str(small)], check=True)
 
 
 def test_some_of_the_disk_is_left_to_marks(database: TestDatabase, tmp_path: Path) -> None:
