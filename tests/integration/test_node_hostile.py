@@ -139,7 +139,7 @@ def test_an_object_without_end_is_not_kept_in_memory(node: RunningNode) -> None:
 
 
 def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 

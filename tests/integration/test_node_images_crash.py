@@ -82,5 +82,5 @@ def test_memory_stays_flat_while_a_large_image_arrives(
 
 def peak_megabytes(pid: int) -> float:
     """The largest resident size of a process so far."""
-    status = Path(f"/proc/{pid}/status").read_text()
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) / 1024

@@ -55,8 +55,8 @@ def storescp(folder: Path, *words: str) -> Iterator[int]:
 
 def listens(port: int) -> bool:
     hexadecimal = f":{port:04X}"
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    lines += Path("/proc/net/tcp6").read_text().splitlines()[1:]
+    lines = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
+    lines += Path("/proc/net/tcp6").read_text(encoding="utf-8").splitlines()[1:]
     return any(each.split()[1].endswith(hexadecimal) and each.split()[3] == "0A" for each in lines)
 
 

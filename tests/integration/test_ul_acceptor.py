@@ -178,7 +178,7 @@ def test_no_object_is_ever_whole_in_memory(port: int, service: Scripted) -> None
 
 
 def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 

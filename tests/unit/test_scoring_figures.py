@@ -21,7 +21,7 @@ from pacs_bridge.scoring.hits import RULE
 from pacs_bridge.scoring.result import judge_reading
 from tests.scoring_builders import LCC, a_case, a_lesion, a_mark, a_region
 
-PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text("utf-8")
 FROC = Path(__file__).parents[3] / "shared" / "data" / "froc" / "datasets"
 RATINGS = st.lists(st.integers(1, 5), min_size=1, max_size=40)
 
@@ -237,7 +237,7 @@ def test_two_sets_of_60_have_the_breasts_that_the_scheme_published():
 
 
 def rows_of(file):
-    return list(csv.DictReader((FROC / file).read_text().splitlines()))
+    return list(csv.DictReader((FROC / file).read_text("utf-8").splitlines()))
 
 
 def published(name, modality, reader):
