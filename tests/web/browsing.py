@@ -21,7 +21,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 WIDE, PHONE = (1280, 900), (360, 740)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 class Site:
@@ -37,7 +37,7 @@ class Site:
             viewport={"width": size[0], "height": size[1]}, java_script_enabled=scripts
         )
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._hear)
         page.on("request", self._watch)
@@ -63,7 +63,7 @@ def a_browser() -> Iterator[Browser]:
     """Chromium, as long as somebody looks."""
     path = need("chromium", "chromium")
     with sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+        opened = started.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=180_000)
         yield opened
         opened.close()
 

@@ -226,7 +226,7 @@ def test_a_load_on_its_way_is_watched_to_its_end(site: Site) -> None:
     expect(page.get_by_text("Images are on their way to the PACS.")).to_be_visible()
     with site.scheme.begin() as uow:
         uow.loads.set_readiness(load, Readiness.READY)
-    expect(page.get_by_text("The PACS has every image and")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("The PACS has every image and")).to_be_visible()
     page.get_by_role("link", name="Show the new answers").click()
     expect(page.locator("[data-refresh-url]")).to_have_count(0)
 
