@@ -23,11 +23,10 @@ from pacs_bridge.domain.reading import same_geometry
 from pacs_bridge.domain.receipts import Answer, MarkState
 from pacs_bridge.domain.revision import (
     Drawing,
+    History,
     Save,
-    has_vanished,
     in_order,
     is_on_one,
-    may_have_moved,
     replaced,
     unite,
     was_emptied,
@@ -110,13 +109,12 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     ordered = in_order(saves)
     replacing = replaced(ordered)
     drawings = unite(ordered)
+    history = History(ordered, drawings)
     placed = [answer for answer in answers if answer.kind is Answer.PLACE]
     sheet = {id(each): _placed_on(each, placed) for each in drawings}
     joined = {answer.answer_id for answer in sheet.values() if answer is not None}
     given = {answer.key: answer for answer in answers if answer.kind in _OF_MARKS}
-    marks = [
-        _drawn(each, ordered, drawings, replacing, sheet[id(each)], given) for each in drawings
-    ]
+    marks = [_drawn(each, history, replacing, sheet[id(each)], given) for each in drawings]
     marks += _written(ordered, given, decided=_decides_both(answers))
     marks += _unread(ordered, given)
     marks += [_alone(answer, given) for answer in placed if answer.answer_id not in joined]
@@ -137,21 +135,20 @@ def _placed_on(drawing: Drawing, placed: Iterable[GivenAnswer]) -> GivenAnswer |
 
 def _drawn(
     drawing: Drawing,
-    ordered: Sequence[Save],
-    drawings: Sequence[Drawing],
+    history: History,
     replacing: dict[str, Save],
     sheet: GivenAnswer | None,
     given: dict[str, GivenAnswer],
 ) -> FoldedMark:
     """One drawn mark: what it says, and whether anything is asked of it."""
-    mark, flags = _said(drawing, ordered)
+    mark, flags = _said(drawing)
     state, question = MarkState.READ, questions.ask(mark, flags)
     gone = ""
     if was_taken_back(drawing, replacing):
         state, gone = MarkState.DROPPED, "replaced"
-    elif was_emptied(drawing, replacing) or has_vanished(drawing, ordered, drawings):
+    elif was_emptied(drawing, replacing) or history.has_vanished(drawing):
         question, gone = questions.phrase(questions.VANISHED, mark), "vanished"
-    elif not question and may_have_moved(drawing, ordered, drawings):
+    elif not question and history.may_have_moved(drawing):
         question, gone = questions.phrase(questions.MOVED, mark), "moved"
     seen = _fingerprint(mark, flags, gone)
     sources: tuple[str, ...] = tuple(dict.fromkeys(save.read.kind for save, _ in drawing.held))
@@ -175,14 +172,13 @@ def _with_sheet(mark: Mark, sheet: GivenAnswer) -> tuple[Mark, str]:
     return mended, questions.phrase(questions.DIFFERS, mark) if differs else ""
 
 
-def _said(drawing: Drawing, ordered: Sequence[Save]) -> tuple[Mark, tuple[str, ...]]:
+def _said(drawing: Drawing) -> tuple[Mark, tuple[str, ...]]:
     """What the saves say of a mark, the later saying first, and the flags that ask.
 
     A later silence changes nothing. What one save says in doubt and another says plainly
     is not in doubt.
     """
-    place = {save.key: number for number, save in enumerate(ordered)}
-    held = [mark for _, mark in sorted(drawing.held, key=lambda each: place[each[0].key])]
+    held = [mark for _, mark in drawing.held]
     rated = next((mark for mark in reversed(held) if mark.rating is not None), held[-1])
     found = next((mark for mark in reversed(held) if mark.finding is not None), held[-1])
     mark = replace(
@@ -198,8 +194,11 @@ def _said(drawing: Drawing, ordered: Sequence[Save]) -> tuple[Mark, tuple[str, .
         flag for each in (held[-1], rated, found) for flag in questions.asking_flags(each)
     )
     return replace(mark, flags=(*_quiet(mark), *flags)), tuple(
-        flag for flag in (*questions.ASKS, *flags) if flag in flags
+        sorted(flags, key=lambda flag: _RANK.get(flag, len(_RANK)))
     )
+
+
+_RANK = {flag: place for place, flag in enumerate(questions.ASKS)}
 
 
 def _quiet(mark: Mark) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ DESIGN.md section 3 (revision); PS3.3 C.17.2 (Predecessor Documents); STANDARDS.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,29 +117,17 @@ def is_surely_later(later: Save, earlier: Save) -> bool:
     return one <= two
 
 
-@dataclass
+@dataclass(eq=False)
 class Drawing:
-    """One mark, with every save that holds it, in order of arrival."""
+    """One mark, with every save that holds it, in the order in which they were made."""
 
-    key: str
-    held: list[tuple[Save, Mark]] = field(default_factory=list)
+    held: list[tuple[Save, Mark]]
+    number: int = 0
     outline: Mark = field(init=False)
+    key: str = ""
 
     def __post_init__(self) -> None:
         self.outline = self.held[0][1]
-
-    def is_same(self, mark: Mark) -> bool:
-        """Whether a mark is this one: by its TrackingUID, else by where it lies now."""
-        if not is_on_one(self.outline, mark):
-            return False
-        tracked = any(each.tracking_uid == mark.tracking_uid for _, each in self.held)
-        return (bool(mark.tracking_uid) and tracked) or same_geometry(self.outline, mark)
-
-    def add(self, save: Save, mark: Mark) -> None:
-        """Note that a save holds it; one that was moved lies where it lies now."""
-        self.held.append((save, mark))
-        if not same_geometry(self.outline, mark):
-            self.outline = mark
 
     def is_held_by(self, save: Save) -> bool:
         """Whether a save holds it."""
@@ -150,29 +139,100 @@ def is_on_one(one: Mark, other: Mark) -> bool:
     return one.image == other.image and (one.frame or 1) == (other.frame or 1)
 
 
-def unite(saves: Sequence[Save]) -> list[Drawing]:
-    """Unite what is drawn in several saves, each mark once, in order of arrival."""
-    drawings: list[Drawing] = []
-    for save in sorted(saves, key=lambda each: each.arrival):
-        for mark in filter(is_drawn, save.read.marks):
-            known = next((each for each in drawings if each.is_same(mark)), None)
-            if known is None:
-                drawings.append(Drawing(_key(mark, drawings), [(save, mark)]))
-            else:
-                known.add(save, mark)
+class _Known:
+    """Marks by what they are found by again: a TrackingUID, or about where they lie."""
+
+    def __init__(self) -> None:
+        self.drawings: list[Drawing] = []
+        self._tracked: dict[tuple[object, ...], Drawing] = {}
+        self._about: dict[tuple[object, ...], list[Drawing]] = {}
+
+    def tracked(self, mark: Mark) -> Drawing | None:
+        """The mark of this TrackingUID, wherever it lies now."""
+        if not mark.tracking_uid:
+            return None
+        return self._tracked.get((mark.image, mark.frame or 1, mark.tracking_uid))
+
+    def lying_at(self, mark: Mark) -> Drawing | None:
+        """The mark that lies where this one lies, within a pixel."""
+        column, row = _cell(mark)
+        near = (
+            drawing
+            for across in (column - 1, column, column + 1)
+            for down in (row - 1, row, row + 1)
+            for drawing in self._about.get((mark.image, mark.frame or 1, across, down), ())
+        )
+        found = [drawing for drawing in near if same_geometry(drawing.outline, mark)]
+        return min(found, key=lambda drawing: drawing.number, default=None)
+
+    def begin(self, save: Save, mark: Mark) -> None:
+        """Note a mark that was not known."""
+        drawing = Drawing([(save, mark)], number=len(self.drawings))
+        self.drawings.append(drawing)
+        self._note(drawing, mark)
+
+    def add(self, drawing: Drawing, save: Save, mark: Mark) -> None:
+        """Note that a save holds a mark; one that was moved lies where it lies now."""
+        drawing.held.append((save, mark))
+        if not same_geometry(drawing.outline, mark):
+            self._cell_of(drawing).remove(drawing)
+            drawing.outline = mark
+            self._cell_of(drawing).append(drawing)
+        if mark.tracking_uid:
+            self._tracked.setdefault((mark.image, mark.frame or 1, mark.tracking_uid), drawing)
+
+    def _note(self, drawing: Drawing, mark: Mark) -> None:
+        self._cell_of(drawing).append(drawing)
+        if mark.tracking_uid:
+            self._tracked[(mark.image, mark.frame or 1, mark.tracking_uid)] = drawing
+
+    def _cell_of(self, drawing: Drawing) -> list[Drawing]:
+        mark = drawing.outline
+        return self._about.setdefault((mark.image, mark.frame or 1, *_cell(mark)), [])
+
+
+def _cell(mark: Mark) -> tuple[int, int]:
+    """Square of two pixels in which a mark's first point lies."""
+    x, y = mark.points[0]
+    return math.floor(x / 2), math.floor(y / 2)
+
+
+def unite(ordered: Sequence[Save]) -> list[Drawing]:
+    """Unite what is drawn in several saves, each mark once, in the order of the saves.
+
+    What is tracked is found first: a mark that was moved makes room for a new one where it
+    lay before.
+    """
+    known = _Known()
+    for save in ordered:
+        drawn = [mark for mark in save.read.marks if is_drawn(mark)]
+        rest = []
+        for mark in drawn:
+            drawing = known.tracked(mark)
+            rest.append(mark) if drawing is None else known.add(drawing, save, mark)
+        for mark in rest:
+            drawing = known.lying_at(mark)
+            known.begin(save, mark) if drawing is None else known.add(drawing, save, mark)
+    drawings = known.drawings
+    _name(drawings)
     return drawings
 
 
-def _key(mark: Mark, known: Sequence[Drawing]) -> str:
-    """Name a mark by what is certain of it; a second of the same name gets a number."""
-    place = mark.tracking_uid or [mark.shape, *((round(x, 2), round(y, 2)) for x, y in mark.points)]
-    name = hashlib.sha256(repr((mark.image, mark.frame or 1, place)).encode()).hexdigest()[:16]
-    taken = {each.key for each in known}
-    number, key = 1, name
-    while key in taken:
-        number += 1
-        key = f"{name}-{number}"
-    return key
+def _name(drawings: Sequence[Drawing]) -> None:
+    """Name marks by their first form that arrived, which no later object changes."""
+    taken: set[str] = set()
+    for drawing in drawings:
+        _, mark = min(drawing.held, key=lambda each: each[0].arrival)
+        corners = [(round(x, 2), round(y, 2)) for x, y in mark.points]
+        place = mark.tracking_uid or [mark.shape, *corners]
+        said = repr((mark.image, mark.frame or 1, place)).encode()
+        name = key = hashlib.sha256(said).hexdigest()[:16]
+        number = 1
+        while key in taken:
+            number += 1
+            key = f"{name}-{number}"
+        taken.add(key)
+        drawing.key = key
 
 
 def replaced(saves: Sequence[Save]) -> dict[str, Save]:
@@ -198,62 +258,63 @@ def was_emptied(drawing: Drawing, replacing: dict[str, Save]) -> bool:
     return all(save.key in replacing for save, _ in drawing.held)
 
 
-def has_vanished(drawing: Drawing, ordered: Sequence[Save], others: Sequence[Drawing]) -> bool:
-    """Whether a save that ought to hold a mark, made after all that hold it, does not.
-
-    It ought to where its PACS saves anew all that is drawn; and where it repeats another
-    mark that an earlier save held on the same image, and so plainly saves anew.
+class History:
+    """Which save holds which mark, in the order in which the saves were made.
 
     Parameters
     ----------
     ordered : sequence of Save
         All saves as `in_order` gives them.
-    others : sequence of Drawing
-        All marks.
+    drawings : sequence of Drawing
+        All marks as `unite` gives them.
     """
-    place = {save.key: number for number, save in enumerate(ordered)}
-    image = drawing.outline.image
-    sources = {save.source for save, _ in drawing.held}
-    last = max(place[save.key] for save, _ in drawing.held)
-    beside = [each for each in others if each is not drawing and each.outline.image == image]
-    for newer in ordered[last + 1 :]:
-        if newer.source not in sources or not newer.covers(image):
-            continue
-        if newer.whole and newer.holds_anything():
-            return True
-        if any(_repeats(newer, place, each) for each in beside):
-            return True
-    return False
 
+    def __init__(self, ordered: Sequence[Save], drawings: Sequence[Drawing]) -> None:
+        self._ordered = ordered
+        self._place = {save.key: number for number, save in enumerate(ordered)}
+        self._repeats: set[tuple[str, str]] = set()
+        self._begun: dict[tuple[object, ...], list[tuple[int, Drawing]]] = {}
+        for drawing in drawings:
+            mark = drawing.outline
+            seen: set[tuple[str, str]] = set()
+            for save, _ in sorted(drawing.held, key=lambda each: self._place[each[0].key]):
+                if save.source in seen:
+                    self._repeats.add((save.key, mark.image))
+                seen.add(save.source)
+            first = min(self._place[save.key] for save, _ in drawing.held)
+            where = (mark.image, mark.frame or 1, mark.shape)
+            self._begun.setdefault(where, []).append((first, drawing))
 
-def _repeats(newer: Save, place: dict[str, int], drawing: Drawing) -> bool:
-    """Whether a save holds a mark that an earlier one of its source held."""
-    return drawing.is_held_by(newer) and any(
-        save.source == newer.source and place[save.key] < place[newer.key]
-        for save, _ in drawing.held
-    )
+    def has_vanished(self, drawing: Drawing) -> bool:
+        """Whether a save that ought to hold a mark, made after all that do, does not.
 
+        It ought to where its PACS saves anew all that is drawn; and where it repeats another
+        mark that an earlier save held on the same image, and so plainly saves anew.
+        """
+        image = drawing.outline.image
+        sources = {save.source for save, _ in drawing.held}
+        for newer in self._ordered[self._last(drawing) + 1 :]:
+            if newer.source in sources and newer.covers(image):
+                if newer.whole and newer.holds_anything():
+                    return True
+                if (newer.key, image) in self._repeats:
+                    return True
+        return False
 
-def may_have_moved(drawing: Drawing, ordered: Sequence[Save], others: Sequence[Drawing]) -> bool:
-    """Whether a later save of the same source draws a like mark right over this one."""
-    place = {save.key: number for number, save in enumerate(ordered)}
-    sources = {save.source for save, _ in drawing.held}
-    last = max(place[save.key] for save, _ in drawing.held)
-    for each in others:
-        if each is drawing or each.outline.shape != drawing.outline.shape:
-            continue
-        first = min((save for save, _ in each.held), key=lambda save: place[save.key])
-        later = place[first.key] > last and first.source in sources
-        if later and is_on_one(each.outline, drawing.outline) and _beside(each, drawing):
-            return True
-    return False
+    def may_have_moved(self, drawing: Drawing) -> bool:
+        """Whether a later save of the same source draws a like mark right over this one."""
+        mark, last = drawing.outline, self._last(drawing)
+        begun = self._begun[mark.image, mark.frame or 1, mark.shape]
+        sources = {save.source for save, _ in drawing.held}
+        across, down = zip(*mark.points, strict=True)
+        left, right = min(across) - BESIDE, max(across) + BESIDE
+        top, bottom = min(down) - BESIDE, max(down) + BESIDE
+        for first, each in begun if begun[-1][0] > last else ():
+            x, y = each.outline.centre
+            if left <= x <= right and top <= y <= bottom and first > last:
+                if self._ordered[first].source in sources:
+                    return True
+        return False
 
-
-def _beside(one: Drawing, other: Drawing) -> bool:
-    x, y = one.outline.centre
-    across = [point[0] for point in other.outline.points]
-    down = [point[1] for point in other.outline.points]
-    return (
-        min(across) - BESIDE <= x <= max(across) + BESIDE
-        and min(down) - BESIDE <= y <= max(down) + BESIDE
-    )
+    def _last(self, drawing: Drawing) -> int:
+        return max(self._place[save.key] for save, _ in drawing.held)
