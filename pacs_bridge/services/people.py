@@ -15,6 +15,7 @@ from pacs_bridge.domain.identifiers import SetName, parse_name
 from pacs_bridge.domain.people import Enrolment, Role, Round, Site
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.services.passwords import hash_password, make_password
+from pacs_bridge.services.whose import check_alias, look_again
 
 __all__ = [
     "add_account",
@@ -159,19 +160,43 @@ def add_reader(code: str, *, begin: Begin, now: Clock) -> str:
     return reader
 
 
-def set_alias(pacs: str, login: str, reader: str, *, begin: Begin) -> None:
+def set_alias(
+    pacs: str,
+    login: str,
+    reader: str,
+    *,
+    begin: Begin,
+    now: Clock | None = None,
+    settle: float = 60.0,
+) -> None:
     """Say which reader a log-in in a PACS is.
+
+    Parameters
+    ----------
+    now : Clock, optional
+        Where it is given, what came under this log-in before is looked into anew.
+    settle : float
+        Seconds of silence after which a reading may close.
 
     Raises
     ------
     NotFound
         When the PACS or the reader is unknown.
+    RefusedInput
+        When viewers write this name for anybody, or several people share it.
     """
     name, alias, code = parse_name(pacs), parse_login(login), parse_reader(reader)
     with begin() as uow:
         uow.pacs.get(name)
         _need_reader(uow, code)
+        check_alias(uow, name, alias)
+        before = uow.readers.of_login(name, [alias])
         uow.readers.set_alias(name, alias, code)
+        if now is not None and before != code:
+            moment = now()
+            anew = [each.object_uid for each in uow.claims.waiting(pacs=name)]
+            anew += uow.claims.of_reader_at(name, before) if before else []
+            look_again(uow, anew, f"alias-{moment.timestamp():.3f}", moment, settle)
 
 
 def add_site(name: str, *, pacs: str, begin: Begin, requires_check: bool = False) -> Site:
