@@ -83,9 +83,11 @@ class ReadingWorld:
         """A reader's list of cases."""
         return list_receipts(reader, "PERFORMS121", begin=self.begin, now=self.clock)
 
-    def answer(self, key: str, answer: str, reader: str = "R001", **more: Any) -> Receipt:
+    def answer(
+        self, key: str, answer: str, reader: str = "R001", case: str = CASE, **more: Any
+    ) -> Receipt:
         """Answer of a mark."""
-        return answers.answer_mark(reader, CASE, key, answer, **self._ports(), **more)
+        return answers.answer_mark(reader, case, key, answer, **self._ports(), **more)
 
     def place(self, reader: str = "R001", case: str = CASE, **changes: Any) -> Receipt:
         """Put a mark on the sheet."""
