@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 from typing import IO
 
+CAN_BYPASS = hasattr(os, "O_DIRECT") and hasattr(os, "pwrite")
+"""Whether files can be written past the page cache; tests force the other way with False."""
+
 
 class Disk:
     """Writes, syncs, renames and removes files of the local disk."""
@@ -14,6 +17,22 @@ class Disk:
         """Open a new file for writing that only we may read and nobody may run."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         return os.fdopen(descriptor, "wb")
+
+    def open_direct(self, path: Path) -> int | None:
+        """Open a file a second time, to write to it past the page cache; None where that fails.
+
+        A file system may also refuse later, at a write (EINVAL).
+        """
+        if not CAN_BYPASS:
+            return None
+        try:
+            return os.open(path, os.O_WRONLY | os.O_DIRECT)
+        except OSError:
+            return None  # such as a file system in memory
+
+    def write_direct(self, descriptor: int, data: memoryview, at: int) -> int:
+        """Write aligned memory to an aligned place; gives how many bytes were taken."""
+        return os.pwrite(descriptor, data, at)
 
     def begin_sync(self, descriptor: int, start: int, count: int) -> None:
         """Have the disk begin with some bytes of a file, without waiting for it.

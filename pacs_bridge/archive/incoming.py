@@ -1,5 +1,8 @@
 """A large object on its way in: written as it arrives, under a name that was made beforehand.
 
+What lies in the page cache has to be copied there, and written when it is synced; so all but the
+beginning and the end of a large object goes past it (`halves`).
+
 Hashing costs as much as all else together (1.6 GB/s on one core), so it is not done while the
 sender waits: the object lies under the hash of its key until a job has hashed its content.
 """
@@ -14,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pacs_bridge.archive.disk import Disk
+from pacs_bridge.archive.halves import Halves
 from pacs_bridge.domain.errors import StorageFull
 from pacs_bridge.upper_layer.wire import write
 
-_AT_ONCE = 8 << 20  # bytes that the disk is told to begin with
+_BEGINNING = 256 << 10  # bytes that are written as they come: most objects have no more
 
 
 def name_on_arrival(key: str) -> str:
@@ -44,10 +48,18 @@ class Incoming:
         self._disk, self._is_open = disk, True
         with as_storage_full():
             self._file = disk.create(self.path)
-        self._descriptor, self._written, self._begun = self._file.fileno(), 0, 0
+        self._descriptor, self._beginning = self._file.fileno(), _BEGINNING
+        self._halves: Halves | None = None
+
+    def room(self) -> memoryview | None:
+        """Give memory that the next bytes may be read into; None before there is some.
+
+        What was read into it is to be written next, from its beginning.
+        """
+        return None if self._halves is None else self._halves.room()
 
     def write(self, data: bytes | memoryview) -> None:
-        """Hand bytes to the disk; they are not looked at, and not copied.
+        """Hand bytes to the disk; they are not looked at, nor copied where they lie in `room`.
 
         Raises
         ------
@@ -55,11 +67,16 @@ class Incoming:
             When it does not take them.
         """
         with as_storage_full():
-            write(self._descriptor, (data,))
-            self._written += len(data)
-            if self._written - self._begun >= _AT_ONCE:  # so that little is left at the end
-                self._disk.begin_sync(self._descriptor, self._begun, self._written - self._begun)
-                self._begun = self._written
+            if self._halves is None:
+                beginning = memoryview(data)[: self._beginning]
+                write(self._descriptor, (beginning,))
+                self._beginning -= len(beginning)
+                if self._beginning:
+                    return
+                data = memoryview(data)[len(beginning) :]
+                direct = self._disk.open_direct(self.path)
+                self._halves = Halves(self._disk, self._descriptor, direct, _BEGINNING)
+            self._halves.take(data)
 
     def finish(self) -> Path:
         """Return when every byte is on the disk.
@@ -70,12 +87,17 @@ class Incoming:
             When the disk does not take them.
         """
         with as_storage_full():
+            if self._halves is not None:
+                self._halves.finish()
             self._disk.sync(self._file)
             self._close()
         return self.path
 
     def drop(self) -> None:
         """Forget the file; nothing happens where it was adopted."""
+        halves, self._halves = self._halves, None
+        if halves is not None:
+            halves.drop()
         try:
             self._close()
         except OSError:

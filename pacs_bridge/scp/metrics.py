@@ -213,7 +213,7 @@ class _Counted:
 
     def __init__(self, reception: Receiving, meter: Meter) -> None:
         self._reception, self._meter = reception, meter
-        self.write = reception.write
+        self.room, self.write = reception.room, reception.write
         self.abort, self.refuse = reception.abort, reception.refuse
 
     @property

@@ -28,6 +28,10 @@ class StreamedSink:
         self._reception, self._answered = reception, answered
         self._failure: GiveUp | None = None
 
+    def room(self) -> memoryview | None:
+        """Give memory for the next bytes, where there is some."""
+        return None if self._failure is not None else self._reception.room()
+
     def write(self, data: memoryview) -> None:
         """Pass the next bytes on, unless we failed on those before."""
         if self._failure is not None:

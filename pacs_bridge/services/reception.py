@@ -89,6 +89,10 @@ class Reception:
         except PacsBridgeError as error:
             self._fail(error)
 
+    def room(self) -> memoryview | None:
+        """Give memory for the next bytes, where they go to the disk; `write` gets them next."""
+        return None if self._file is None else self._file.room()
+
     def finish(self) -> None:
         """Return when the object is safe.
 
@@ -190,6 +194,9 @@ def announce(received: ReceivedObject, commit: Commit) -> bool:
 
 class Receiving(Protocol):
     """What the node needs of a reception."""
+
+    def room(self) -> memoryview | None:
+        """Give memory for the next bytes, where there is some."""
 
     def write(self, data: memoryview) -> None:
         """Take the next bytes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pacs_bridge.domain.objects import AssociationOutcome, Caller
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
@@ -97,6 +97,18 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Forget the object: its last byte will not come."""
+
+
+@runtime_checkable
+class RoomySink(Sink, Protocol):
+    """A sink with memory of its own, into which bytes are read without a copy."""
+
+    def room(self) -> memoryview | None:
+        """Give memory for the next bytes; None where they may lie anywhere.
+
+        What was read into it is handed to `write` as a part of it, from its beginning, before
+        anything else is.
+        """
 
 
 @dataclass(frozen=True)

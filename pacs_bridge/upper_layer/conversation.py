@@ -206,11 +206,12 @@ class Conversation:
             if messages.owes_notice and not inbox.has_more(self._bounds.notice_seconds):
                 messages.give_notice()
                 continue
-            arrived = inbox.next(idle)
+            arrived = inbox.next(idle, messages.room)
             if self._is_cut:  # whoever goes on talking is not heard out
                 raise ConnectionAbortedError("the node stops")
             if isinstance(arrived, Piece):
                 messages.take(arrived)
+                del arrived  # it keeps the memory of whoever took it
             elif isinstance(arrived, pdu.ReleaseRequest):
                 self._give_place_back()  # before the peer may ask for another
                 self._send(pdu.encode(pdu.ReleaseReply()))

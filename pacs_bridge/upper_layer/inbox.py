@@ -14,9 +14,10 @@ import selectors
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from pacs_bridge.upper_layer import pdu
+from pacs_bridge.upper_layer import landing, pdu
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
 from pacs_bridge.upper_layer.wire import acknowledge
@@ -34,7 +35,7 @@ class Piece:
     Parameters
     ----------
     data : memoryview
-        Into the buffer: good until the next `Inbox.next`.
+        Into the buffer, or into the room that was given: good until the next `Inbox.next`.
     is_last : bool
         Whether the message's command, or its data set, ends with it.
     """
@@ -43,6 +44,10 @@ class Piece:
     is_command: bool
     is_last: bool
     data: memoryview
+
+
+Room = Callable[[], memoryview | None]
+"""Gives memory for the next bytes of the data set that is on its way, or None."""
 
 
 class Inbox:
@@ -64,9 +69,11 @@ class Inbox:
         self._buffer = bytearray(_FIRST_BUFFER)
         self._view = memoryview(self._buffer)
         self._from = self._to = 0
+        self._is_alone = False  # the value that has begun, in its PDU
         self._needed = 0  # bytes of a whole PDU that must fit the buffer
         self._pdu_left = self._piece_left = 0
         self._context_id = self._control = 0
+        self._rhythm = landing.Rhythm()
         self._is_starved = False  # the last read filled the buffer
         self._deadline: float | None = None  # of the PDU that has begun
         self._handed_over_at = 0.0
@@ -85,13 +92,16 @@ class Inbox:
             selector.register(self._connection, selectors.EVENT_READ)
             return bool(selector.select(seconds))
 
-    def next(self, patience: float) -> pdu.Pdu | Piece:
+    def next(self, patience: float, room: Room | None = None) -> pdu.Pdu | Piece:
         """Give the next PDU, or the next piece of a message.
 
         Parameters
         ----------
         patience : float
             Seconds to wait for a PDU to begin.
+        room : callable, optional
+            Asked for memory into which the next bytes of a data set may be read without a copy;
+            None where there is none. Sockets that cannot do so, and TLS, do not ask.
 
         Raises
         ------
@@ -114,7 +124,56 @@ class Inbox:
                 else:
                     self._deadline = None
                 return found
-            self._fill(patience)
+            space = self._space(room)
+            if space is None:
+                self._fill(patience)
+                continue
+            landed = self._land(space, patience)
+            if landed is not None:
+                self._handed_over_at = time.monotonic()
+                return landed
+
+    def _space(self, room: Room | None) -> memoryview | None:
+        """Give memory for what comes next, where that is surely of a data set."""
+        if room is None or self._is_secure or not landing.CAN_SCATTER:
+            return None
+        if self._to > self._from or self._control & pdu.IS_COMMAND:
+            return None
+        if self._piece_left or (self._rhythm.value and not self._pdu_left):
+            return room()
+        return None
+
+    def _land(self, space: memoryview, patience: float) -> Piece | None:
+        """Read values into their place, as many as there are; None where only heads came."""
+        value = 0 if self._pdu_left else self._rhythm.value
+        into = landing.Landing(space, self._piece_left, value)
+        self._wait_at_most(self._seconds(patience))
+        acknowledge(self._connection)
+        count = self._connection.recvmsg_into(into.buffers)[0]
+        if not count:
+            raise ConnectionError("the peer closed the connection")
+        landed = into.settle(count, self._context_id, self._control, self._most)
+        self._piece_left, self._control = landed.left, landed.control
+        if landed.begun:  # what had begun before is whole
+            self._deadline = time.monotonic() + self._bounds.pdu_seconds
+        if not (self._piece_left or self._pdu_left):
+            self._deadline = None
+        if landed.rest:
+            self._put_back(landed.rest)
+        is_last = bool(landed.control & pdu.IS_LAST) and not landed.left
+        if not landed.count and not is_last:
+            return None
+        return Piece(
+            self._context_id, is_command=False, is_last=is_last, data=space[: landed.count]
+        )
+
+    def _put_back(self, data: bytes) -> None:
+        """Have the buffer, which is empty, begin with bytes that were read already."""
+        if len(data) > len(self._buffer):
+            self._buffer = bytearray(len(data))
+            self._view = memoryview(self._buffer)
+        self._view[: len(data)] = data
+        self._from, self._to = 0, len(data)
 
     def _take(self) -> pdu.Pdu | Piece | None:
         """Take from the buffer what is there; None when more must be read first."""
@@ -130,7 +189,7 @@ class Inbox:
                 if kind != pdu.P_DATA_TF:
                     return self._whole(kind, length, have)
                 self._from += pdu.HEADER.size
-                self._pdu_left = length
+                self._pdu_left, self._is_alone = length, True
                 continue
             length, self._context_id, self._control = pdu.PDV_HEADER.unpack_from(
                 self._buffer, self._from
@@ -138,12 +197,21 @@ class Inbox:
             if length < 2 or length + 4 > self._pdu_left:
                 raise Malformed("a data value is longer than its PDU")
             self._pdu_left -= length + 4
+            self._is_alone = self._is_alone and not self._pdu_left
             if 0 < self._pdu_left < pdu.PDV_HEADER.size:
                 raise Malformed("a data PDU ends in the middle of a value")
             self._from += pdu.PDV_HEADER.size
             self._piece_left = length - 2
+            self._hear()
             if not self._piece_left:
                 return self._piece(0)
+
+    def _hear(self) -> None:
+        """Learn how the peer cuts its data."""
+        if self._control & pdu.IS_COMMAND or not self._is_alone:
+            self._rhythm.lose()
+        else:
+            self._rhythm.hear(self._piece_left)
 
     def _check(self, kind: int, length: int) -> None:
         if kind == pdu.P_DATA_TF:

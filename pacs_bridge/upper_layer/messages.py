@@ -19,6 +19,7 @@ from pacs_bridge.upper_layer.contract import (
     Answer,
     Bounds,
     Question,
+    RoomySink,
     Service,
     Sink,
     StoreHead,
@@ -69,6 +70,7 @@ class Messages:
         self._command: Command | None = None
         self._context_id = 0
         self._sink: Sink | None = None
+        self._roomy: RoomySink | None = None
         self.phase = "command"
         """Where a conversation that breaks off now has failed: command, data or answer."""
 
@@ -93,6 +95,11 @@ class Messages:
         else:
             self._take_data(piece)
 
+    def room(self) -> memoryview | None:
+        """Give memory for the next bytes of the data set on its way, where there is some."""
+        sink = self._roomy
+        return None if sink is None else sink.room()
+
     @property
     def owes_notice(self) -> bool:
         """Whether there is one to give, and neither side is in the middle of a message."""
@@ -111,7 +118,7 @@ class Messages:
     def forget(self) -> None:
         """Tell the sink of a message that was not finished, and the notice without an answer."""
         self._notices.forget()
-        sink, self._sink = self._sink, None
+        sink, self._sink, self._roomy = self._sink, None, None
         if sink is not None:
             sink.abort()
 
@@ -133,7 +140,8 @@ class Messages:
         if command.message_id is None:
             raise Malformed("a request has no message ID")
         if command.field == Field.C_STORE:
-            self._sink = self._open_store(command)
+            sink = self._sink = self._open_store(command)
+            self._roomy = sink if isinstance(sink, RoomySink) else None
         if command.has_data_set:
             self._command, self.phase = command, "data"
         else:
@@ -171,7 +179,7 @@ class Messages:
         self.phase = "command"
 
     def _serve_whole(self, command: Command) -> None:
-        sink, self._sink = self._sink, None
+        sink, self._sink, self._roomy = self._sink, None, None
         identifier, self._identifier = self._identifier, bytearray()
         if sink is not None:
             self._answer(command, sink.finish())
