@@ -25,7 +25,7 @@ from pacs_bridge.sandbox.orthanc import Orthanc, OrthancConfig
 
 # Servers live in sbin, which is not on the path of every user.
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _TRIES = 5
 PDU = ("-pdu", "131072")
 STOCK = {key: value for key, value in os.environ.items() if key != "TCP_NODELAY"}

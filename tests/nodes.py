@@ -273,4 +273,4 @@ def send_raw(
 
 def connect(port: int, address: str = "127.0.0.1") -> socket.socket:
     """A bare TCP connection."""
-    return socket.create_connection((address, port), timeout=30)
+    return socket.create_connection((address, port), timeout=90)

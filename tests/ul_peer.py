@@ -120,7 +120,7 @@ class Peer:
 
     def __init__(self, port: int, address: str = "127.0.0.1", secure: Any = None) -> None:
         self.socket: socket.socket = socket.create_connection(
-            ("127.0.0.1", port), timeout=30, source_address=(address, 0)
+            ("127.0.0.1", port), timeout=90, source_address=(address, 0)
         )
         if secure is not None:
             self.socket = secure(self.socket)

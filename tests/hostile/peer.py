@@ -36,7 +36,7 @@ class Peer:
     port: int
     ae_title: str = "HOSPITAL"
     address: str = "127.0.0.1"
-    timeout: float = 30.0
+    timeout: float = 90.0
     secure: ssl.SSLContext | None = None
 
     def connect(self) -> socket.socket:

@@ -99,7 +99,7 @@ class HostileNode:
         self.process = psutil.Process(self.roles.process.pid)
         self.processes = wait_until(self._all_that_listen, "every process to listen", seconds=90)
         self.hostile, self.honest = (
-            Peer(self.port, *each, timeout=30.0) for each in (HOSTILE, HONEST)
+            Peer(self.port, *each, timeout=90.0) for each in (HOSTILE, HONEST)
         )
         self.tls_port = self.roles.ready["node-tls"]
         self.honest_over_tls = replace(

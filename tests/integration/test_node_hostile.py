@@ -217,7 +217,7 @@ def test_one_address_cannot_take_all_places_of_those_who_have_not_spoken(
         fourth = stack.enter_context(connect(node.port))
         assert is_cut(fourth)
         elsewhere = socket.create_connection(
-            ("127.0.0.1", node.port), timeout=30, source_address=("127.0.0.2", 0)
+            ("127.0.0.1", node.port), timeout=90, source_address=("127.0.0.2", 0)
         )
         stack.enter_context(elsewhere).sendall(associate_rq())
         assert read_pdu(elsewhere)[0] == 3  # A-ASSOCIATE-RJ: asked, judged, answered
