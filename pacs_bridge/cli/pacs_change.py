@@ -131,6 +131,14 @@ def change(
             show_default=False,
         ),
     ] = None,
+    resave: Annotated[
+        str | None,
+        typer.Option(
+            "--resave",
+            help="How its viewers save: whole (all that is drawn, anew) or beside (what is new).",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -173,6 +181,7 @@ def change(
         users=[_user(user_identity, passcode_file)] if user_identity is not None else (),
         no_users=no_user_identity or (),
         sending={key: value for key, value in sending.items() if value is not None},
+        resave=resave,
     )
     if changes == Changes(role=role):
         raise RefusedInput("Say what to change; `pacs-bridge pacs change --help` lists it.")

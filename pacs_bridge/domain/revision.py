@@ -37,8 +37,8 @@ class Save:
         Grows with every object that arrives.
     workstation : str
         Where it was made, as far as is known; within one, the time of making orders saves.
-    whole : bool
-        Whether its PACS is known to save anew all that is drawn.
+    whole : bool or None
+        Whether its PACS saves anew all that is drawn; None where nobody knows.
     """
 
     key: str
@@ -47,7 +47,7 @@ class Save:
     received_at: datetime
     workstation: str = ""
     pacs: str = ""
-    whole: bool = False
+    whole: bool | None = None
 
     @property
     def source(self) -> tuple[str, str]:
@@ -288,8 +288,8 @@ class History:
     def has_vanished(self, drawing: Drawing) -> bool:
         """Whether a save that ought to hold a mark, made after all that do, does not.
 
-        It ought to where its PACS saves anew all that is drawn; and where it repeats another
-        mark that an earlier save held on the same image, and so plainly saves anew.
+        It ought to where its PACS saves anew all that is drawn; and, where nobody knows that,
+        if it repeats another mark that an earlier save held on the same image.
         """
         image = drawing.outline.image
         sources = {save.source for save, _ in drawing.held}
@@ -297,9 +297,14 @@ class History:
             if newer.source in sources and newer.covers(image):
                 if newer.whole and newer.holds_anything():
                     return True
-                if (newer.key, image) in self._repeats:
+                if newer.whole is None and (newer.key, image) in self._repeats:
                     return True
         return False
+
+    @property
+    def saves_anew(self) -> bool:
+        """Whether any save repeats a mark that an earlier one of its source held."""
+        return bool(self._repeats)
 
     def may_have_moved(self, drawing: Drawing) -> bool:
         """Whether a later save of the same source draws a like mark right over this one."""
@@ -311,9 +316,9 @@ class History:
         top, bottom = min(down) - BESIDE, max(down) + BESIDE
         for first, each in begun if begun[-1][0] > last else ():
             x, y = each.outline.centre
-            if left <= x <= right and top <= y <= bottom and first > last:
-                if self._ordered[first].source in sources:
-                    return True
+            inside = left <= x <= right and top <= y <= bottom
+            if inside and first > last and self._ordered[first].source in sources:
+                return True
         return False
 
     def _last(self, drawing: Drawing) -> int:

@@ -14,7 +14,7 @@ from pacs_bridge.domain.marks import Laterality, ReadObject
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.came_back import OVERLAY
-from pacs_bridge.services.folded import end_of, reading_uid_of
+from pacs_bridge.services.folded import end_of, learn_resave, reading_uid_of
 from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.asking import flag_notes
@@ -160,6 +160,8 @@ def _place(
         pacs=pacs,
         now=now,
     )
+    if case.kind == "practice":
+        learn_resave(uow, reading_uid, case.set_name, reader, now)
     # One job an object, not a reading: a job that is just ending cannot miss the last object.
     uow.enqueue(
         "close",

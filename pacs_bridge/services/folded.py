@@ -10,7 +10,7 @@ from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.answers import GivenAnswer
 from pacs_bridge.domain.folding import Folded, fold
 from pacs_bridge.domain.identifiers import PERFORMS, CaseName
-from pacs_bridge.domain.revision import Save
+from pacs_bridge.domain.revision import History, Save, in_order, unite
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ def fold_readings(
     answers = uow.answers.of_readings(reading_uids)
     end = end_of(uow, set_name, reader)
     names = {save.pacs for each in saves.values() for save in each if save.pacs}
-    whole = {name for name in names if uow.profiles.get(name).saves_whole}
+    whole = {name: uow.profiles.get(name).saves_whole for name in names}
     found = {}
     for uid in reading_uids:
         ends = None if _is_practice(uid, reader) else end
-        mine = [replace(save, whole=save.pacs in whole) for save in saves.get(uid, ())]
+        mine = [replace(save, whole=whole.get(save.pacs)) for save in saves.get(uid, ())]
         late = [save for save in mine if ends is not None and save.received_at >= ends]
         in_time = [save for save in mine if save not in late]
         given = tuple(answers.get(uid, ()))
@@ -51,6 +51,34 @@ def fold_readings(
 def _is_practice(reading_uid: str, reader: str) -> bool:
     case = CaseName.parse(reading_uid.removesuffix(f"-{reader}"))
     return PERFORMS.kind_of(case.number) == "practice"
+
+
+def set_resave(uow: UnitOfWork, pacs: str, *, whole: bool, moment: datetime) -> None:
+    """Keep whether a PACS saves anew all that is drawn, and look at what waits there again."""
+    profile = uow.profiles.get(pacs)
+    if profile.saves_whole is whole:
+        return
+    uow.profiles.put(pacs, replace(profile, saves_whole=whole), moment)
+    for state in uow.readings.open_ones():
+        if state.pacs == pacs:
+            key = f"close-{state.reading_uid}-resave-{moment:%Y%m%dT%H%M%S%f}"
+            uow.enqueue("close", state.reading_uid, key=key)
+
+
+def learn_resave(
+    uow: UnitOfWork, reading_uid: str, set_name: str, reader: str, moment: datetime
+) -> None:
+    """Learn from a practice reading whether its PACS saves anew all that is drawn.
+
+    One save that repeats a mark of an earlier one shows that it does. That it does not is
+    never learned so: a mark that was moved looks like a new one.
+    """
+    saves = in_order(fold_reading(uow, reading_uid, set_name, reader).saves)
+    for pacs in {save.pacs for save in saves if save.whole is None and save.pacs}:
+        mine = [save for save in saves if save.pacs == pacs]
+        if History(mine, unite(mine)).saves_anew:
+            set_resave(uow, pacs, whole=True, moment=moment)
+            uow.events.add(moment, "resave-learned", pacs, reading=reading_uid)
 
 
 def end_of(uow: UnitOfWork, set_name: str, reader: str) -> datetime | None:

@@ -13,6 +13,7 @@ from pacs_bridge.domain.loading import GRADE, Completeness
 from pacs_bridge.domain.pacs import CALLS_FROM, OUTWARD, TIMEOUTS, Endpoint, KnownUser, Pacs
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.sending import Priority, Sending, check_sending
+from pacs_bridge.services.folded import set_resave
 from pacs_bridge.services.pacs import (
     Resolve,
     addresses_of,
@@ -50,6 +51,8 @@ class Changes:
         User identities to take no longer, by name.
     sending : mapping of str to Any
         Settings by the names of `domain.sending.Sending`; 0 megabits for no limit.
+    resave : str or None
+        Whether its viewers save ``whole`` (all that is drawn, anew) or ``beside`` (what is new).
     """
 
     role: str = ""
@@ -68,6 +71,7 @@ class Changes:
     grade: str | None = None
     grace: float | None = None
     sending: Mapping[str, Any] = field(default_factory=dict)
+    resave: str | None = None
 
 
 def change_pacs(
@@ -93,6 +97,8 @@ def change_pacs(
         uow.pacs.put(pacs, now())
         if pacs.endpoint("query") != before.endpoint("query"):
             uow.profiles.forget(pacs.name)  # what was learned was learned elsewhere
+        if changes.resave is not None:
+            set_resave(uow, pacs.name, whole=parse_resave(changes.resave), moment=now())
         uow.events.add(now(), "pacs-changed", pacs.name, role=changes.role, what=_told(changes))
     return pacs
 
@@ -111,6 +117,13 @@ def parse_passcode(text: str) -> str:
     if not 8 <= len(text.encode()) <= _MOST_PASSCODE:
         raise RefusedInput(f"A passcode has 8 to {_MOST_PASSCODE} bytes; put such a one in.")
     return text
+
+
+def parse_resave(text: str) -> bool:
+    """Check how viewers save: whether all anew; raises `RefusedInput`."""
+    if text not in ("whole", "beside"):
+        raise RefusedInput("Viewers save whole (all anew) or beside (what is new); say which.")
+    return text == "whole"
 
 
 def parse_grade(text: str) -> Completeness:

@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.marks import BreastDecision
+from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.receipts import MarkState
 from pacs_bridge.services.close import end_rounds
+from pacs_bridge.services.pacs_change import Changes, change_pacs
 from pacs_bridge.sr.site_words import site_words
 from tests.builders import a_mark, a_read_object, both_decided
 from tests.reading_world import ReadingWorld
@@ -186,3 +189,31 @@ def test_what_a_letter_means_is_decided_by_the_words_of_its_pacs(world):
     world.words["hospital"] = site_words({"findings": {"OKAY": "mass"}})
     world.take(a_read_object(marks=(a_mark(), note)))
     assert world.receipt().marks[1].question.startswith("You wrote “nearly OKAY” and drew nothing")
+
+
+def test_a_viewer_that_saves_anew_is_found_out_on_the_practice_case(world):
+    practice = {"referenced_images": ("1.2.1.4.1",), "referenced_studies": ("1.2.1.1",)}
+    mark = a_mark(image="1.2.1.4.1")
+    for number in "12":
+        read = a_read_object(f"1.2.3.{number}", marks=(mark,), **practice)
+        world.take(read, accession="PERFORMS121001")
+        with world.begin() as uow:
+            assert uow.profiles.get("hospital").saves_whole is (True if number == "2" else None)
+    world.take(a_read_object("1.2.3.3", marks=(a_mark(),)))
+    world.take(a_read_object("1.2.3.4", marks=(OTHER,)))
+    assert states(world) == [MarkState.ASKED, MarkState.READ]
+
+
+@pytest.mark.parametrize(("resave", "state"), [("whole", "asked"), ("beside", "closed")])
+def test_how_viewers_save_may_be_said_of_a_pacs(world, resave, state):
+    world.take(a_read_object("1.2.3.1", marks=(a_mark(), OTHER)))
+    world.take(a_read_object("1.2.3.2", marks=(OTHER,)))
+    assert world.settle() == "asked"
+    endpoint = Endpoint("HOSPITAL", "127.0.0.1", 104, ("store", "query", "calls-from"))
+    with world.begin() as uow:
+        uow.pacs.put(Pacs("hospital", (endpoint,), plain=True), world.clock())
+    change_pacs("hospital", Changes(resave=resave), begin=world.begin, now=world.clock)
+    assert world.jobs.jobs[-1] == ("close", ("PERFORMS121101-R001",))
+    assert world.settle() == state
+    with pytest.raises(RefusedInput, match="say which"):
+        change_pacs("hospital", Changes(resave="often"), begin=world.begin, now=world.clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import PacsProfileRow, SearchNoteRow
@@ -29,8 +29,11 @@ class Profiles:
         self._session.add(row)
 
     def forget(self, pacs: str) -> None:
-        """Forget it: something else stands at that address now."""
-        self._session.execute(delete(PacsProfileRow).where(PacsProfileRow.pacs == pacs))
+        """Forget it: something else stands at that address now; its viewers are the same."""
+        row = self._session.get(PacsProfileRow, pacs)
+        if row is not None:
+            known = QueryProfile.of_dict(row.learned)
+            row.learned = QueryProfile(saves_whole=known.saves_whole).as_dict()
 
 
 class SearchNotes:
