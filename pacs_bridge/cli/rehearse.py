@@ -24,6 +24,15 @@ def rehearse(
     indexing: Annotated[
         float, typer.Option("--indexing", help="Seconds that the PACS has to find it.")
     ] = 60.0,
+    marks: Annotated[
+        bool | None,
+        typer.Option(
+            "--marks/--no-marks",
+            help="Have a simulated reader's mark come back and be scored; else where the readers "
+            "of this PACS do not read on the sheet. Needs `pacs-bridge run`.",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -31,7 +40,7 @@ def rehearse(
     from pacs_bridge.domain.errors import GiveUp
     from pacs_bridge.wiring.rehearse import build_rehearse
 
-    done = build_rehearse(open_home(home))(pacs, wait=wait, indexing=indexing)
+    done = build_rehearse(open_home(home))(pacs, wait=wait, indexing=indexing, marks=marks)
     if json:
         print_json(done.as_dict())
     else:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from pacs_bridge.db.unit_of_work import Begin
@@ -24,11 +25,12 @@ from pacs_bridge.domain.errors import GiveUp, PacsBridgeError
 from pacs_bridge.domain.identifiers import parse_name
 from pacs_bridge.domain.intact import Grade
 from pacs_bridge.domain.loading import InstanceState, Readiness
-from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.domain.pacs import Isolation, Pacs
 from pacs_bridge.domain.ports import Archive, Clock, PacsPeer
 from pacs_bridge.domain.retrieving import Retriever
 from pacs_bridge.services.intact import check_load
 from pacs_bridge.services.moved import Moved, never_comes
+from pacs_bridge.services.rehearse_mark import Drawn, Marking, await_mark, await_score, save_mark
 from pacs_bridge.services.send import send_next
 from pacs_bridge.services.withdraw import REJECTION, withdraw_load
 
@@ -37,6 +39,9 @@ REHEARSED = "rehearsal"
 
 INDEXING = 60.0
 """Seconds that a PACS is given to find what it has taken."""
+
+AS_ARCHIVED: Mapping[str, Any] = MappingProxyType({})
+"""Sent over one association, in no other form than the archived one."""
 
 _POLL = 1.0
 
@@ -89,8 +94,13 @@ def rehearse(
     moved: Moved = never_comes,
     indexing: float = INDEXING,
     wait: float = 0.0,
+    sending: Mapping[str, Any] = AS_ARCHIVED,
+    marking: Marking | None = None,
+    marks: bool | None = None,
 ) -> Rehearsal:
     """Send the synthetic case to a PACS, find it, fetch it back, and have it leave again.
+
+    In between a simulated reader marks it, and what was saved comes back and is scored.
 
     Parameters
     ----------
@@ -100,6 +110,12 @@ def rehearse(
         Seconds in which the PACS has to find it.
     wait : float
         Seconds to wait for somebody's marks on it.
+    sending : mapping of str to object
+        How loads are sent: further arguments of `services.send.send_next`.
+    marking : Marking, optional
+        How a mark is rehearsed; without it none is.
+    marks : bool, optional
+        Whether one is; else where the readers of the PACS do not read on the sheet.
 
     Raises
     ------
@@ -111,13 +127,16 @@ def rehearse(
     started, passport = time.monotonic(), make_set()
     load_id = _open(pacs, passport, begin, now)
     run = _Run(begin, peer, now)
-    run.stage("sent", lambda: _send(load_id, begin, peer, archive, now))
+    run.stage("sent", lambda: _send(load_id, begin, peer, archive, now, sending))
+    marks = pacs.isolation is not Isolation.SHEET if marks is None else marks
     if run.works:
         run.stage("found", lambda: _find(pacs, passport, peer, indexing))
         run.stage(
             "fetched back",
             lambda: _fetch(load_id, begin, retriever, archive, now, moved),
         )
+        if marks and marking is not None and run.works:
+            _rehearse_mark(run, pacs, passport, marking, begin, peer, retriever, archive, now)
         if wait:
             run.stage("marks", lambda: _marks(passport, begin, wait, now()))
         run.stage("removed", lambda: _remove(load_id, pacs, begin, peer, now))
@@ -152,6 +171,7 @@ def _open(pacs: Pacs, passport: Passport, begin: Begin, now: Clock) -> int:
     with begin() as uow:
         load = uow.loads.plan(passport, pacs.name, now())
         everything = [row.sop_instance_uid for row in uow.loads.ledger(load.load_id)]
+        uow.loads.reopen(load.load_id, None, now())  # what it takes none of, it may take by now
         uow.loads.reopen(load.load_id, everything, now())
         uow.loads.set_readiness(load.load_id, Readiness.SENDING)
         uow.withdrawals.remove(load.load_id)
@@ -159,11 +179,57 @@ def _open(pacs: Pacs, passport: Passport, begin: Begin, now: Clock) -> int:
         return load.load_id
 
 
-def _send(load_id: int, begin: Begin, peer: PacsPeer, archive: Archive, now: Clock) -> str:
+def _rehearse_mark(
+    run: _Run,
+    pacs: Pacs,
+    passport: Passport,
+    marking: Marking,
+    begin: Begin,
+    peer: PacsPeer,
+    retriever: Retriever,
+    archive: Archive,
+    now: Clock,
+) -> None:
+    """Have a mark saved, come back and be scored; each only where the one before worked."""
+    saved: list[Drawn] = []
+
+    def save() -> str:
+        saved.append(save_mark(pacs, passport, begin=begin, peer=peer, archive=archive, now=now))
+        return "a presentation state stored in the PACS"
+
+    run.stage("mark saved", save)
+    if saved:
+        drawn, seconds = saved[0], marking.settle + marking.scoring
+        run.stage(
+            "mark came back",
+            lambda: await_mark(
+                drawn, pacs, passport, begin=begin, retriever=retriever, seconds=marking.arrival
+            ),
+        )
+        if run.works:
+            run.stage("scored", lambda: await_score(drawn, begin=begin, seconds=seconds))
+
+
+def _send(
+    load_id: int,
+    begin: Begin,
+    peer: PacsPeer,
+    archive: Archive,
+    now: Clock,
+    sending: Mapping[str, Any],
+) -> str:
     left = -1
     while left != 0:
         before = left
-        left = send_next(load_id, 16, begin=begin, peer=peer, archive=archive, now=now, attempts=1)
+        left = send_next(
+            load_id,
+            16,
+            begin=begin,
+            peer=peer,
+            archive=archive,
+            now=now,
+            **{"attempts": 1, **sending},
+        )
         if left == before:
             raise GiveUp("Sending came to a halt; look at `load status`.")
     with begin() as uow:

@@ -28,11 +28,15 @@ def build_rehearse(installation: Installation) -> Callable[..., Rehearsal]:
     """Join `services.rehearse.rehearse`."""
     from pacs_bridge.services.moved import watch_arrivals
     from pacs_bridge.services.rehearse import rehearse
+    from pacs_bridge.services.rehearse_mark import Marking
+    from pacs_bridge.wiring.sending import sending_options
 
     return partial(
         rehearse,
         begin=installation.begin,
         make_set=partial(rehearsal_set, installation),
+        sending=sending_options(installation),
+        marking=Marking(settle=installation.config.marks.settle),
         peer=build_peer(installation),
         retriever=build_retriever(installation),
         archive=installation.archive,
@@ -42,29 +46,42 @@ def build_rehearse(installation: Installation) -> Callable[..., Rehearsal]:
 
 
 def rehearsal_set(installation: Installation) -> Passport:
-    """Give the set of the one synthetic case, made at the first rehearsal."""
+    """Give the set of the one synthetic case, made with its truth at the first rehearsal."""
     from pacs_bridge.sandbox.images import make_images
     from pacs_bridge.services.case_sets import import_case_set
+    from pacs_bridge.services.truth import import_truth, read_truth_file
 
     with installation.read() as uow:
-        known = uow.case_sets.find(str(REHEARSAL))
-    if known is not None:
+        known, truth = uow.case_sets.find(str(REHEARSAL)), uow.truths.latest(str(REHEARSAL))
+    if known is not None and truth is not None:
         return known
+    secret = installation.config.secret
     with TemporaryDirectory(prefix="rehearsal-") as folder:
         directory = Path(folder)
-        make_images(directory, cases=2)
+        make_images(directory, cases=2)  # the same at any time
         _keep_the_test_case(directory)
-        return import_case_set(
-            directory,
+        passport = (
+            known
+            or import_case_set(
+                directory,
+                REHEARSAL,
+                title=TITLE,
+                partial=True,
+                begin=installation.begin,
+                archive=installation.archive,
+                key_uid=secret(UID_KEY),
+                key_passport=secret(PASSPORT_KEY),
+                now=installation.now,
+            ).passport
+        )
+        import_truth(
+            read_truth_file(directory / "truth.json"),
             REHEARSAL,
-            title=TITLE,
-            partial=True,
             begin=installation.begin,
-            archive=installation.archive,
-            key_uid=installation.config.secret(UID_KEY),
-            key_passport=installation.config.secret(PASSPORT_KEY),
+            key_uid=secret(UID_KEY),
             now=installation.now,
-        ).passport
+        )
+        return passport
 
 
 def _keep_the_test_case(directory: Path) -> None:

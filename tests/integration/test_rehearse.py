@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ from typer.testing import CliRunner
 from pacs_bridge.cli.main import build
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import REHEARSAL
+from pacs_bridge.domain.pacs import Isolation
 from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services.rehearse import REHEARSED, Health, Rehearsal, health, rehearse
+from pacs_bridge.services.rehearse_mark import READER, Marking
 from pacs_bridge.services.withdraw import REJECTION
 from pacs_bridge.wiring.case_sets import import_set
 from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.rehearse import rehearsal_set
+from pacs_bridge.wiring.sending import sending_options
+from tests.dying_jobs import Deaths
 from tests.hospital import a_hospital
 from tests.load_desk import FakePeer
 from tests.loads import START, a_pacs
@@ -35,19 +40,20 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def rehearsed(installation: Installation, port: int, **how: Any) -> Rehearsal:
     with installation.begin() as uow:
         uow.pacs.put(a_pacs(port), START)
-    return rehearse(
-        "hospital",
-        **{
-            "begin": installation.begin,
-            "make_set": lambda: rehearsal_set(installation),
-            "peer": DimsePeer(),
-            "retriever": DimsePeer(),
-            "archive": installation.archive,
-            "now": installation.now,
-            "indexing": 30.0,
-            **how,
-        },
-    )
+    return rehearse("hospital", **{**joined(installation), **how})
+
+
+def joined(installation: Installation) -> dict[str, Any]:
+    """Join the service as the product does, but for time-outs."""
+    return {
+        "begin": installation.begin,
+        "make_set": lambda: rehearsal_set(installation),
+        "peer": DimsePeer(),
+        "retriever": DimsePeer(),
+        "archive": installation.archive,
+        "now": installation.now,
+        "indexing": 30.0,
+    }
 
 
 def stages(done: Rehearsal) -> dict[str, bool | None]:
@@ -123,6 +129,77 @@ def test_marks_that_nobody_makes_are_said_to_be_missing(installation):
     (marks,) = (each for each in done.stages if each.name == "marks")
     assert not marks.works
     assert done.good  # nobody was asked to draw
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation whose node and jobs run."""
+    home, port = tmp_path_factory.mktemp("running") / "home", free_port()
+    home.mkdir()
+    settings = f'[node]\nhost = "127.0.0.1"\nport = {port}\n[marks]\nsettle = 0.2\n'
+    (home / "config.toml").write_text(settings)
+    installation, deaths = make_home(home), Deaths()
+    deaths.begin(home)
+    yield installation
+    deaths.close()
+
+
+def with_marks(running: Installation, port: int, **how: Any) -> Rehearsal:
+    marking = Marking(settle=0.2, arrival=how.pop("arrival", 60.0), scoring=90.0)
+    return rehearsed(running, port, marking=marking, **how)
+
+
+def test_a_mark_comes_back_through_the_node_and_is_scored_in_nobodys_results(running):
+    node = running.config.node
+    with a_hospital(forward=(node.ae_title, "127.0.0.1", node.port)) as pacs:
+        done = with_marks(running, pacs.port)
+    assert stages(done) == {
+        "sent": True, "found": True, "fetched back": True, "mark saved": True,
+        "mark came back": True, "scored": True, "removed": False,
+    }, done.stages  # fmt: skip
+    says = {each.name: each.says for each in done.stages}
+    assert "forwarded" in says["mark came back"]
+    assert says["scored"].startswith("read, settled and scored")
+    assert done.good
+    with running.read() as uow:
+        kept = uow.objects.list_newest()
+        assert [each.reader for each in kept if each.reader] == [READER]  # of the last one
+        assert set(uow.readings.counts()) == {(READER, "scored")}
+        assert uow.enrolments.of_reader(READER) == []
+        assert uow.case_sets.lines() == []
+
+
+def test_where_marks_are_not_forwarded_they_are_fetched_and_the_rule_is_asked_for(running):
+    node = running.config.node
+    with a_hospital(know=((node.ae_title, "127.0.0.1", node.port),)) as pacs:
+        done = with_marks(running, pacs.port, arrival=0.5)
+    (came,) = (each for each in done.stages if each.name == "mark came back")
+    assert came.works, done.stages
+    assert "by C-MOVE" in came.says
+    assert stages(done)["scored"], done.stages
+
+
+def test_a_pacs_that_keeps_what_readers_save_is_not_well_unless_they_read_on_the_sheet(running):
+    with a_hospital() as pacs:
+        done = with_marks(running, pacs.port, arrival=0.2)
+        assert not done.good
+        assert (stages(done)["mark came back"], stages(done).get("scored")) == (False, None)
+        says = {each.name: each.says for each in done.stages}["mark came back"]
+        assert "objects of PERFORMS* forwarded to PACSBRIDGE" in says
+        with running.begin() as uow:
+            uow.pacs.put(a_pacs(pacs.port, isolation=Isolation.SHEET), START)
+        done = rehearse("hospital", **joined(running), marking=Marking(settle=0.2))
+        assert "mark saved" not in stages(done)
+        assert done.good
+
+
+def test_it_is_sent_in_the_forms_that_the_pacs_takes(installation):
+    sending = sending_options(installation)
+    with a_hospital(quirks=("accepts-only-implicit",)) as pacs:
+        refused = rehearsed(installation, pacs.port)
+        done = rehearsed(installation, pacs.port, sending=sending)
+    assert not stages(refused)["sent"]
+    assert stages(done)["sent"], done.stages
 
 
 def test_a_pacs_that_takes_and_does_not_find_is_not_well(installation):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from pacs_bridge.db.tables import CaseRow, CaseSetRow, InstanceRow, TruthRow
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import NotFound
-from pacs_bridge.domain.identifiers import CaseName
+from pacs_bridge.domain.identifiers import REHEARSAL, CaseName
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class CaseSets:
         )
 
     def lines(self) -> list[CaseSetLine]:
-        """List all sets, by name."""
+        """List all sets but that of rehearsals, by name."""
         images = dict(
             self._session.execute(
                 select(CaseRow.case_set_id, func.count())
@@ -166,7 +166,11 @@ class CaseSets:
                 select(CaseRow.case_set_id, func.count()).group_by(CaseRow.case_set_id)
             ).all()
         )
-        rows = self._session.scalars(select(CaseSetRow).order_by(CaseSetRow.name, CaseSetRow.copy))
+        rows = self._session.scalars(
+            select(CaseSetRow)
+            .where(CaseSetRow.name != str(REHEARSAL))
+            .order_by(CaseSetRow.name, CaseSetRow.copy)
+        )
         return [
             CaseSetLine(
                 r.name,

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import ObjectRow, ProofRow, WithdrawalRow
+from pacs_bridge.db.tables import MarkRow, ObjectRow, ProofRow, ReadObjectRow, WithdrawalRow
 from pacs_bridge.domain.withdrawal import Withdrawal
+
+KEY_OBJECT = "1.2.840.10008.5.1.4.1.1.88.59"
 
 
 class Proof(NamedTuple):
@@ -37,6 +39,17 @@ class Proofs:
         """Give the last proof of a kind."""
         row = self._session.get(ProofRow, (pacs, kind))
         return None if row is None else Proof(row.proven_at, row.body)
+
+    def forget_marks(self, reading_uid: str, accession: str) -> None:
+        """Take away what came of a rehearsal: its reading's objects, and our notes sent back."""
+        ours = or_(
+            ObjectRow.reading_uid == reading_uid,
+            and_(ObjectRow.accession == accession, ObjectRow.sop_class_uid == KEY_OBJECT),
+        )
+        objects = select(ObjectRow.sop_instance_uid).where(ours)
+        for row in (MarkRow, ReadObjectRow):
+            self._session.execute(delete(row).where(row.object_uid.in_(objects)))
+        self._session.execute(delete(ObjectRow).where(ours))
 
 
 class Withdrawals:
