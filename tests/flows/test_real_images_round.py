@@ -110,7 +110,7 @@ def test_real_images_go_the_whole_round_with_their_pixels_unchanged(
         try:
             roles.wait_ready("scorer", "jobs", "node", "web")
             status = json.loads(
-                ours.command("load", "start", SET, "hospital", "--wait", "90", "--json")
+                ours.command("load", "start", SET, "hospital", "--wait", "240", "--json")
             )
             assert [case["complete"] for case in status["cases"]] == ["proven", "proven"]
             address = f"{orthanc.ae_title}@127.0.0.1:{orthanc.dicom_port}"
@@ -122,7 +122,7 @@ def test_real_images_go_the_whole_round_with_their_pixels_unchanged(
                 check=True,
             )  # fmt: skip
             scored = "SELECT count(*) FROM pb_reading WHERE state = 'scored'"
-            wait_until(lambda: ours.row(scored) == 2, "both readings scored", seconds=60)
+            wait_until(lambda: ours.row(scored) == 2, "both readings scored", seconds=120)
             viewer = Viewer(
                 "jsmith", "SANDBOXVIEW", orthanc.ae_title, "127.0.0.1", orthanc.dicom_port
             )

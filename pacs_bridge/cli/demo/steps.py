@@ -88,6 +88,7 @@ class DemoRound:
         self._installation: Installation | None = None
         self._mail: MailServer | None = None
         self._arriving: TaskID | None = None
+        self._saved = 0  # objects, by the readers' viewers
 
     def __enter__(self) -> DemoRound:
         return self
@@ -273,7 +274,7 @@ class DemoRound:
         def wait() -> None:
             try:
                 for reader in self.readers:
-                    reader.summary()
+                    self._saved += int(reader.summary()["objects"])
             except PacsBridgeError as error:
                 failures.append(error)
             finally:
@@ -298,12 +299,14 @@ class DemoRound:
         for _ in _poll("the scorer"):
             with installation.read() as uow:
                 counts = uow.readings.counts(SET)
-                waiting = len(uow.objects.in_state("received", 1))
+                arrived = uow.objects.counts()
             scored = sum(n for (_, state), n in counts.items() if state == "scored")
             progress.update(task, completed=scored)
             if self._arriving is not None:
                 progress.update(self._arriving, completed=sum(counts.values()))
-            if scored >= expected and not waiting:
+            # The last to arrive may open a reading again that was scored already.
+            is_read = sum(arrived.values()) >= self._saved and not arrived.get("received")
+            if scored >= expected and is_read:
                 break
         assert self._mail is not None
         return gather(
