@@ -56,7 +56,7 @@ class RunningRoles:
 
     def wait_ready(self, *roles: str) -> None:
         """Wait until these roles serve."""
-        wait_until(lambda: set(roles) <= set(self.ready), f"{roles} to serve", seconds=90)
+        wait_until(lambda: set(roles) <= set(self.ready), f"{roles} to serve", seconds=240)
 
     def kill(self) -> None:
         """End the whole tree with SIGKILL, as a power cut would."""
@@ -66,13 +66,13 @@ class RunningRoles:
     def stop(self) -> int:
         """End it with SIGTERM; gives the exit status."""
         self.process.terminate()
-        status = self.process.wait(60)
+        status = self.process.wait(120)
         self._reap()
         return status
 
     def _reap(self) -> None:
-        self.process.wait(30)
-        self._listener.join(30)
+        self.process.wait(60)
+        self._listener.join(60)
         self._log.close()
 
     def _listen(self) -> None:

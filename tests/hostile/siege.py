@@ -97,7 +97,7 @@ class HostileNode:
         self.roles.wait_ready("node")
         self.port = self.roles.ready["node"]
         self.process = psutil.Process(self.roles.process.pid)
-        self.processes = wait_until(self._all_that_listen, "every process to listen", seconds=90)
+        self.processes = wait_until(self._all_that_listen, "every process to listen", seconds=240)
         self.hostile, self.honest = (
             Peer(self.port, *each, timeout=90.0) for each in (HOSTILE, HONEST)
         )
