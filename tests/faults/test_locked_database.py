@@ -28,7 +28,7 @@ SUCCESS, TRY_AGAIN = 0x0000, 0xA700
 UIDS = [f"1.2.3.{number}" for number in range(4)]
 HOLD = """\
 import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=180)
 connection.execute("BEGIN IMMEDIATE")
 print("held", flush=True)
 sys.stdin.readline()
@@ -47,7 +47,7 @@ def locked(database: Path) -> Iterator[Callable[[], None]]:
     assert process.stdout.readline() == "held\n"
 
     def let_go() -> None:
-        process.communicate("\n", timeout=60)
+        process.communicate("\n", timeout=180)
 
     try:
         yield let_go

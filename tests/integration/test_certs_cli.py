@@ -50,8 +50,8 @@ def test_with_certificates_made_here_a_hospital_calls_over_tls(
         titles = ["-aet", "HOSPITAL", "-aec", "PACSBRIDGE"]
         echo = [need("echoscu", "dcmtk"), *titles, "localhost"]
         secure = [*echo, str(port), "+tls", *files, "+cf", str(ca / "ca.pem")]
-        subprocess.run(secure, check=True, timeout=60)
-        plain = subprocess.run([*echo, str(ours.node_port)], check=False, timeout=60)
+        subprocess.run(secure, check=True, timeout=180)
+        plain = subprocess.run([*echo, str(ours.node_port)], check=False, timeout=180)
         assert plain.returncode != 0
     finally:
         assert node.stop() == 0

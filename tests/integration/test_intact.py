@@ -102,7 +102,7 @@ def test_another_coding_is_no_change_unless_it_loses_something(tmp_path, program
     sent = write(a_mammogram(rows=64, columns=64), tmp_path / "sent.dcm")
     came = tmp_path / "came.dcm"
     command = [need(program, "dcmtk"), *filter(None, [word]), str(sent), str(came)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=180)
     found = compare_image(came, sent, line_of(sent))
     assert (Change.LOSSY in found) is lossy
     assert lossy or found == []
@@ -139,7 +139,7 @@ def test_a_pacs_that_compressed_with_loss_makes_the_load_amber(house, tmp_path):
         for image in passport.cases[0].instances():  # what a PACS's own rule does at night
             (kept,) = (p for p in (folder / "store").iterdir() if is_image(p, image))
             compress = [need("dcmcjpeg", "dcmtk"), "+ee", "+un", str(kept), str(kept)]
-            subprocess.run(compress, check=True, capture_output=True, timeout=60)
+            subprocess.run(compress, check=True, capture_output=True, timeout=180)
         found = check(house, every=True)
     assert (before.grade, before.compared) == (Grade.INTACT, 4)
     assert found.grade is Grade.AMBER

@@ -112,9 +112,9 @@ def test_what_dcmtk_writes_anew_of_a_report_is_read_alike(tmp_path):
     point = Mark(RCC, None, "POINT", ((7.5, 8.25),), (7.5, 8.25), codes.CALCIFICATIONS, 2)
     first = tmp_path / "ours.dcm"
     write_report(four_views(), [MASS, point], DECISIONS, **WHO).save_as(first)
-    subprocess.run([to_xml, first, tmp_path / "a.xml"], check=True, timeout=60)
+    subprocess.run([to_xml, first, tmp_path / "a.xml"], check=True, timeout=180)
     again = tmp_path / "again.dcm"
-    subprocess.run([to_dicom, tmp_path / "a.xml", again], check=True, timeout=60)
+    subprocess.run([to_dicom, tmp_path / "a.xml", again], check=True, timeout=180)
     wanted, found = read_file(first)[0], read_file(again)[0]
     assert len(found.marks) == 2
     assert found.marks == wanted.marks

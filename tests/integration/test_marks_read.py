@@ -146,12 +146,12 @@ def test_it_needs_no_home_and_answers_help_at_once(folder):
     command = [sys.executable, "-c", "from pacs_bridge.cli.marks import app; app()", "read"]
     done = subprocess.run(
         [*command, str(folder / "state.dcm"), "--json"],
-        capture_output=True, text=True, timeout=60, cwd=ROOT, env={},
+        capture_output=True, text=True, timeout=180, cwd=ROOT, env={},
     )  # fmt: skip
     assert json.loads(done.stdout)["kind"] == "presentation-state"
     probe = "import sys, pacs_bridge.cli.marks; print({'pydicom', 'highdicom'} & set(sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, cwd=ROOT
+        [sys.executable, "-c", probe], capture_output=True, text=True, timeout=180, cwd=ROOT
     )
     assert done.stdout.strip() == "set()"
 

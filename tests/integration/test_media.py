@@ -64,7 +64,7 @@ def test_dciodvfy_and_dcmtk_find_nothing_wrong_with_the_directory(
     directory = str(part.folder / "DICOMDIR")
     judged = subprocess.run(
         [need("dciodvfy", "dicom3tools"), directory],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     assert "Error" not in judged.stderr
     assert "BasicDirectory" in judged.stderr
@@ -72,7 +72,7 @@ def test_dciodvfy_and_dcmtk_find_nothing_wrong_with_the_directory(
     extended = subprocess.run(
         [need("dcmmkdir", "dcmtk"), "+A", "+id", str(part.folder), "+D", directory, "-Nxc",
          "PT000000/ST000000/SE000000/IM000000"],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     assert extended.returncode == 0, extended.stderr
     assert len(listed(part.folder)) == 12

@@ -246,7 +246,7 @@ class MeetingCommit(GroupCommit):
 
     def __init__(self, begin: Begin) -> None:
         super().__init__(begin)
-        self._early, self._meeting = threading.Semaphore(2), threading.Barrier(2, timeout=60)
+        self._early, self._meeting = threading.Semaphore(2), threading.Barrier(2, timeout=180)
 
     def __call__(self, work: Work) -> None:
         if self._early.acquire(blocking=False):

@@ -78,7 +78,7 @@ def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
                 if answer.get("Status") != 0x0000:
                     break
                 acknowledged.append(f"1.2.3.{number}")
-        assert process.wait(timeout=60) == -9
+        assert process.wait(timeout=180) == -9
     assert len(acknowledged) < 12
     lost = f"1.2.3.{len(acknowledged)}"
 
@@ -122,7 +122,7 @@ def test_a_kill_within_a_commit_for_many_loses_nothing_that_was_acknowledged(
         talks = [stack.enter_context(Peer(port).associate(STATE)) for _ in range(6)]
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(send_many, range(6), talks))
-        assert process.wait(timeout=60) == -9
+        assert process.wait(timeout=180) == -9
 
     archive, begin = LocalArchive(tmp_path / "archive"), database.begin
     with begin() as uow:

@@ -47,7 +47,7 @@ def files(tmp_path: Path) -> list[Path]:
 def run(*command: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(part) for part in command],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
 
 

@@ -310,7 +310,7 @@ def test_the_command_refuses_what_it_cannot_use_with_one_line(words):
     command = [sys.executable, "-m", "pacs_bridge", "sandbox", "pacs", "--port", "0"]
     command += [] if "--aet" in words else ["--aet", "HOSPITAL"]
     done = subprocess.run(
-        command + words, capture_output=True, text=True, timeout=60, env=os.environ
+        command + words, capture_output=True, text=True, timeout=180, env=os.environ
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("pacs-bridge: ")

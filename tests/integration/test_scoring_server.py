@@ -34,7 +34,7 @@ def server(config):
 
 @pytest.fixture
 def scorer(server):
-    with HttpScorer(server.url, SECRET, timeout=60) as scorer:
+    with HttpScorer(server.url, SECRET, timeout=180) as scorer:
         yield scorer
 
 

@@ -213,7 +213,7 @@ def test_a_pacs_that_misbehaves_in_every_way_gets_each_image_once_and_in_the_end
 
 
 def test_four_associations_share_a_load_and_no_image_goes_twice(house):
-    together = threading.Barrier(4, timeout=60)
+    together = threading.Barrier(4, timeout=180)
 
     def store(_uid: str) -> int:
         together.wait()  # nobody is answered before four have sent

@@ -167,7 +167,7 @@ def test_tls_1_1_is_not_spoken(node: RunningNode, desk: Desk) -> None:
         "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", "-cert", certificate, "-key", key,
     ]  # fmt: skip
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode != 0
     assert "alert" in done.stderr or "no protocols" in done.stderr

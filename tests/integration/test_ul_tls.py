@@ -197,7 +197,7 @@ def test_dcmtk_sends_an_object_over_tls(
             need("storescu", "dcmtk"), "+tls", key, certificate, "+cf", authority,
             "-aec", "NODE", "-xe", "localhost", str(port), sent,
         ],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert sent.read_bytes().endswith(service.stored[0].data)

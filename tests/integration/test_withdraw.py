@@ -94,12 +94,12 @@ def test_others_judge_the_rejection_note_valid_and_read_its_title(tmp_path):
     path = tmp_path / "note.dcm"
     path.write_bytes(write_part10(ds, "1.2.840.10008.1.2.1"))
     said = subprocess.run(
-        [need("dciodvfy", "dicom3tools"), path], capture_output=True, text=True, timeout=60
+        [need("dciodvfy", "dicom3tools"), path], capture_output=True, text=True, timeout=180
     )
     assert [line for line in said.stderr.splitlines() if line.startswith("Error")] == []
     assert "KeyObjectSelectionDocument" in said.stderr
     dump = subprocess.run(
-        [need("dsrdump", "dcmtk"), path], capture_output=True, text=True, timeout=60
+        [need("dsrdump", "dcmtk"), path], capture_output=True, text=True, timeout=180
     )
     assert dump.returncode == 0, dump.stderr
     assert "113039" in dump.stdout or "Data Retention Policy Expired" in dump.stdout
