@@ -50,6 +50,27 @@ def ask_sqlite(connection: Connection, text: str, parameters: Sequence[Any] = ()
         raise refused(text, error) from error
 
 
+def end_sqlite(connection: Connection, *, commit: bool) -> None:
+    """Commit the transaction that was begun on the driver, or roll it back.
+
+    Raises
+    ------
+    DBAPIError
+        As `ask_sqlite` does.
+    """
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.commit() if commit else driver.rollback()
+    except sqlite3.Error as error:
+        raise refused("COMMIT" if commit else "ROLLBACK", error) from error
+
+
+def has_begun(connection: Connection) -> bool:
+    """Tell whether a transaction is open on the driver, whoever began it."""
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.in_transaction)
+
+
 def refused(text: str, error: sqlite3.Error) -> exc.DBAPIError:
     """Make of an error of the driver what SQLAlchemy makes of it."""
     kind = getattr(exc, type(error).__name__, exc.DBAPIError)

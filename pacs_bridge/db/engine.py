@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
-from pacs_bridge.db.driver import ask_sqlite
+from pacs_bridge.db.driver import ask_sqlite, has_begun
 
 BUSY_MILLISECONDS = 30_000
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+"""Begins a transaction of SQLite's as a writer."""
 
 
 def make_engine(url: str, *, immediate: bool = True) -> Engine:
@@ -34,7 +36,8 @@ def make_engine(url: str, *, immediate: bool = True) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        ask_sqlite(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if not has_begun(connection):
+            ask_sqlite(connection, BEGIN_WRITING if immediate else "BEGIN")
 
     return engine
 

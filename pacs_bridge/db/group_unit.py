@@ -14,6 +14,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.driver import ask_sqlite, end_sqlite
+from pacs_bridge.db.engine import BEGIN_WRITING
 from pacs_bridge.db.repositories.arrivals import Arrivals
 from pacs_bridge.db.unit_of_work import UnitOfWork, not_taken
 from pacs_bridge.domain.ports import Enqueue
@@ -80,7 +82,7 @@ class _GroupUnit(UnitOfWork):
         except OperationalError as refused:
             raise not_taken(refused) from refused
         try:
-            self._transaction = self._connection.begin()
+            self._begin()
         except BaseException as error:
             self._units.give_back(is_sound=False)
             if isinstance(error, OperationalError):
@@ -105,12 +107,9 @@ class _GroupUnit(UnitOfWork):
         session: Session | None = self.__dict__.get("_session")
         is_sound = False
         try:
-            if error is None:
-                if session is not None:
-                    session.flush()
-                self._transaction.commit()
-            else:
-                self._transaction.rollback()
+            if error is None and session is not None:
+                session.flush()
+            self._end(commit=error is None)
             is_sound = not isinstance(error, OperationalError)
         except OperationalError as refused:
             raise not_taken(refused) from refused
@@ -123,10 +122,27 @@ class _GroupUnit(UnitOfWork):
         if isinstance(error, OperationalError):
             raise not_taken(error) from error
 
+    def _begin(self) -> None:
+        """Begin as a writer; on the driver where it is SQLite."""
+        if self._connection.dialect.name == "sqlite":
+            ask_sqlite(self._connection, BEGIN_WRITING)
+        else:
+            self._connection.begin()
+
+    def _end(self, *, commit: bool) -> None:
+        if not self._connection.in_transaction():
+            end_sqlite(self._connection, commit=commit)
+        elif commit:
+            self._connection.commit()
+        else:
+            self._connection.rollback()
+
     def _connect(self) -> Connection:
         if "_session" in self.__dict__:
             self._session.flush()
         return self._connection
 
     def _make(self) -> Session:
+        if not self._connection.in_transaction():
+            self._connection.begin()  # it joins what the driver has begun
         return Session(self._connection, expire_on_commit=False)

@@ -164,3 +164,19 @@ def test_a_transaction_that_another_process_does_not_let_begin_is_busy(tmp_path:
     units.close()
     engine.dispose()
     holder.close()
+
+
+def test_what_goes_through_sqlalchemy_joins_what_the_driver_began(database: TestDatabase) -> None:
+    def keep(uid: str, *, fail: bool) -> None:
+        with database.begin_for_many() as uow:
+            assert uow.arrivals.add(a_received_object(uid), b"bytes")
+            uow._connect().execute(text("SELECT 1")).all()
+            if fail:
+                raise NotFound("There is no such thing.")
+            uow.events.add(database.clock(), "noted", "a")
+
+    for number in range(3):  # over the same connection
+        keep(f"1.2.3.{number}", fail=False)
+        with pytest.raises(NotFound):
+            keep(f"1.2.4.{number}", fail=True)
+    assert kept(database) == (3, True, 3)
