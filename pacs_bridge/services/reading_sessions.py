@@ -82,8 +82,9 @@ def open_session(
 
 
 def close_session(reader: str, set_name: str, *, begin: Begin, now: Clock) -> None:
-    """Say that a reader has stopped reading; again changes nothing."""
+    """Say that a reader has stopped reading; again changes nothing; raises `NotFound`."""
     with begin() as uow:
+        enrolled(uow, set_name, reader)
         session = _open_one(uow, reader, set_name)
         if session is not None:
             uow.sessions.close(session.session_id, now())

@@ -13,6 +13,7 @@ from pacs_bridge.domain.people import Role
 from pacs_bridge.web import (
     account,
     associations,
+    claims,
     health,
     home,
     loads,
@@ -20,6 +21,7 @@ from pacs_bridge.web import (
     reading,
     results,
     sign_in,
+    viewer,
     watch,
     workstation,
 )
@@ -36,6 +38,7 @@ __all__ = ["WebServices", "WebSettings", "create_app"]
 _PAGES = (
     account,
     associations,
+    claims,
     health,
     home,
     loads,
@@ -43,6 +46,7 @@ _PAGES = (
     reading,
     results,
     sign_in,
+    viewer,
     watch,
     workstation,
 )

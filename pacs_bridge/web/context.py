@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pacs_bridge.domain.receipts import Receipt, ReceiptList
     from pacs_bridge.domain.workstation import WorkstationCheck
     from pacs_bridge.services.adopt import Adopted
+    from pacs_bridge.services.claims import Claimable
+    from pacs_bridge.services.handshake import HandshakeNow
+    from pacs_bridge.services.reading_sessions import SessionNow
     from pacs_bridge.services.sending_status import SendingStatus
     from pacs_bridge.services.site_pack import Orders, SitePack
     from pacs_bridge.services.workstation import ToCheck
@@ -84,6 +87,33 @@ class ReadingServices:
 
 
 @dataclass(frozen=True)
+class WhoServices:
+    """What the pages of a reader's viewer and claims call.
+
+    Parameters
+    ----------
+    show_handshake, ask_handshake, stop_handshake : callable
+        See `services.handshake`; each takes set and reader.
+    show_session, open_session, close_session, finish_case : callable
+        See `services.reading_sessions`; each takes reader and set.
+    claimable, claim_objects, none_of_these, dispute_claim : callable
+        See `services.claims`; each takes reader and set.
+    """
+
+    show_handshake: Callable[[str, str], HandshakeNow]
+    ask_handshake: Callable[[str, str], object]
+    stop_handshake: Callable[[str, str], object]
+    show_session: Callable[[str, str], SessionNow]
+    open_session: Callable[[str, str, str], object]
+    close_session: Callable[[str, str], object]
+    finish_case: Callable[[str, str, str], object]
+    claimable: Callable[[str, str], Claimable]
+    claim_objects: Callable[..., int]
+    none_of_these: Callable[..., int]
+    dispute_claim: Callable[..., object]
+
+
+@dataclass(frozen=True)
 class WebServices:
     """What the pages call.
 
@@ -105,6 +135,8 @@ class WebServices:
         How the sending of a load gets on; see `services.sending_status`.
     reading : ReadingServices
         A reader's receipts and sheet.
+    who : WhoServices
+        Whose marks are whose: practice drawing, reading session, claims.
     """
 
     now: Callable[[], datetime]
@@ -123,6 +155,7 @@ class WebServices:
     orders_for: Callable[..., Orders]
     sending: Callable[[int], SendingStatus]
     reading: ReadingServices
+    who: WhoServices
 
 
 def settings() -> WebSettings:

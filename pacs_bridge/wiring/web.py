@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.reading import build_reading
 from pacs_bridge.wiring.site_pack import our_node
+from pacs_bridge.wiring.who import build_who
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -62,6 +63,7 @@ def build_web(installation: Installation) -> Flask:
             orders_for=partial(orders_for, begin=installation.read, now=now),
             sending=partial(sending_status, begin=installation.read, now=now),
             reading=build_reading(installation),
+            who=build_who(installation),
         ),
     )
 

@@ -29,6 +29,7 @@ from pacs_bridge.services.sending_status import sending_status
 from pacs_bridge.services.site_pack import OurNode, orders_for, site_pack
 from pacs_bridge.services.workstation import check_workstation, what_to_check
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
+from pacs_bridge.wiring.who import who_services
 from tests.web.desk import reading_services
 from tests.web.seed import (
     DATABASE,
@@ -83,6 +84,7 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
             orders_for=partial(orders_for, begin=scheme.begin, now=scheme.now),
             sending=partial(sending_status, begin=scheme.begin, now=scheme.now),
             reading=reading_services(scheme),
+            who=who_services(begin=scheme.begin, now=scheme.now, settle=60.0),
         ),
     )
 

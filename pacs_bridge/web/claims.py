@@ -1,0 +1,87 @@
+"""Objects that name nobody: a reader says which are theirs, and sees nothing of what is on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pacs_bridge.domain.errors import RefusedInput
+from pacs_bridge.web.context import WhoServices, person, services
+from pacs_bridge.web.words import write_count
+
+blueprint = Blueprint("claims", __name__, url_prefix="/claims/<set_name>")
+
+
+@blueprint.get("")
+def show(set_name: str) -> str:
+    """List what the reader is asked about, and what was said."""
+    return _page(set_name)
+
+
+@blueprint.post("/mine")
+def claim(set_name: str) -> ResponseReturnValue:
+    """Take the statement that objects are the reader's."""
+    uids = request.form.getlist("object")
+
+    def take() -> str:
+        if not uids:
+            raise RefusedInput("Tick what is yours first.")
+        taken = _ours().claim_objects(_reader(), set_name, uids, account_id=person().id)
+        return f"{write_count(taken, 'object')} kept as yours; your cases show what is on them."
+
+    return _done(set_name, take)
+
+
+@blueprint.post("/not-mine")
+def refuse(set_name: str) -> ResponseReturnValue:
+    """Take the statement that objects are not the reader's."""
+    uids = request.form.getlist("listed")
+
+    def take() -> str:
+        count = _ours().none_of_these(_reader(), set_name, uids, account_id=person().id)
+        return f"Noted: {write_count(count, 'object')} not yours."
+
+    return _done(set_name, take)
+
+
+@blueprint.post("/dispute")
+def dispute(set_name: str) -> ResponseReturnValue:
+    """Take the statement that what another has claimed is the reader's."""
+    uid = request.form.get("object", "")
+
+    def take() -> str:
+        _ours().dispute_claim(_reader(), set_name, uid, account_id=person().id)
+        return "Noted: it is nobody's until the scheme's office has decided."
+
+    return _done(set_name, take)
+
+
+def _done(set_name: str, take: Callable[[], str]) -> ResponseReturnValue:
+    try:
+        said = take()
+    except RefusedInput as refused:
+        return _page(set_name, str(refused)), 422
+    flash(said)
+    return redirect(url_for("claims.show", set_name=set_name), code=303)
+
+
+def _page(set_name: str, trouble: str = "") -> str:
+    return render_template(
+        "claims/show.html",
+        found=_ours().claimable(_reader(), set_name),
+        trouble=trouble,
+        ticked=request.form.getlist("object"),
+    )
+
+
+def _reader() -> str:
+    reader = person().reader
+    if reader is None:
+        abort(404)
+    return reader
+
+
+def _ours() -> WhoServices:
+    return services().who

@@ -1,0 +1,39 @@
+"""What a reader's pages of viewer and claims call."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pacs_bridge.wiring.installation import Installation
+
+if TYPE_CHECKING:
+    from pacs_bridge.web.context import WhoServices
+
+
+def build_who(installation: Installation) -> WhoServices:
+    """Join them."""
+    return who_services(
+        begin=installation.begin, now=installation.now, settle=installation.config.marks.settle
+    )
+
+
+def who_services(**ports: Any) -> WhoServices:
+    """Join them out of ``begin``, ``now`` and ``settle``."""
+    from pacs_bridge.services import claims, handshake, reading_sessions
+    from pacs_bridge.web.context import WhoServices
+
+    known = {"begin": ports["begin"], "now": ports["now"]}
+    return WhoServices(
+        show_handshake=partial(handshake.show_handshake, **known),
+        ask_handshake=partial(handshake.issue_handshake, **known),
+        stop_handshake=partial(handshake.give_up, **known),
+        show_session=partial(reading_sessions.show_session, **known),
+        open_session=partial(reading_sessions.open_session, **known),
+        close_session=partial(reading_sessions.close_session, **known),
+        finish_case=partial(reading_sessions.finish_case, **known),
+        claimable=partial(claims.claimable, **known),
+        claim_objects=partial(claims.claim_objects, **ports),
+        none_of_these=partial(claims.none_of_these, **known),
+        dispute_claim=partial(claims.dispute_claim, **ports),
+    )
