@@ -34,12 +34,13 @@ def _code(like: Code, meaning: str) -> Code:
 _NATIONAL_FINDINGS: dict[str, Code] = {
     "MILL": _code(codes.MASS, "Ill-defined mass"),
     "MWELL": _code(codes.MASS, "Well-defined mass"),
-    "CALCS": codes.CALCIFICATIONS,
-    "ARCDIS": codes.DISTORTION,
+    "CALCS": _code(codes.CALCIFICATIONS, "Microcalcification"),
+    "ARCDIS": _code(codes.DISTORTION, "Architectural distortion"),
     "ASYMD": _code(codes.ASYMMETRY, "Asymmetric density"),
     "LYMABN": _code(codes.NODE, "Lymph node abnormality"),
     "CLABN": _code(codes.OTHER_FINDING, "Clinical abnormality"),
 }
+_OTHER = _code(codes.OTHER_FINDING, "Other")
 _WORDS = {word: pair for pair, word in codes.FINDING_WORDS.items()}
 
 
@@ -87,7 +88,7 @@ NATIONAL = SiteWords()
 def finding_of(word: str) -> Code | None:
     """The code of a finding said in one of the grammar's words, or by its national meaning."""
     said = word.strip().casefold()
-    for code in _NATIONAL_FINDINGS.values():
+    for code in (*_NATIONAL_FINDINGS.values(), _OTHER):
         if code.meaning.casefold() == said:
             return code
     if said in _WORDS:

@@ -13,20 +13,17 @@ from typing import Any, cast
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.marks import Decision, Laterality
 from pacs_bridge.domain.receipts import ReceiptImage
-from pacs_bridge.sr.site_words import finding_of
 
 _FINDINGS = {
     "MILL": ("Ill-defined mass", "ill-defined mass"),
     "MWELL": ("Well-defined mass", "well-defined mass"),
-    "CALCS": ("Microcalcification", "calcification cluster"),
+    "CALCS": ("Microcalcification", "microcalcification"),
     "ASYMD": ("Asymmetric density", "asymmetric density"),
-    "ARCDIS": ("Architectural distortion", "architectural distortion of breast"),
+    "ARCDIS": ("Architectural distortion", "architectural distortion"),
     "LYMABN": ("Lymph node", "lymph node abnormality"),
-    "OTHER": ("Other", "other finding"),
+    "OTHER": ("Other", "other"),
 }
-FINDINGS: dict[str, str] = {
-    form: label for form, (label, word) in _FINDINGS.items() if finding_of(word) is not None
-}
+FINDINGS: dict[str, str] = {form: label for form, (label, _) in _FINDINGS.items()}
 """What may be seen: the short form that a page sends, and what it shows."""
 
 DENSITIES = {
