@@ -164,6 +164,8 @@ def round_(
         closes_at=parse_moment(closes, end_of_day=True),
         begin=installation.begin,
         release=_release(installation),
+        now=installation.now,
+        settle=installation.config.marks.settle,
     )
     say(f"{made.set_name} is read from {_shown(made.opens_at)} to {_shown(made.closes_at)}.")
 
@@ -197,6 +199,32 @@ def enrol(
         return
     ending = "and released" if made.released_at else "and will be released when all is ready"
     say(f"{made.reader} is enrolled in {made.set_name} at {made.site} {ending}.")
+
+
+@app.command()
+def extend(
+    set_name: SetName,
+    reader: Reader,
+    until: Annotated[
+        str, typer.Option("--until", help="A day counts to its end; UTC.", show_default=False)
+    ],
+    home: Home = None,
+) -> None:
+    """Give one reader longer than the round; what came late meanwhile is in time then."""
+    from pacs_bridge.services.extend import extend_reader
+    from pacs_bridge.services.people import parse_moment
+
+    installation = open_home(home)
+    made = extend_reader(
+        set_name,
+        reader,
+        parse_moment(until, end_of_day=True),
+        begin=installation.begin,
+        now=installation.now,
+        settle=installation.config.marks.settle,
+    )
+    assert made.extended_to is not None
+    say(f"{made.reader} may read {made.set_name} until {_shown(made.extended_to)}.")
 
 
 def _password(file: Path | None) -> tuple[str, bool]:

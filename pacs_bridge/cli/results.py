@@ -62,11 +62,10 @@ def show(
     with open_home(home).read() as uow:
         uow.case_sets.get(name)
         counts = uow.readings.counts(name)
-    table = Table(
-        "Reader", "Open", "Closed", "Scored", "Practice", "Parked", title=f"Readings of {name}"
-    )
+    columns = ("Reader", "Open", "Asked", "Closed", "Scored", "Practice", "Parked")
+    table = Table(*columns, title=f"Readings of {name}")
     for code in sorted({reader for reader, _ in counts}):
-        states = ("open", "closed", "scored", "kept", "parked")
+        states = ("open", "asked", "closed", "scored", "kept", "parked")
         table.add_row(code, *(str(counts.get((code, state), 0)) for state in states))
     if counts:
         console().print(table)

@@ -41,6 +41,7 @@ from pacs_bridge.domain.loading import (
     InstanceState,
     Load,
 )
+from pacs_bridge.domain.objects import WAITING
 from pacs_bridge.domain.people import Enrolment, Round
 from pacs_bridge.domain.reading import join_breasts, join_marks
 from pacs_bridge.domain.withdrawal import Withdrawal
@@ -142,7 +143,7 @@ class ReaderRound:
     @property
     def read(self) -> int:
         """Test cases read: those whose reading is closed, scored or parked."""
-        return sum(count for state, count in self.states.items() if state != "open")
+        return sum(count for state, count in self.states.items() if state not in WAITING)
 
 
 class Queries:
@@ -318,7 +319,7 @@ def _reader_round(session: Session, enrolment: Enrolment) -> ReaderRound:
         readiness,
         cases.get("test", 0),
         cases.get("practice", 0),
-        sum(count for kind, state, count in read if kind == "practice" and state != "open"),
+        sum(count for kind, state, count in read if kind == "practice" and state not in WAITING),
         {state: count for kind, state, count in read if kind == "test"},
         figures,
         at,
@@ -344,7 +345,7 @@ def _search_notes(session: Session, load_id: int) -> dict[str, str]:
 
 def _receipt(session: Session, row: ReadingRow) -> Receipt:
     """Make a receipt: of what was closed, else of what has come so far."""
-    if row.state != "open" and row.body is not None:
+    if row.state not in WAITING and row.body is not None:
         said, count = row.body["breasts"], len(row.body["marks"])
         rated = [(each["laterality"], each["rating"]) for each in [*said, *row.body["marks"]]]
         decided = {each["laterality"]: each["decision"] for each in said}

@@ -132,11 +132,16 @@ class Association:
     requests: dict[str, int] = field(default_factory=dict)
 
 
+WAITING = ("open", "asked")
+"""States of a reading that is not whole: more may come, or its reader is asked something."""
+
+
 @dataclass(frozen=True)
 class ReadingState:
     """How far one reader's reading of one case has come.
 
-    `state` is open, closed, scored, kept (practice: captured, never scored) or parked.
+    `state` is open, asked (waits for its reader), closed, scored, kept (practice: captured,
+    never scored) or parked.
     """
 
     reading_uid: str

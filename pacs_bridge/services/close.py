@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
-from pacs_bridge.domain.objects import ReadingState
+from pacs_bridge.domain.objects import WAITING, ReadingState
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.reading import Reading, judge_closed
 from pacs_bridge.domain.receipts import MarkState
 from pacs_bridge.services.folded import StandingReading, end_of, fold_reading
-
-WAITING = ("open", "asked")
 
 
 def close_reading(reading_uid: str, *, begin: Begin, now: Clock, settle: float) -> str:

@@ -14,6 +14,7 @@ from pacs_bridge.domain.errors import NotFound, RefusedInput
 from pacs_bridge.domain.identifiers import SetName, parse_name
 from pacs_bridge.domain.people import Enrolment, Role, Round, Site
 from pacs_bridge.domain.ports import Clock
+from pacs_bridge.services.extend import reopen_late
 from pacs_bridge.services.passwords import hash_password, make_password
 from pacs_bridge.services.whose import check_alias, look_again
 
@@ -221,13 +222,20 @@ def open_round(
     closes_at: datetime,
     begin: Begin,
     release: Callable[[], int],
+    now: Clock | None = None,
+    settle: float = 0.0,
 ) -> Round:
     """Set when a case set may be read, then release whoever may now read.
+
+    Where it closes later than before, what came late meanwhile is in time.
 
     Parameters
     ----------
     release : callable
         Releases every reader who is due; gives how many.
+    now, settle
+        The clock, and the seconds of silence after which a reading may close; without a
+        clock no reading is looked at again.
 
     Raises
     ------
@@ -241,6 +249,8 @@ def open_round(
         raise RefusedInput("A round closes after it opens; give a later closing.")
     with begin() as uow:
         uow.case_sets.get(round_.set_name)
+        if now is not None:
+            reopen_late(uow, round_, now(), settle)
         uow.rounds.put(round_)
     release()
     return round_

@@ -10,7 +10,9 @@ from pacs_bridge.domain.marks import BreastDecision
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.receipts import MarkState
 from pacs_bridge.services.close import end_rounds
+from pacs_bridge.services.extend import extend_reader
 from pacs_bridge.services.pacs_change import Changes, change_pacs
+from pacs_bridge.services.people import open_round
 from pacs_bridge.sr.site_words import site_words
 from tests.builders import a_mark, a_read_object, both_decided
 from tests.reading_world import ReadingWorld
@@ -217,3 +219,30 @@ def test_how_viewers_save_may_be_said_of_a_pacs(world, resave, state):
     assert world.settle() == state
     with pytest.raises(RefusedInput, match="say which"):
         change_pacs("hospital", Changes(resave="often"), begin=world.begin, now=world.clock)
+
+
+@pytest.mark.parametrize("whom", ["one", "all"])
+def test_what_came_late_counts_once_its_reader_has_longer(world, whom):
+    world.take(a_read_object("1.2.3.1", breasts=(BreastDecision("R", "RECALL"),)))
+    world.clock.pass_(timedelta(days=31).total_seconds())
+    end_rounds(begin=world.begin, now=world.clock)
+    world.take(a_read_object("1.2.3.2", marks=(OTHER,)))
+    other = {"referenced_images": ("1.2.102.4.1",), "referenced_studies": ("1.2.102.1",)}
+    mark = a_mark(image="1.2.102.4.1")
+    world.take(a_read_object("1.2.3.3", marks=(mark,), **other), accession="PERFORMS121102")
+    assert (world.reading().state, world.receipt().late) == ("parked", 1)
+    until = world.clock() + timedelta(days=9)
+    ports = {"begin": world.begin, "now": world.clock, "settle": 60.0}
+    if whom == "one":
+        with pytest.raises(RefusedInput, match="later end"):
+            extend_reader("PERFORMS121", "R001", until - timedelta(days=30), **ports)
+        assert extend_reader("PERFORMS121", "R001", until, **ports).extended_to == until
+    else:
+        opened = until - timedelta(days=40)
+        open_round(
+            "PERFORMS121", opens_at=opened, closes_at=until, release=lambda: 0, **ports
+        )  # fmt: skip
+    assert [job for job, _ in world.jobs.jobs[-2:]] == ["close", "close"]
+    assert world.settle() == "closed"
+    assert world.settle(case="PERFORMS121102") == "closed"
+    assert sorted(len(sent["marks"]) for sent in world.sent()) == [1, 2]

@@ -223,6 +223,20 @@ class Marks:
             found.setdefault(row.reading_uid or "", []).append(_save(row, read_from_json(body)))
         return found
 
+    def came_since(self, set_name: str, reader: str, since: datetime) -> dict[str, str]:
+        """Give the readings of a reader and set that got objects since a moment, with the PACS."""
+        rows = self._session.execute(
+            select(ObjectRow.reading_uid, ObjectRow.pacs)
+            .where(
+                ObjectRow.reader == reader,
+                ObjectRow.reading_uid.startswith(set_name, autoescape=True),
+                ObjectRow.received_at >= since,
+                ObjectRow.state == "read",
+            )
+            .order_by(ObjectRow.arrival)
+        )
+        return {uid or "": pacs or "" for uid, pacs in rows}
+
     def known_readings(self, reading_uids: Iterable[str]) -> set[str]:
         """Give those of these readings that have objects."""
         return set(

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import OutboxRow, ReadingRow, SummaryRow
-from pacs_bridge.domain.objects import OutboxItem, ReadingState
+from pacs_bridge.domain.objects import WAITING, OutboxItem, ReadingState
 from pacs_bridge.domain.reading import Reading
 
 
@@ -106,7 +106,7 @@ class Readings:
     def open_ones(self) -> list[ReadingState]:
         """List readings that wait to be closed, or for their reader."""
         rows = self._session.scalars(
-            select(ReadingRow).where(ReadingRow.state.in_(("open", "asked")))
+            select(ReadingRow).where(ReadingRow.state.in_(WAITING))
         )
         return [_state(row) for row in rows]
 
