@@ -48,6 +48,8 @@ class Unseen:
         Whether it refuses to list the study's series.
     by_patient : bool
         Whether it can be asked only for one patient's images at a time.
+    nameless : int
+        Objects that are not ours and of which the PACS does not say what they are.
     """
 
     seen: int
@@ -55,6 +57,7 @@ class Unseen:
     limit: int | None = None
     is_refused: bool = False
     by_patient: bool = False
+    nameless: int = 0
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def weigh(
     check: IntactCheck | None,
     *,
     grade: Completeness = Completeness.PROVEN,
+    tried: bool = True,
 ) -> CaseVerdict:
     """Put what came back over what was said of a case that is all there.
 
@@ -58,6 +59,8 @@ def weigh(
     ----------
     check : IntactCheck or None
         A current one, see `is_current`.
+    tried : bool
+        Whether fetching images back was tried; before that nothing is held against a case.
     """
     if verdict.complete not in GRADE:
         return verdict
@@ -78,6 +81,8 @@ def weigh(
             f"{verdict.evidence}; no sizes told, {_images(check.came)} fetched back and looked at"
         )
         return replace(verdict, evidence=evidence)
+    if not tried:
+        return verdict
     return replace(
         verdict,
         complete=Completeness.COUNTED,

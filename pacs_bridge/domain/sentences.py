@@ -29,8 +29,9 @@ UNASKED = {
 """Of a case that could not be asked for."""
 
 UNSURE = {
-    Completeness.COUNTED: "Your PACS counts its images and does not list them: allow our queries "
-    "at IMAGE level there, or agree with the scheme that counting suffices (grade counted).",
+    Completeness.COUNTED: "Your PACS counts the images of this case and does not list them: allow "
+    "our queries at IMAGE level there, or agree with the scheme that counting suffices (grade "
+    "counted).",
     Completeness.PRESENT: "Your PACS neither lists nor counts its images: allow our queries at "
     "IMAGE level there, or agree with the scheme that the study's being there suffices "
     "(grade present).",
@@ -48,23 +49,27 @@ def word_unseen(unseen: Unseen) -> str:
             "image in this study would stay hidden from us: offer our AE title Study Root "
             f"queries, {_COUNTING}"
         )
-    if unseen.is_refused:
+    if unseen.nameless:
         return (
-            "Your PACS does not list the series of this study to us, so somebody else's image "
-            f"in it would stay hidden: allow our AE title queries at SERIES level, {_COUNTING}"
+            "Your PACS holds something in this study that is not ours, and does not say what: see "
+            "there what it is, and have it moved to where it belongs if it is an image, "
+            f"{_COUNTING}"
         )
-    if unseen.limit is not None:
+    why = "Your PACS does not list the series of this study to us"
+    ask = "allow our AE title queries at SERIES level"
+    if unseen.limit is not None and not unseen.is_refused:
         number = f"{unseen.limit} answer{'s' * (unseen.limit != 1)}"
+        why = f"Your PACS stops after {number} to a query"
+        ask = "have the limit on query answers raised for our AE title (1000 will do)"
+    elif not unseen.is_refused:
+        why, ask = "Your PACS does not name all that it holds", "allow our AE title to list all"
+    more = (unseen.counted or 0) - unseen.seen
+    if more > 0:
         return (
-            f"Your PACS stops after {number} to a query, so somebody else's image in this study "
-            "would stay hidden from us: have the limit on query answers raised for our AE title "
-            f"(1000 will do), {_COUNTING}"
+            f"{why}, and it counts {more} object{'s' * (more != 1)} in this study that we are not "
+            f"shown: see there whether somebody else's image is among them, and {ask}, {_COUNTING}"
         )
-    return (
-        f"Your PACS counts {unseen.counted} objects in this study and names only {unseen.seen} "
-        "to us: see in the PACS what the others are, have out of it what is not ours, and allow "
-        f"our AE title to list all, {_COUNTING}"
-    )
+    return f"{why}, so somebody else's image in this study would stay hidden: {ask}, {_COUNTING}"
 
 
 _AND_AGAIN = "then start the load again."
@@ -119,17 +124,17 @@ _REFUSALS = (
     (
         re.compile(r"0xA9"),
         (
-            "Your PACS refused these images as no proper ones of their kind (0xA9..): ask your "
-            "PACS "
-            "supplier what it wants of a mammogram and lacks in ours, tell the scheme, "
-            f"{_AND_AGAIN}"
+            "Your PACS refused these images, saying that they do not match their kind of object "
+            "(status {status}): ask your PACS supplier what it misses or dislikes in them, tell "
+            f"the scheme, {_AND_AGAIN}"
         ),
     ),
     (
         re.compile(r"0xC[0-9A-F]{3}"),
         (
-            "Your PACS refused these images because it cannot read them (0xC...): ask your PACS "
-            f"supplier to look in its log for what stops it, tell the scheme, {_AND_AGAIN}"
+            "Your PACS refused these images, saying that it cannot understand them (status "
+            "{status}): ask your PACS supplier to look in its log for what stops it, tell the "
+            f"scheme, {_AND_AGAIN}"
         ),
     ),
 )
@@ -145,7 +150,10 @@ def word_refusal(comments: Iterable[str]) -> str:
     said = "\n".join(comments)
     words = next((words for pattern, words in _REFUSALS if pattern.search(said)), _REFUSED)
     kind = _KIND.search(said)
-    return words.replace("{kind}", "images of this kind" if kind is None else kind[1])
+    status = re.search(r"0x[0-9A-F]{4}", said)
+    return words.replace("{kind}", "images of this kind" if kind is None else kind[1]).replace(
+        "{status}", "" if status is None else status[0]
+    )
 
 
 LOST = (
@@ -155,17 +163,18 @@ LOST = (
 """Of a case that was there when the load was ready."""
 
 _LOOK_THERE = (
-    "failed imports or unmatched studies, and have them linked to an order (`pacs-bridge case-set "
-    "orders` writes the orders); if there are none, have the index checked, then start the load "
-    "again."
+    "among failed imports and unmatched studies and have it linked to an order (`pacs-bridge "
+    "case-set orders` writes the orders); if it is in neither, have the index checked, then start "
+    "the load again."
 )
 ABSENT = (
-    "The case did not arrive, though your PACS said that it stored every image: look there for "
+    "The case did not arrive, though your PACS said that it stored every image: look for it there "
     f"{_LOOK_THERE}"
 )
 ROUTED = (
     "The case did not arrive, though the router before your PACS took every image: see whether "
-    f"the router still holds it, or failed to pass it on; then look in the PACS for {_LOOK_THERE}"
+    "the router still holds it or failed to pass it on, else look for it in the PACS "
+    f"{_LOOK_THERE}"
 )
 """Of a case that was taken and is not found."""
 
@@ -243,21 +252,26 @@ def word_person(label: str, ours: str) -> str:
     """Say that a case may stand in a real person's record; the number is shown to nobody."""
     return (
         f"Your PACS replaced our {label} {ours} by a number that may be a real person's: "
-        "have the study taken out of that record, and our patients matched to nobody."
+        "have the study taken out of that record, and automatic matching switched off for our "
+        "patients."
     )
 
 
 def word_stranger(ours: str) -> str:
     """Say that a case was filed as another patient's; whose is shown to nobody."""
     return (
-        f"Your PACS filed it under another patient's order, with that one's accession number and "
+        "Your PACS filed it under another patient's order, with that one's accession number and "
         f"name in place of {ours}: have the study taken out of that order and given ours back."
     )
 
 
 def word_unmatched(accession: str, *, nameless: bool = False) -> str:
     """Say that a study is there and that a search by its number does not find it."""
-    why = f" It has no accession number there: {accession} is to be entered." if nameless else ""
+    why = (
+        f" It gives no accession number with it: see that {accession} is entered."
+        if nameless
+        else ""
+    )
     return f"{UNMATCHED}{why} Until then a search for {accession} does not find it."
 
 

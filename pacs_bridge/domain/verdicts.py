@@ -121,6 +121,8 @@ def judge_case(
             instruction = LOST
         elif routed and complete is Completeness.MISSING:
             instruction = ROUTED
+        if not (not_sent or said_no or carried):
+            evidence += f"; {len(has.missing)} taken and not found"
     elif complete is Completeness.CONFLICT:
         instruction = word_conflict(evidence)
     elif GRADE.get(complete, 0) < GRADE[grade]:
@@ -197,6 +199,8 @@ def _by_uid(case: Case, pairs: Pairs) -> _Has:
 def _say_unseen(unseen: Unseen) -> str:
     if unseen.by_patient:
         return "asked for one patient at a time"
+    if unseen.nameless:
+        return f"{unseen.nameless} of which it does not say what they are"
     told = [
         f"{unseen.counted} objects counted, {unseen.seen} named" if unseen.counted else "no count",
         f"answers stop after {unseen.limit}" if unseen.limit else "",

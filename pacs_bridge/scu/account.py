@@ -29,6 +29,7 @@ class Limits:
 
     longest: int = 0
     _cuts: set[int] = field(default_factory=set)
+    _shorts: set[int] = field(default_factory=set)
 
     def note(self, rows: int) -> None:
         """Keep how many answers a question brought."""
@@ -39,14 +40,26 @@ class Limits:
         if rows:
             self._cuts.add(rows)
 
+    def note_short(self, rows: int) -> None:
+        """Keep that a question brought so many answers and was hoped to bring more."""
+        if rows:
+            self._shorts.add(rows)
+
     @property
     def cut_at(self) -> int | None:
-        """The number of answers after which it stops; None where nothing shows one.
+        """The number of answers after which it stops, or may; None where nothing shows one.
 
         Of lists that were short for another reason, a longer one tells.
         """
-        real = [rows for rows in self._cuts if rows >= self.longest]
-        return min(real, default=None)
+        return min(self._real(self._cuts | self._shorts), default=None)
+
+    @property
+    def surely_cut_at(self) -> int | None:
+        """The number of answers after which it stops; None where nothing proves one."""
+        return min(self._real(self._cuts), default=None)
+
+    def _real(self, rows: set[int]) -> list[int]:
+        return [each for each in rows if each >= self.longest]
 
 
 @dataclass
@@ -77,6 +90,8 @@ class Account:
         self._series: dict[str, _Series] = {}
         self._series_rows: int | None = None
         self._is_refused = False
+        self.nameless = 0
+        """Objects that are not ours and of which it is not known what they are."""
 
     def list_images(self, series: str, images: Iterable[str], rows: int | None) -> None:
         """Keep the images that a list of one series named; rows None where it was refused."""
@@ -147,6 +162,8 @@ class Account:
 
     def unseen(self) -> Unseen | None:
         """Say what speaks for something that was not seen; None where all was."""
+        if self.nameless:
+            return Unseen(self.seen, nameless=self.nameless)
         if self.is_listed or self.adds_up:
             return None
         counted = 0 if self._is_count_wrong else self._counted

@@ -9,7 +9,7 @@ STANDARDS.md 5.1, 5.2; QUIRKS.md C3 to C6.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pacs_bridge.domain.caseset import Case, Study
 from pacs_bridge.domain.errors import GiveUp, UnreadableObject
@@ -23,6 +23,7 @@ from pacs_bridge.scu.ladder import Ladder, within
 _SERIES_KEYS = ("SeriesInstanceUID", "Modality", "NumberOfSeriesRelatedInstances")
 _IMAGE_KEYS = ("SOPInstanceUID", "SOPClassUID", "Rows", "Columns", "InstanceAvailability")
 _WITHOUT_IMAGES = frozenset(["PR", "SR", "KO"])
+_NO_IMAGE = "1.2.840.10008.1.1"  # Verification: no object is of this kind
 _NO_MATCH: dict[str, str] = {}
 _MAX_SERIES = 50  # of one study that we look into
 _MAX_VAIN = 8  # images asked for alone in vain before a study's rest is taken for missing
@@ -81,6 +82,7 @@ class _Asking:
         self._questions, self._case, self._ladder = questions, case, ladder
         self._lessons = ladder.lessons
         self._above = within(questions, case)
+        self._ours = {image.sop_instance_uid for image in case.instances()}
 
     def answer(self) -> PacsAnswer:
         """Ask for each study by its UID, for the case by its name, then for what is missing."""
@@ -212,7 +214,34 @@ class _Asking:
             return
         self._lessons.limits.note(self._questions.longest)
         account.list_images(series, listed, self._questions.last)
+        for uid, image in listed.items():
+            if not image.sop_class_uid and uid not in self._ours:
+                listed[uid] = self._told_apart(study, series, image, account)
         found |= listed
+
+    def _told_apart(
+        self, study: Study, series: str, image: FoundImage, account: Account
+    ) -> FoundImage:
+        """Find out what an object is that is not ours, where the PACS does not say.
+
+        In a series of ours it is of the same modality. Else it is asked for as one of our kinds;
+        that tells something where the PACS does not find it as any other kind as well.
+        """
+        mine = [each for each in study.series if each.series_instance_uid == series]
+        if mine:
+            return replace(image, sop_class_uid=mine[0].instances[0].sop_class_uid)
+        kinds = dict.fromkeys(each.sop_class_uid for each in study.instances())
+        as_kind = [kind for kind in kinds if self._is_kind(study, series, image, kind)]
+        if as_kind and self._is_kind(study, series, image, _NO_IMAGE):
+            account.nameless += 1
+            return image
+        return replace(image, sop_class_uid=as_kind[0]) if as_kind else image
+
+    def _is_kind(self, study: Study, series: str, image: FoundImage, kind: str) -> bool:
+        keys = (study.study_instance_uid, series, image.sop_instance_uid, kind)
+        names = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+        match = {**self._above, **dict(zip(names, keys, strict=True))}
+        return bool(self._questions.ask("IMAGE", match, ()))
 
     def _list_series(self, study: Study, account: Account) -> list[str]:
         """List what other series of the study may hold images, and account for the others."""

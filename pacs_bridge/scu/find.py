@@ -182,12 +182,13 @@ def _matches(row: Row, match: dict[str, str]) -> bool:
     """
     for keyword, value in match.items():
         answered = row.text(keyword)
-        if answered and not _agrees(answered, value):
+        if answered and not agrees(answered, value):
             return False
     return True
 
 
-def _agrees(answered: str, asked: str) -> bool:
+def agrees(answered: str, asked: str) -> bool:
+    """Whether a value is one that was asked for: exact, of a list, or with that beginning."""
     if asked.endswith("*"):
         return answered.startswith(asked[:-1])
     return answered in asked.split("\\")

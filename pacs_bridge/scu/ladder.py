@@ -44,6 +44,8 @@ class Lessons:
     ----------
     limits : Limits
         How long its answers get.
+    study_keys : list of tuple of str
+        Keys to be returned at STUDY level: what found something last stands first.
     knows_keys, wants_bare_keys : bool
         Whether images were found by a question that wants optional keys returned, or only by
         one that does not: an optional key may be taken for a condition (QUIRKS.md C3).
@@ -58,6 +60,7 @@ class Lessons:
         self.patient_root: bool | None = None
         self.charset: bool | None = None
         self.cap: int | None = None
+        self.study_keys: list[tuple[str, ...]] = [STUDY_KEYS, _NAME_KEYS, ()]
         self.knows_keys = self.wants_bare_keys = False
         self._image_level: bool | None = None
         self._names_patients: bool | None = None
@@ -112,7 +115,7 @@ class Lessons:
         """Give all of it."""
         return QueryProfile(
             rungs=dict(self.rungs),
-            cap=self.limits.cut_at if self.cap is None else self.cap,
+            cap=self.limits.surely_cut_at if self.cap is None else self.cap,
             image_level=self._image_level,
             counts=self.counts,
             charset=self.charset,
@@ -216,6 +219,9 @@ class Ladder:
             if rung is Rung.WILDCARD and uid in self._by_name.get(accession, ()):
                 self._named.add((accession, uid))
         wide.brought = len(self._named if rung is Rung.WILDCARD else self._rows)
+        hoped = len(self._by_name) if rung is Rung.WILDCARD else value.count("\\") + 1
+        if len(rows) < hoped:
+            self.lessons.limits.note_short(len(rows))
 
     def _give_up(self, rung: Rung, outcome: Outcome) -> None:
         self.lessons.note(rung, outcome)
@@ -224,8 +230,8 @@ class Ladder:
     def rows_of(self, questions: Questions, case: Case, study: Study) -> list[Row]:
         """Give all answers about a study by its UID.
 
-        What no wide question brought is asked for alone, and once more by nothing but its
-        UID: an optional key that a PACS takes for a condition makes a false "missing".
+        What no wide question brought is asked for alone, and again with fewer keys down to
+        nothing but its UID: one that a PACS takes for a condition makes a false "missing".
 
         Raises
         ------
@@ -236,9 +242,14 @@ class Ladder:
         if rows := self._rows.get(uid):
             return rows
         match = {**within(questions, case), "StudyInstanceUID": uid}
-        rows = questions.ask("STUDY", match, STUDY_KEYS)
-        if not rows:
-            rows = questions.ask("STUDY", match, ())
+        rows, keys = list[Row](), tuple[str, ...]()
+        for keys in self.lessons.study_keys:
+            rows = questions.ask("STUDY", match, keys)
+            if rows:
+                break
+        if rows and keys != self.lessons.study_keys[0]:  # it is what works, next time at once
+            self.lessons.study_keys.remove(keys)
+            self.lessons.study_keys.insert(0, keys)
         if rows:
             self.lessons.note(Rung.UID, Outcome.WORKS)
             self._miss(Rung.UID_LIST)
@@ -269,7 +280,7 @@ class Ladder:
 
     def hides_name(self, questions: Questions) -> bool:
         """Whether the last search brought others only, as many as the PACS gives at most."""
-        cut_at = self.lessons.limits.cut_at
+        cut_at = self.lessons.limits.surely_cut_at
         return cut_at is not None and questions.last >= cut_at
 
     def is_named(self, case: Case) -> bool:

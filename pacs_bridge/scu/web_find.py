@@ -2,45 +2,33 @@
 
 References
 ----------
-PS3.18 section 10.6 (Search transaction), 8.3.4.4 (limit, offset), 10.6.3.3 (warnings).
+PS3.18 section 10.6 (Search transaction).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from pacs_bridge.domain.caseset import Case, Study
-from pacs_bridge.domain.errors import GiveUp
-from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer, Unasked
+from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer, Unasked, Unseen
 from pacs_bridge.domain.phases import at_phase
-from pacs_bridge.scu.web_client import Answer, Conversation
-from pacs_bridge.scu.web_json import JsonRow, parse_json
+from pacs_bridge.scu.account import Account
+from pacs_bridge.scu.find import Questions, Row
+from pacs_bridge.scu.ladder import Ladder
+from pacs_bridge.scu.web_client import Conversation
+from pacs_bridge.scu.web_json import JsonRow
+from pacs_bridge.scu.web_search import SearchRefused, WebQuestions, search
 
-MOST_ROWS = 1_000
-"""Answers that we take to one question; all of ours ask about one study."""
-
-_PAGE = 200  # answers asked for at once
-_MOST_PAGES = 64
+AnyRow = Row | JsonRow
 
 _NOBODY = "1.2.826.0.1.3680043.10.99.0.0"
-_STUDY_KEYS = (
-    "AccessionNumber",
-    "PatientID",
-    "PatientName",
-    "NumberOfStudyRelatedInstances",
-    "InstanceAvailability",
-)
 _IMAGE_KEYS = ("Rows", "Columns", "InstanceAvailability")
 _SERIES_KEYS = ("NumberOfSeriesRelatedInstances",)
 _AVAILABILITY = ("UNAVAILABLE", "OFFLINE", "NEARLINE", "ONLINE")
 
 
-class SearchRefused(GiveUp):
-    """The PACS answered a search with a refusal: an answer, but not "no matches"."""
-
-    def __init__(self, what: str, status: int) -> None:
-        self.status = status
-        super().__init__(f"the PACS refused to search for {what} (HTTP {status})")
+_MAX_VAIN = 8  # images asked for alone in vain before a study's rest is taken for missing
 
 
 def echo(talk: Conversation) -> None:
@@ -52,27 +40,43 @@ def echo(talk: Conversation) -> None:
         When no DICOMweb service answers, or it refuses; naming the phase.
     """
     try:
-        _search(talk, "/studies", "UID", {"StudyInstanceUID": _NOBODY}, limit=1)
+        search(talk, "/studies", "UID", {"StudyInstanceUID": _NOBODY}, limit=1)
     except SearchRefused as refused:
         talk.fail("answer", str(refused))
 
 
-def ask_case(talk: Conversation, case: Case) -> PacsAnswer:
+def ask_case(
+    talk: Conversation, case: Case, ladder: Ladder | None = None, asked: WebQuestions | None = None
+) -> PacsAnswer:
     """Search for each study of a case by UID, and for the case by its accession number.
 
     A PACS that refuses a search for studies gives an answer with an error.
+
+    Parameters
+    ----------
+    ladder : Ladder, optional
+        What was asked about several cases at once, by `asked`.
 
     Raises
     ------
     PeerUnavailable
         When the conversation broke off.
     """
+    ladder, asked = ladder or Ladder([case]), asked or WebQuestions(talk)
+    questions = cast(Questions, asked)  # all of it that the ladder uses
+    found: dict[str, FoundStudy | None] = {}
     try:
-        studies = {study.study_instance_uid: _ask_study(talk, study) for study in case.studies}
+        for study in case.studies:
+            rows = ladder.rows_of(questions, case, study)
+            found[study.study_instance_uid] = _study(asked, study, rows, ladder) if rows else None
     except SearchRefused as refused:
-        return PacsAnswer(error=f"{refused} {at_phase('answer')}", why=Unasked.REFUSED)
-    found, strangers = _ask_by_name(talk, case)
-    return PacsAnswer(studies, by_name=found, strangers=strangers)
+        why = Unasked.BUSY if refused.is_too_much else Unasked.REFUSED
+        return PacsAnswer(error=f"{refused} {at_phase('answer')}", why=why)
+    by_name, strangers = _ask_by_name(questions, case, ladder)
+    ladder.absent += sum(each is None for each in found.values())
+    return PacsAnswer(
+        found, by_name=by_name, strangers=strangers, learned=ladder.learned(questions)
+    )
 
 
 def has_image(talk: Conversation, study: str, series: str, image: str) -> bool | None:
@@ -85,64 +89,96 @@ def has_image(talk: Conversation, study: str, series: str, image: str) -> bool |
     """
     path = f"/studies/{study}/series/{series}/instances"
     try:
-        rows = _search(talk, path, "images", {"SOPInstanceUID": image}, key="SOPInstanceUID")
+        rows = search(talk, path, "images", {"SOPInstanceUID": image}, key="SOPInstanceUID")
     except SearchRefused as refused:
-        return False if refused.status == 404 else None
+        return False if refused.http == 404 else None
     return image in rows
 
 
-def _ask_study(talk: Conversation, study: Study) -> FoundStudy | None:
-    uid = study.study_instance_uid
-    row = _search(talk, "/studies", "UID", {"StudyInstanceUID": uid}, _STUDY_KEYS).get(uid)
-    if row is None:
-        # A further key that a PACS does not bear makes a false "missing" (QUIRKS.md C3).
-        row = _search(talk, "/studies", "UID", {"StudyInstanceUID": uid}).get(uid)
-    if row is None:
-        return None
-    count = row.whole_number("NumberOfStudyRelatedInstances") or None
-    images, series = _ask_images(talk, study, count)
-    patient = row.text("PatientID")
+def _study(asked: WebQuestions, study: Study, rows: Sequence[AnyRow], ladder: Ladder) -> FoundStudy:
+    count = max(row.whole_number("NumberOfStudyRelatedInstances") or 0 for row in rows)
+    if count or ladder.lessons.counts is None:
+        ladder.lessons.counts = bool(count)
+    images, series, unseen = _ask_images(asked, study, count, ladder)
+    patients = tuple(dict.fromkeys(filter(None, (row.text("PatientID") for row in rows))))
     return FoundStudy(
-        uid,
-        accession_number=row.text("AccessionNumber") or None,
-        patient_id=patient or None,
-        patient_name=row.text("PatientName") or None,
+        study.study_instance_uid,
+        accession_number=_first(rows, "AccessionNumber"),
+        patient_id=next(iter(patients), None),
+        patient_name=_first(rows, "PatientName"),
         images=images,
-        count=count,
-        availability=_availability(row),
-        patient_ids=(patient,) if patient else (),
+        count=count or None,
+        availability=next(filter(None, map(_availability, rows)), ""),
+        patient_ids=patients,
         series_counts=series,
+        unseen=unseen,
     )
 
 
+def _first(rows: Sequence[AnyRow], keyword: str) -> str | None:
+    return next(filter(None, (row.text(keyword) for row in rows)), None)
+
+
 def _ask_images(
-    talk: Conversation, study: Study, count: int | None
-) -> tuple[tuple[FoundImage, ...] | None, Mapping[str, int | None]]:
-    """List the images of a study, or None with counts a series where that is refused."""
-    path = f"/studies/{study.study_instance_uid}"
+    asked: WebQuestions, study: Study, count: int, ladder: Ladder
+) -> tuple[tuple[FoundImage, ...] | None, Mapping[str, int | None], Unseen | None]:
+    """List the images of a study, or None with counts a series where that is refused.
+
+    What the list does not have is asked for alone: it may have been cut off.
+    """
+    talk, path = asked.talk, f"/studies/{study.study_instance_uid}"
     wanted = {image.sop_instance_uid for image in study.instances()}
+    whole = wanted if count == len(wanted) else None
     try:
-        rows = _search(
-            talk,
-            f"{path}/instances",
-            "images",
-            {},
-            _IMAGE_KEYS,
-            key="SOPInstanceUID",
-            awaited=wanted if count in (None, len(wanted)) else None,
-        )
+        rows = search(
+            talk, f"{path}/instances", "images", {}, _IMAGE_KEYS, key="SOPInstanceUID",
+            awaited=whole,
+        )  # fmt: skip
     except SearchRefused:
-        try:
-            series = _search(
-                talk, f"{path}/series", "series", {}, _SERIES_KEYS, key="SeriesInstanceUID"
-            )
-        except SearchRefused:
-            return None, {}
-        counts = {
-            uid: row.whole_number("NumberOfSeriesRelatedInstances") for uid, row in series.items()
-        }
-        return None, counts
-    return tuple(_image(uid, row) for uid, row in rows.items()), {}
+        ladder.lessons.note_images(listed=False)
+        return None, _counts(talk, path), None
+    ladder.lessons.note_images(listed=True)
+    asked.note(len(rows))
+    limits = ladder.lessons.limits
+    limits.note(asked.longest)
+    account = Account(limits, count)
+    account.list_images("", rows, len(rows))
+    nameless = [uid for uid in rows.keys() - wanted if not rows[uid].uid("SOPClassUID")]
+    account.nameless = len(nameless)
+    account.list_series([""], 0)  # there is no list of series to be cut off
+    rows |= _one_by_one(talk, study, wanted - rows.keys(), account)
+    return tuple(_image(uid, row) for uid, row in rows.items()), {}, account.unseen()
+
+
+def _one_by_one(
+    talk: Conversation, study: Study, missing: set[str], account: Account
+) -> dict[str, JsonRow]:
+    found: dict[str, JsonRow] = {}
+    vain = 0
+    for series in study.series:
+        path = f"/studies/{study.study_instance_uid}/series/{series.series_instance_uid}/instances"
+        for image in series.instances:
+            uid = image.sop_instance_uid
+            if uid not in missing or vain >= _MAX_VAIN:
+                continue
+            match = {"SOPInstanceUID": uid}
+            try:
+                one = search(talk, path, "images", match, _IMAGE_KEYS, key="SOPInstanceUID")
+            except SearchRefused:
+                one = {}
+            vain += uid not in one
+            if uid in one:
+                found[uid] = one[uid]
+                account.find_image("", uid)
+    return found
+
+
+def _counts(talk: Conversation, path: str) -> Mapping[str, int | None]:
+    try:
+        series = search(talk, f"{path}/series", "series", {}, _SERIES_KEYS, key="SeriesInstanceUID")
+    except SearchRefused:
+        return {}
+    return {uid: row.whole_number("NumberOfSeriesRelatedInstances") for uid, row in series.items()}
 
 
 def _image(uid: str, row: JsonRow) -> FoundImage:
@@ -155,92 +191,19 @@ def _image(uid: str, row: JsonRow) -> FoundImage:
     )
 
 
-def _availability(row: JsonRow) -> str:
+def _availability(row: AnyRow) -> str:
     said = row.text("InstanceAvailability")
     return said if said in _AVAILABILITY else ""
 
 
-def _ask_by_name(talk: Conversation, case: Case) -> tuple[bool | None, bool]:
+def _ask_by_name(questions: Questions, case: Case, ladder: Ladder) -> tuple[bool | None, bool]:
     """Whether a search for the accession number finds the case, and whether it finds others."""
+    if ladder.is_named(case):
+        return True, False
+    rows = ladder.rows_by_name(questions, case)
+    if rows is None or (not rows and ladder.hides_name(questions)):
+        return None, False
     current = {study.study_instance_uid for study in case.studies if not study.prior}
     ours = {study.study_instance_uid for study in case.studies}
-    match = {"AccessionNumber": case.accession}
-    try:
-        rows = _search(talk, "/studies", "accession numbers", match, awaited=current)
-    except SearchRefused:
-        return None, False
-    return not current.isdisjoint(rows), not ours.issuperset(rows)
-
-
-def _search(
-    talk: Conversation,
-    path: str,
-    what: str,
-    match: Mapping[str, str],
-    wanted: Iterable[str] = (),
-    *,
-    key: str = "StudyInstanceUID",
-    limit: int = _PAGE,
-    awaited: set[str] | None = None,
-) -> dict[str, JsonRow]:
-    """Search, page after page, and give the answers by their unique key.
-
-    Parameters
-    ----------
-    awaited : set of str, optional
-        Keys that must be among the answers; once these and no others are there it is not
-        asked further. Without, a page that brings nothing new is the end.
-
-    Notes
-    -----
-    PACS cut answers off at a number of their own and do not always say so; so a page that is
-    not full is no end where something is still awaited.
-    """
-    found: dict[str, JsonRow] = {}
-    offset, keys = 0, tuple(wanted)
-    for _ in range(_MOST_PAGES):
-        query = [*match.items(), *(("includefield", each) for each in keys)]
-        query += [("limit", str(limit)), *([("offset", str(offset))] if offset else [])]
-        headers = {"Accept": "application/dicom+json"}
-        with talk.ask("GET", path, query=query, headers=headers) as answer:
-            if answer.status == 400 and keys and not offset:
-                keys = ()  # it does not bear what it does not know: ask for less
-                continue
-            rows = _rows(talk, answer, what, is_top=path == "/studies")
-        fresh = {
-            row.uid(key): row for row in rows if row.uid(key) not in found and _agrees(row, match)
-        }
-        fresh.pop("", None)
-        if rows and not fresh and not found and not any(row.uid(key) for row in rows):
-            talk.fail("answer", "its answers do not name what they are about")
-        found |= fresh
-        offset += len(rows)
-        if len(found) > MOST_ROWS:
-            talk.fail("answer", f"it gave more than {MOST_ROWS} answers to a question on one study")
-        if not fresh or limit == 1:
-            return found
-        if (match and key in match) or (awaited is not None and awaited == found.keys()):
-            return found
-    return found
-
-
-def _rows(talk: Conversation, answer: Answer, what: str, *, is_top: bool) -> list[JsonRow]:
-    """Read one page; nothing but a good answer counts as one."""
-    answer.refuse_strangers()
-    if answer.status == 204:
-        return []
-    if is_top:
-        answer.refuse_no_service()
-    if answer.status != 200:
-        raise SearchRefused(what, answer.status)
-    if not answer.is_json:
-        talk.fail("answer", "it answers in another form than the one asked for (JSON)")
-    try:
-        return parse_json(answer.body())
-    except ValueError:
-        talk.fail("answer", "it sent an answer that cannot be read")
-
-
-def _agrees(row: JsonRow, match: Mapping[str, str]) -> bool:
-    """Take only exact matches coming back; what is left out or emptied proves nothing."""
-    return all(row.text(keyword) in ("", value) for keyword, value in match.items())
+    named = {row.text("StudyInstanceUID") for row in rows} - {""}
+    return not current.isdisjoint(named), not ours.issuperset(named)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.errors import PeerUnavailable
@@ -21,9 +22,12 @@ from pacs_bridge.domain.retrieving import (
     tell_nobody,
 )
 from pacs_bridge.scu import web_fetch, web_find, web_store
+from pacs_bridge.scu.find import Questions
 from pacs_bridge.scu.get import OpenSink
+from pacs_bridge.scu.ladder import Ladder
 from pacs_bridge.scu.pacing import Buckets
 from pacs_bridge.scu.web_client import Conversation
+from pacs_bridge.scu.web_search import WebQuestions
 
 _MAX_BREAKS = 3  # conversations of one sweep that may break off before the rest waits
 
@@ -93,9 +97,11 @@ class WebPeer:
         As by C-FIND, a case at which the conversation breaks off is asked about once more, and
         where three broke off, or none comes about, the rest is answered with that error.
         """
-        sweep = _Sweep(pacs, self._folder)
+        asked = list(cases)
+        sweep = _Sweep(pacs, self._folder, asked)
         try:
-            for case in cases:
+            sweep.ask_wide()
+            for case in asked:
                 yield sweep.ask(case)
         finally:
             sweep.end()
@@ -141,12 +147,26 @@ class WebPeer:
 
 
 class _Sweep:
-    """Asks about case after case, over a new connection where the last one broke off."""
+    """Asks for many cases at once, then about case after case.
 
-    def __init__(self, pacs: Pacs, folder: Path) -> None:
+    Over a new connection where the last one broke off.
+    """
+
+    def __init__(self, pacs: Pacs, folder: Path, cases: Sequence[Case]) -> None:
         self._pacs, self._folder = pacs, folder
+        self._ladder = Ladder(cases, pacs.profile)
+        self._asked: WebQuestions | None = None
         self._breaks, self._down = 0, PacsAnswer()
         self._open: Conversation | None = None
+
+    def ask_wide(self) -> None:
+        """Ask for many cases at once, where the PACS can."""
+        while self._ladder.has_wide and not self._down.error:
+            try:
+                talk = self._talk()
+                self._ladder.ask_wide(cast(Questions, self._questions(talk)))
+            except PeerUnavailable as error:
+                self._note_break(error)
 
     def ask(self, case: Case) -> PacsAnswer:
         """Ask about a case, twice if need be; gives an error rather than raising one."""
@@ -155,17 +175,30 @@ class _Sweep:
             if self._down.error:
                 return self._down
             try:
-                if self._open is None:
-                    endpoint = self._pacs.endpoint("query")
-                    self._open = Conversation(self._pacs, endpoint, self._folder)
-                return web_find.ask_case(self._open, case)
+                talk = self._talk()
+                return web_find.ask_case(talk, case, self._ladder, self._questions(talk))
             except PeerUnavailable as error:
-                self.end()
-                answer = PacsAnswer(error=str(error), why=_why(error))
-                self._breaks += 1
-                # Before the question is out, asking again right now is of no use.
-                if self._breaks >= _MAX_BREAKS or error.phase not in ("data", "answer"):
-                    self._down = answer
+                answer = self._note_break(error)
+        return answer
+
+    def _talk(self) -> Conversation:
+        if self._open is None:
+            endpoint = self._pacs.endpoint("query")
+            self._open = Conversation(self._pacs, endpoint, self._folder)
+        return self._open
+
+    def _questions(self, talk: Conversation) -> WebQuestions:
+        if self._asked is None or self._asked.talk is not talk:
+            self._asked = WebQuestions(talk)
+        return self._asked
+
+    def _note_break(self, error: PeerUnavailable) -> PacsAnswer:
+        self.end()
+        answer = PacsAnswer(error=str(error), why=_why(error))
+        self._breaks += 1
+        # Before the question is out, asking again right now is of no use.
+        if self._breaks >= _MAX_BREAKS or error.phase not in ("data", "answer"):
+            self._down = answer
         return answer
 
     def end(self) -> None:

@@ -130,9 +130,9 @@ def verify_load(
         for case, answer in zip(passport.cases, answers, strict=True)
     ]
     if look_at is not None:
-        check = _look(load, pacs, passport, answers, verdicts, begin, now, look_at)
+        check, tried = _look(load, pacs, passport, answers, verdicts, begin, now, look_at)
         verdicts = [
-            weigh(case, answer, verdict, check, grade=pacs.grade)
+            weigh(case, answer, verdict, check, grade=pacs.grade, tried=tried)
             for case, answer, verdict in zip(passport.cases, answers, verdicts, strict=True)
         ]
 
@@ -191,29 +191,23 @@ def _look(
     begin: Begin,
     now: Clock,
     look_at: LookAt,
-) -> IntactCheck | None:
-    """Give what came of fetching images back since they were sent, having it done if need be."""
+) -> tuple[IntactCheck | None, bool]:
+    """Give what came of fetching images back since they were sent, and whether that was tried.
+
+    It is done now if need be, once every case is all there.
+    """
     with begin() as uow:
         check = uow.intact.find(load.load_id)
-        accepted = uow.search_notes.of_load(load.load_id)
     current = is_current(check, load.last_sent_at)
     if check is not None and current and now() - check.checked_at < _LOOK_AGAIN:
-        return check
-    judged, _ = judge_load(
-        verdicts,
-        before=Readiness.SENT,
-        misses_before=0,
-        grade=pacs.grade,
-        accepted=accepted,
-    )
-    if judged is Readiness.READY and wants_looking_at(
-        passport.cases, answers, check, current=current
-    ):
+        return check, True
+    is_whole = all(GRADE.get(each.complete, 0) >= GRADE[pacs.grade] for each in verdicts)
+    if is_whole and wants_looking_at(passport.cases, answers, check, current=current):
         try:
-            return look_at(load.load_id)
+            return look_at(load.load_id), True
         except (PeerUnavailable, RefusedInput):  # away, or of media nothing is known to be there
-            pass
-    return check if current else None
+            return (check if current else None), True
+    return (check if current else None), current
 
 
 def _told(verdict: CaseVerdict, accepted: Mapping[str, str]) -> CaseVerdict:

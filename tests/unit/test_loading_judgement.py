@@ -122,7 +122,7 @@ def test_an_image_that_the_pacs_refused_is_not_waited_for():
     assert verdict.complete is Completeness.PARTIAL
     assert not verdict.waiting
     assert "1 refused by the PACS (0xA900: no)" in verdict.evidence
-    assert "no proper ones of their kind" in verdict.instruction
+    assert "do not match their kind" in verdict.instruction
 
 
 def test_a_refused_image_beside_one_that_may_still_come_leaves_the_case_waiting():

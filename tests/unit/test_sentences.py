@@ -34,8 +34,8 @@ REFUSALS = {
     "0x0122": "images of this kind",
     "0x0124: not authorised": "allow our AE title",
     "0xA700: Storage is full.": "no room",
-    "0xA900: Data set does not match SOP class.": "proper ones of their kind",
-    "0xC000: Cannot understand.": "cannot read them",
+    "0xA900: Data set does not match SOP class.": "do not match their kind of object (status 0xA900)",
+    "0xC000: Cannot understand.": "cannot understand them (status 0xC000)",
     "0x0110": "mend the reason",
 }
 
@@ -60,6 +60,9 @@ def test_no_two_things_that_are_wrong_read_alike():
         Unseen(4, is_refused=True),
         Unseen(4, limit=1),
         Unseen(4, counted=5),
+        Unseen(4, counted=5, limit=1),
+        Unseen(4, counted=5, is_refused=True),
+        Unseen(4, nameless=1),
     )
     told = [
         *UNASKED.values(),
@@ -117,4 +120,5 @@ def test_all_of_ours_with_something_unseen_beside_it_is_counted_and_says_why():
     assert verdict.findable is Findable.AS_NAMED
     assert "5 objects counted, 4 named, answers stop after 1" in verdict.evidence
     assert "stops after 1 answer to a query" in verdict.instruction
+    assert "counts 1 object in this study that we are not shown" in verdict.instruction
     assert judge(seen, grade=Completeness.COUNTED).instruction == ""
