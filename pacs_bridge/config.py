@@ -142,6 +142,7 @@ class LoadingConfig:
     attempts: Count = 5
     verify_hours: Positive = 24.0  # a ready load is proven anew after so long
     await_minutes: Positive = 15.0  # media are asked for so often
+    rehearse_days: Annotated[float, Within(0)] = 3.0  # before a round, with its PACS; 0 never
     withdraw_days: Positive = 28.0  # a set is promised to be gone so long after its round
 
 

@@ -43,6 +43,7 @@ JOBS = {
     "check_intact": LOADS,
     "commit_load": LOADS,
     "check_withdrawal": LOADS,
+    "rehearse": LOADS,
     "extract": OBJECTS,
     "came_back": OBJECTS,
     "close": OBJECTS,

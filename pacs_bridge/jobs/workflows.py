@@ -72,6 +72,7 @@ class Services:
     check_intact: Callable[[int], Any] = _nobody_asks
     check_withdrawal: Callable[[int], Any] = _nobody_asks
     checks_due: Callable[[], Any] = _nobody_asks
+    rehearse: Callable[[int], Any] = _nobody_asks
     tidy: Callable[[], Any] = _nobody_asks
     end_due: Callable[[], Any] = _nobody_asks
 
@@ -93,6 +94,9 @@ def register(services: Services) -> None:
     )
     DBOS.workflow(name="check_withdrawal")(
         lambda load_id: _once("check_withdrawal", lambda: services.check_withdrawal(load_id))
+    )
+    DBOS.workflow(name="rehearse")(
+        lambda load_id: _once("rehearse", lambda: services.rehearse(load_id))
     )
     DBOS.workflow(name="extract")(lambda uid: _extract(services, uid))
     DBOS.workflow(name="came_back")(lambda key: _judge_image(services, key))

@@ -54,6 +54,11 @@ class Stage:
     works: bool | None
     says: str
 
+    @property
+    def counts(self) -> bool:
+        """Whether it has to work: a person may have no time, and we need not remove it."""
+        return self.name not in ("marks", "removed")
+
 
 @dataclass(frozen=True)
 class Rehearsal:
@@ -67,7 +72,7 @@ class Rehearsal:
     @property
     def good(self) -> bool:
         """Whether everything that has to work did: that it can be removed by us need not."""
-        return all(each.works for each in self.stages if each.name not in ("marks", "removed"))
+        return all(each.works for each in self.stages if each.counts)
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as JSON values."""

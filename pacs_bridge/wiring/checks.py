@@ -35,14 +35,18 @@ def build_check(installation: Installation) -> Callable[..., IntactCheck]:
 def check_jobs(installation: Installation) -> dict[str, Any]:
     """Give what the jobs role does of checks, as arguments of its `Services`."""
     from pacs_bridge.services.intact import checks_due
+    from pacs_bridge.services.rehearsals import rehearsals_due, rehearse_for_round
     from pacs_bridge.services.withdraw import check_withdrawal, withdrawals_due
+    from pacs_bridge.wiring.rehearse import build_rehearse
 
     begin, now, url = installation.begin, installation.now, installation.config.web.public_url
     within = _withdraw_within(installation)
+    ahead = timedelta(days=installation.config.loading.rehearse_days)
 
     def all_due() -> None:
         checks_due(begin=begin, now=now)
         withdrawals_due(begin=begin, now=now, within=within, public_url=url)
+        rehearsals_due(begin=begin, now=now, ahead=ahead)
 
     return {
         "check_intact": build_check(installation),
@@ -54,6 +58,13 @@ def check_jobs(installation: Installation) -> dict[str, Any]:
             public_url=url,
         ),
         "checks_due": all_due,
+        "rehearse": partial(
+            rehearse_for_round,
+            begin=begin,
+            rehearse=build_rehearse(installation),
+            now=now,
+            public_url=url,
+        ),
     }
 
 

@@ -52,6 +52,7 @@ CONFIG = """\
 # chunk = 16                # images on one association
 # retry_seconds = 5.0
 # grace_seconds = 900.0     # how long a PACS may take to index
+# rehearse_days = 3.0       # how long before a round its PACS are rehearsed with; 0 never
 # withdraw_days = 28.0      # how long after its round a set is promised to be gone
 """
 KEYS = ("passport_ed25519", "uid_hmac", "scoring_hmac", "alien_hmac", "audit_hmac", "web_secret")
