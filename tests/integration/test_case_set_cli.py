@@ -98,6 +98,7 @@ def test_an_import_that_is_killed_leaves_no_set_and_completes_when_run_again(
 ) -> None:
     a_folder(tmp_path / "images", 12)
     words = ["case-set", "import", str(tmp_path / "images"), "--prefix", "PERFORMS151", "--partial"]
+    words += ["--study-date", "2026-01-02"]  # midnight makes other objects
     before = objects(home)
     die("rename", 5, *words, "--home", str(home))
 
