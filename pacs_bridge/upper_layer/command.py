@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from operator import attrgetter
 from typing import Any
 
 from pacs_bridge.upper_layer.pdu_items import Bytes, Malformed
@@ -136,6 +137,7 @@ _ELEMENTS = (
     (0x1031, "move_originator_message_id", "US"),
 )
 _BY_ELEMENT = {element: (name, vr) for element, name, vr in _ELEMENTS}
+_values_of = attrgetter(*(name for _, name, _ in _ELEMENTS))
 _LONGEST = {"UI": 64, "AE": 16, "LO": 64}
 assert {name for _, name, _ in _ELEMENTS} == {each.name for each in fields(Command)}
 
@@ -149,8 +151,7 @@ def encode_command(command: Command) -> bytes:
         When a text is too long for its VR, or a number for its two bytes.
     """
     parts = []
-    for element, name, vr in _ELEMENTS:
-        value = getattr(command, name)
+    for (element, name, vr), value in zip(_ELEMENTS, _values_of(command), strict=True):
         if value is None:
             continue
         try:
@@ -185,6 +186,7 @@ def decode_command(data: Bytes) -> Command:
         not what it is (no Command Field).
     """
     found: dict[str, Any] = {}
+    data = bytes(data)
     at, end, last, count = 0, len(data), -1, 0
     while at < end:
         if at + 8 > end:
@@ -200,7 +202,7 @@ def decode_command(data: Bytes) -> Command:
         known = _BY_ELEMENT.get(element)
         if known is not None:
             name, vr = known
-            value = _decode(bytes(data[at : at + length]), vr)
+            value = _decode(data[at : at + length], vr)
             if value is not None:
                 found[name] = value
         at += length

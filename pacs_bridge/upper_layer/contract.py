@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from pacs_bridge.domain.objects import AssociationOutcome, Caller
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
@@ -99,7 +99,6 @@ class Sink(Protocol):
         """Forget the object: its last byte will not come."""
 
 
-@runtime_checkable
 class RoomySink(Sink, Protocol):
     """A sink with memory of its own, into which bytes are read without a copy."""
 

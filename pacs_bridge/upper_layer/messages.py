@@ -19,7 +19,6 @@ from pacs_bridge.upper_layer.contract import (
     Answer,
     Bounds,
     Question,
-    RoomySink,
     Service,
     Sink,
     StoreHead,
@@ -70,7 +69,7 @@ class Messages:
         self._command: Command | None = None
         self._context_id = 0
         self._sink: Sink | None = None
-        self._roomy: RoomySink | None = None
+        self._room: Callable[[], memoryview | None] | None = None
         self.phase = "command"
         """Where a conversation that breaks off now has failed: command, data or answer."""
 
@@ -97,8 +96,7 @@ class Messages:
 
     def room(self) -> memoryview | None:
         """Give memory for the next bytes of the data set on its way, where there is some."""
-        sink = self._roomy
-        return None if sink is None else sink.room()
+        return None if self._room is None else self._room()
 
     @property
     def owes_notice(self) -> bool:
@@ -118,7 +116,7 @@ class Messages:
     def forget(self) -> None:
         """Tell the sink of a message that was not finished, and the notice without an answer."""
         self._notices.forget()
-        sink, self._sink, self._roomy = self._sink, None, None
+        sink, self._sink, self._room = self._sink, None, None
         if sink is not None:
             sink.abort()
 
@@ -141,7 +139,7 @@ class Messages:
             raise Malformed("a request has no message ID")
         if command.field == Field.C_STORE:
             sink = self._sink = self._open_store(command)
-            self._roomy = sink if isinstance(sink, RoomySink) else None
+            self._room = getattr(sink, "room", None)  # of a `RoomySink`; to ask its type is slow
         if command.has_data_set:
             self._command, self.phase = command, "data"
         else:
@@ -179,7 +177,7 @@ class Messages:
         self.phase = "command"
 
     def _serve_whole(self, command: Command) -> None:
-        sink, self._sink, self._roomy = self._sink, None, None
+        sink, self._sink, self._room = self._sink, None, None
         identifier, self._identifier = self._identifier, bytearray()
         if sink is not None:
             self._answer(command, sink.finish())
