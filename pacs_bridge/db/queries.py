@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from pacs_bridge.db.repositories.intact import IntactChecks
 from pacs_bridge.db.repositories.loads import Loads
-from pacs_bridge.db.repositories.objects import Marks
+from pacs_bridge.db.repositories.marks import Marks
 from pacs_bridge.db.repositories.people import Enrolments, Rounds
 from pacs_bridge.db.repositories.proofs import Proof, Proofs, Withdrawals
 from pacs_bridge.db.repositories.readings import Summaries

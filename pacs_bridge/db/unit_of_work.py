@@ -21,7 +21,8 @@ from pacs_bridge.db.repositories.handshakes import Handshakes, Logins, ReadingSe
 from pacs_bridge.db.repositories.images import Images
 from pacs_bridge.db.repositories.intact import IntactChecks
 from pacs_bridge.db.repositories.loads import Loads
-from pacs_bridge.db.repositories.objects import Marks, Objects, Refusals
+from pacs_bridge.db.repositories.marks import Marks
+from pacs_bridge.db.repositories.objects import Objects, Refusals
 from pacs_bridge.db.repositories.pacs import PacsList
 from pacs_bridge.db.repositories.people import Accounts, Enrolments, Readers, Rounds, Sites
 from pacs_bridge.db.repositories.proofs import Proofs, Withdrawals

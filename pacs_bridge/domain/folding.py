@@ -6,7 +6,7 @@ reader has answered; an answer holds as long as the mark reads as it did when it
 
 References
 ----------
-DESIGN.md section 3; decision 0048.
+DESIGN.md section 3; decision 0049.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.repositories.objects import read_from_json
+from pacs_bridge.db.repositories.marks import read_from_json
 from pacs_bridge.db.tables.objects import ObjectRow, ReadObjectRow
 from pacs_bridge.db.tables.who import (
     FinishedCaseRow,

@@ -1,9 +1,7 @@
-"""Received objects, refusals and marks."""
+"""Received objects and refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     Insert,
     bindparam,
-    delete,
     exists,
     func,
     insert,
@@ -21,11 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import Base, MarkRow, ObjectRow, ReadObjectRow, RefusalRow
-from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject
+from pacs_bridge.db.tables import Base, ObjectRow, RefusalRow
 from pacs_bridge.domain.objects import Caller, ReceivedObject, Refusal
-from pacs_bridge.domain.reading import is_location
-from pacs_bridge.domain.revision import Save
 
 _object_table = Base.metadata.tables["pb_object"]
 _given = [column for column in _object_table.c if column.name != "arrival"]
@@ -167,104 +161,6 @@ class Objects:
         )
 
 
-_IS_SOMEBODYS = (ObjectRow.state == "read", ObjectRow.reader.is_not(None))
-"""What makes an object part of a reading: one that is looked into anew is none."""
-
-
-class Marks:
-    """What was read out of objects."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def keep(self, read: ReadObject, *, accession: str, reader: str | None) -> None:
-        """Keep all that was read out of one object, replacing an earlier reading of it.
-
-        Every location becomes a row of its own; labels and notes stay with the object.
-        """
-        uid = read.sop_instance_uid
-        self._session.execute(delete(MarkRow).where(MarkRow.object_uid == uid))
-        row = self._session.get(ReadObjectRow, uid) or ReadObjectRow(object_uid=uid)
-        row.body = asdict(read) | {
-            "observed_at": read.observed_at.isoformat() if read.observed_at else None
-        }
-        self._session.add(row)
-        self._session.add_all(
-            MarkRow(
-                object_uid=uid,
-                reader=reader,
-                accession=accession,
-                image=mark.image,
-                rating=mark.rating,
-                body=asdict(mark),
-            )
-            for mark in read.marks
-            if is_location(mark)
-        )
-        self._session.flush()
-
-    def of_reading(self, reading_uid: str) -> list[ReadObject]:
-        """List what was read out of the objects of one reading, in order of arrival."""
-        return [save.read for save in self.saves_of([reading_uid]).get(reading_uid, ())]
-
-    def saves_of(self, reading_uids: Iterable[str]) -> dict[str, list[Save]]:
-        """List what a reader saved, by reading and in order of arrival.
-
-        Whether a PACS saves anew all that is drawn is not known here.
-        """
-        rows = self._session.execute(
-            select(ObjectRow, ReadObjectRow.body)
-            .join(ReadObjectRow, ObjectRow.sop_instance_uid == ReadObjectRow.object_uid)
-            .where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
-            .order_by(ObjectRow.arrival)
-        )
-        found: dict[str, list[Save]] = {}
-        for row, body in rows:
-            found.setdefault(row.reading_uid or "", []).append(_save(row, read_from_json(body)))
-        return found
-
-    def came_since(self, set_name: str, reader: str, since: datetime) -> dict[str, str]:
-        """Give the readings of a reader and set that got objects since a moment, with the PACS."""
-        rows = self._session.execute(
-            select(ObjectRow.reading_uid, ObjectRow.pacs)
-            .where(
-                ObjectRow.reader == reader,
-                ObjectRow.reading_uid.startswith(set_name, autoescape=True),
-                ObjectRow.received_at >= since,
-                ObjectRow.state == "read",
-            )
-            .order_by(ObjectRow.arrival)
-        )
-        return {uid or "": pacs or "" for uid, pacs in rows}
-
-    def known_readings(self, reading_uids: Iterable[str]) -> set[str]:
-        """Give those of these readings that have objects."""
-        return set(
-            self._session.scalars(
-                select(ObjectRow.reading_uid)
-                .where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
-                .distinct()
-            )
-        )
-
-    def count(self, *, set_name_prefix: str = "") -> int:
-        """Count marks, of all cases or of those whose accession begins so."""
-        query = select(func.count()).select_from(MarkRow)
-        if set_name_prefix:
-            query = query.where(MarkRow.accession.startswith(set_name_prefix, autoescape=True))
-        return self._session.scalar(query) or 0
-
-    def counts_by_reader(self) -> dict[tuple[str, str], int]:
-        """Count marks by reader and kind of object."""
-        rows = self._session.execute(
-            select(ObjectRow.reader, ObjectRow.kind, func.count(MarkRow.mark_id))
-            .join(MarkRow, MarkRow.object_uid == ObjectRow.sop_instance_uid)
-            .where(ObjectRow.reader.is_not(None))
-            .group_by(ObjectRow.reader, ObjectRow.kind)
-        )
-        return {(reader or "", kind): count for reader, kind, count in rows}
-
-
 class Refusals:
     """Objects that were not taken."""
 
@@ -349,53 +245,3 @@ def _object(row: ObjectRow) -> ReceivedObject:
         row.observed_at,
         row.image,
     )
-
-
-def _save(row: ObjectRow, read: ReadObject) -> Save:
-    station = read.observer.evidence.get("StationName") or row.calling_ae
-    return Save(
-        key=row.sop_instance_uid,
-        read=read,
-        arrival=row.arrival,
-        received_at=row.received_at,
-        workstation=f"{row.pacs or ''} {station}",
-        pacs=row.pacs or "",
-    )
-
-
-def read_from_json(body: dict[str, Any]) -> ReadObject:
-    """Rebuild what was read out of an object."""
-    moment = body.get("observed_at")
-    return ReadObject(
-        **{
-            **body,
-            "observed_at": datetime.fromisoformat(moment) if moment else None,
-            "observer": Observer(**body["observer"]),
-            "marks": tuple(map(mark_from_json, body["marks"])),
-            "breasts": tuple(BreastDecision(**each) for each in body["breasts"]),
-            **{k: tuple(body[k]) for k in _TUPLES},
-        }
-    )
-
-
-_TUPLES = ("referenced_images", "referenced_studies", "predecessors")
-
-
-def mark_from_json(body: dict[str, Any]) -> Mark:
-    """Rebuild a mark from its JSON form."""
-    x, y = body["centre"]
-    finding = body.get("finding")
-    return Mark(
-        **{
-            **body,
-            "points": tuple((px, py) for px, py in body["points"]),
-            "centre": (x, y),
-            "finding": Code(**finding) if finding else None,
-            "flags": tuple(body["flags"]),
-        }
-    )
-
-
-def marks_from_json(bodies: Iterable[dict[str, Any]]) -> tuple[Mark, ...]:
-    """Rebuild several marks."""
-    return tuple(map(mark_from_json, bodies))
