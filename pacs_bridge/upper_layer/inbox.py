@@ -139,9 +139,10 @@ class Inbox:
             return None
         if self._to > self._from or self._control & pdu.IS_COMMAND:
             return None
-        if self._piece_left or (self._rhythm.value and not self._pdu_left):
+        if self._piece_left:
             return room()
-        return None
+        is_over = self._pdu_left or self._control & pdu.IS_LAST
+        return None if is_over or not self._rhythm.value else room()
 
     def _land(self, space: memoryview, patience: float) -> Piece | None:
         """Read values into their place, as many as there are; None where only heads came."""

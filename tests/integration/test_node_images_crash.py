@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,24 @@ def test_a_kill_on_the_way_to_the_answer_loses_nothing_that_was_acknowledged(
         assert acknowledged <= len(kept) <= acknowledged + 1
         for image in kept:
             assert node.archive.path(image.content_hash).stat().st_size > image.size
+        assert parts(tmp_path) == []
+
+
+def test_a_kill_in_the_middle_of_a_large_image_loses_none_before_and_shows_none_half(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    register(database)
+    load(database)
+    size = 2 << 20  # past the page cache in three pieces
+    with dying(tmp_path, "write_direct", 5) as (port, process):
+        assert send_big(port, size) == 0x0000
+        with suppress(OSError):  # whether the end or the next bytes tell us
+            assert send_big(port, size) is None
+        assert process.wait(60) == -signal.SIGKILL
+    assert len(parts(tmp_path)) == 1
+    with running_node(database, tmp_path, streams={"keep_free": 0}) as node:
+        [kept] = images(database)
+        assert node.archive.path(kept.content_hash).stat().st_size > kept.size > size
         assert parts(tmp_path) == []
 
 
