@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import case, func, select, text
 from sqlalchemy.orm import Session
 
+from pacs_bridge.db.repositories.answers import Answers
 from pacs_bridge.db.repositories.intact import IntactChecks
 from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.marks import Marks
@@ -32,6 +33,7 @@ from pacs_bridge.db.tables import (
     SearchNoteRow,
     SiteRow,
 )
+from pacs_bridge.domain.folding import fold
 from pacs_bridge.domain.identifiers import REHEARSAL
 from pacs_bridge.domain.intact import IntactCheck
 from pacs_bridge.domain.loading import (
@@ -43,7 +45,6 @@ from pacs_bridge.domain.loading import (
 )
 from pacs_bridge.domain.objects import WAITING
 from pacs_bridge.domain.people import Enrolment, Round
-from pacs_bridge.domain.reading import join_breasts, join_marks
 from pacs_bridge.domain.withdrawal import Withdrawal
 
 
@@ -350,8 +351,9 @@ def _receipt(session: Session, row: ReadingRow) -> Receipt:
         rated = [(each["laterality"], each["rating"]) for each in [*said, *row.body["marks"]]]
         decided = {each["laterality"]: each["decision"] for each in said}
     else:
-        objects = Marks(session).of_reading(row.reading_uid)
-        marks, breasts = join_marks(objects), join_breasts(objects)
+        saves = Marks(session).saves_of([row.reading_uid]).get(row.reading_uid, [])
+        folded = fold(saves, Answers(session).of_reading(row.reading_uid))
+        marks, breasts = folded.counted, folded.breasts
         count = len(marks)
         rated = [(mark.laterality, mark.rating) for mark in marks]
         rated += [(breast.laterality, breast.rating) for breast in breasts]
