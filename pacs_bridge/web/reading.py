@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -15,7 +16,7 @@ from flask.typing import ResponseReturnValue
 
 from pacs_bridge.db.queries import ReaderRound
 from pacs_bridge.domain.errors import NotFound, RefusedInput
-from pacs_bridge.domain.receipts import Answer, Receipt, ReceiptImage, ReceiptMark
+from pacs_bridge.domain.receipts import Answer, Receipt, ReceiptImage, ReceiptList, ReceiptMark
 from pacs_bridge.services.pictures import middle_frame
 from pacs_bridge.web.context import ReadingServices, person, services
 from pacs_bridge.web.drawing import draw_shape, hang, place_label, place_ring
@@ -31,7 +32,8 @@ from pacs_bridge.web.reading_forms import (
 blueprint = Blueprint("reading", __name__, url_prefix="/reading")
 
 LOOK_SECONDS = 2
-"""How often a page looks for what arrived; what arrives is to be seen within five."""
+LOOK_AT_ALL_SECONDS = 3
+"""How often a page looks for what arrived; what arrives is to be seen within five seconds."""
 
 
 @blueprint.get("/<set_name>")
@@ -43,10 +45,8 @@ def index(set_name: str) -> str:
 @blueprint.get("/<set_name>/look")
 def look(set_name: str) -> ResponseReturnValue:
     """Give the list again where it has changed."""
-    line = _mine(set_name)
-    if line.enrolment.released_at is not None and _is_shown(
-        _version(_ours().list_receipts(_reader(), set_name), _is_open(line))
-    ):
+    line = _released(set_name)
+    if _is_shown(_version(_of_all(line))):
         return "", 204
     return _list_page(set_name)
 
@@ -176,18 +176,37 @@ def _list_page(set_name: str, trouble: str = "") -> str:
     line = _mine(set_name)
     if line.enrolment.released_at is None:
         return _not_released(line)
-    cases = _ours().list_receipts(_reader(), set_name)
+    shown = _of_all(line)
     return render_template(
         "reading/index.html",
         line=line,
-        cases=cases,
+        cases=shown.cases,
+        silence=shown.silence,
+        unnamed=shown.unnamed,
         trouble=trouble,
         now=services().now(),
-        open=_is_open(line),
-        version=_version(cases, _is_open(line)),
-        seconds=LOOK_SECONDS,
+        open=shown.open,
+        version=_version(shown),
+        seconds=LOOK_AT_ALL_SECONDS,
         new_token=_new_token,
     )
+
+
+@dataclass(frozen=True)
+class _All:
+    """What the list of all cases shows: the cases, a silence, objects that name nobody."""
+
+    cases: ReceiptList
+    silence: str
+    unnamed: int
+    open: bool
+
+
+def _of_all(line: ReaderRound) -> _All:
+    reader, set_name, who = _reader(), line.enrolment.set_name, services().who
+    cases = _ours().list_receipts(reader, set_name)
+    silence = cases.silence or who.show_session(reader, set_name).silence
+    return _All(cases, silence, who.claimable(reader, set_name).waiting, _is_open(line))
 
 
 def _case_page(set_name: str, accession: str, trouble: str = "") -> str:
