@@ -55,8 +55,8 @@ def test_values_as_foreseen_lie_end_to_end() -> None:
         pdu.HEADER.pack(pdu.P_DATA_TF, 70_000) + pdu.PDV_HEADER.pack(69_996, 1, DATA) + FIRST,
         pdu.HEADER.pack(pdu.P_DATA_TF, 4) + pdu.PDV_HEADER.pack(0, 1, DATA),
     ],
-    ids=["half a head", "a release", "a command", "another context", "two values in one PDU", "a second value",
-         "a short value", "a PDU that is too long", "no value"],
+    ids=["half a head", "a release", "a command", "another context", "two values in one PDU",
+         "a second value", "a short value", "a PDU that is too long", "no value"],
 )  # fmt: skip
 def test_what_was_not_foreseen_is_given_back_in_its_order(other: bytes) -> None:
     landed = settle(FIRST, SECOND, other)
