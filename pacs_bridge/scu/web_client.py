@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -188,10 +189,12 @@ class Conversation:
             Naming the phase.
         """
         patience = self.pacs.timeouts["dimse"] if seconds is None else seconds
+        # A wildcard and the comma of a list go out as they are (RFC 3986 2.2): Orthanc's plugin
+        # takes an encoded asterisk for a character of the value.
+        asked = urlencode(tuple(query), safe="*,", quote_via=quote)
         request = self._client.build_request(
             method,
-            self._url + path,
-            params=tuple(query) or None,
+            self._url + path + (f"?{asked}" if asked else ""),
             headers=dict(headers or {}),
             content=content,
             extensions={"trace": self._trace},

@@ -17,8 +17,7 @@ from pacs_bridge.domain.profile import Outcome, QueryProfile, Rung
 from pacs_bridge.domain.verdicts import judge_case
 from pacs_bridge.scu.web_peer import WebPeer
 from tests.loads import MG, START, a_passport
-from tests.orthanc import running_orthanc
-from tests.web_pacs import SETTINGS, Request, asked_by_web, web_pacs
+from tests.web_pacs import Request, asked_by_web, web_pacs
 
 CASES = a_passport(None, 6).cases
 BY_UID = {case.studies[0].study_instance_uid: case for case in CASES}
@@ -155,9 +154,3 @@ def test_a_stranger_s_image_behind_a_cap_is_never_proven_away(sweep):
         assert "stops after 4 answers" in verdict.instruction
     for verdict in judged(sweep(Service(counts=False, strangers=("9",)))):
         assert verdict.complete is Completeness.CONFLICT
-
-
-def test_orthanc_answers_for_many_cases_at_once(tmp_path):
-    with running_orthanc(tmp_path / "orthanc", **SETTINGS) as orthanc:
-        answers = list(WebPeer(tmp_path).find_cases(asked_by_web(orthanc.http_port), CASES))
-    assert all(each.error is None and not any(each.studies.values()) for each in answers)

@@ -19,6 +19,7 @@ from pacs_bridge.cli.main import main
 from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
 from pacs_bridge.domain.loading import Readiness
 from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.domain.profile import Outcome, Rung
 from pacs_bridge.sandbox.orthanc import Orthanc
 from pacs_bridge.scu.either import EitherPeer
 from pacs_bridge.scu.peer import DimsePeer
@@ -116,6 +117,10 @@ def test_an_image_that_has_gone_is_found_missing_and_only_it(
     swept = desk.verify()
     assert desk.load().readiness is not Readiness.READY
     assert swept.missing == (gone,)
+    with house.begin() as uow:
+        learned = uow.profiles.get(PACS)
+    assert (learned.rungs[Rung.WILDCARD], learned.counts) == (Outcome.WORKS, True)
+    assert learned.rungs[Rung.UID_LIST] is Outcome.WORKS
 
 
 def test_a_service_that_is_down_makes_nothing_missing(house: House, tmp_path: Path) -> None:
