@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pacs_bridge.db.repositories.case_sets import KnownCase, KnownImage
@@ -31,6 +31,7 @@ from pacs_bridge.services.folded import (
     fold_readings,
     reading_uid_of,
 )
+from pacs_bridge.services.reading_sessions import silence_of
 
 NOT_YOURS = "You do not read such a case; your list of cases shows which you do."
 NOT_CONFIRMED = "It was not confirmed before the round ended, and does not count."
@@ -72,7 +73,6 @@ def list_receipts(reader: str, set_name: str, *, begin: Begin, now: Clock) -> Re
     NotFound
         When this reader does not read that set.
     """
-    del now
     with begin() as uow:
         enrolment = _released(uow, reader, set_name)
         passport = uow.case_sets.get(set_name)
@@ -83,7 +83,7 @@ def list_receipts(reader: str, set_name: str, *, begin: Begin, now: Clock) -> Re
             _line(case.accession, case.kind, states.get(uid), standing[uid])
             for case, uid in zip(passport.cases, uids.values(), strict=True)
         )
-        return ReceiptList(
+        found = ReceiptList(
             set_name=set_name,
             reader=reader,
             copy=enrolment.copy,
@@ -92,6 +92,7 @@ def list_receipts(reader: str, set_name: str, *, begin: Begin, now: Clock) -> Re
             unread=tuple(line.accession for line in lines if line.state == "unread"),
             search=_search(uow, enrolment),
         )
+    return replace(found, silence=silence_of(reader, set_name, begin=begin, now=now))
 
 
 def unread_cases(uow: UnitOfWork, reader: str, set_name: str) -> tuple[str, ...]:

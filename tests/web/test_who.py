@@ -153,3 +153,19 @@ def test_an_object_of_another_hospital_cannot_be_claimed_by_its_name(
     (uid,) = unnamed(scheme, 114)
     assert "look at the list again" in post(sign_in("fresh"), CLAIMS, path, object=[uid])
     assert scheme.queue.jobs == []
+
+
+def test_the_list_of_cases_leads_to_both_pages_and_tells_of_a_silence(
+    sign_in: SignIn, scheme: Scheme
+) -> None:
+    client = sign_in("midway")
+    assert f'href="{VIEWER}"' in client.get(f"/reading/{SET}").text
+    unnamed(scheme, 114)
+    assert f'href="{CLAIMS}"' in client.get(f"/reading/{SET}").text
+    post(client, VIEWER, "/session", workstation="MAMMO-WS2")
+    scheme.pass_time(minutes=4)
+    client.get(VIEWER)  # somebody is still there
+    scheme.pass_time(minutes=4)
+    client.get(VIEWER)
+    scheme.pass_time(minutes=4)
+    assert "Nothing has reached us since you began" in client.get(f"/reading/{SET}").text
