@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from secrets import token_hex
+from types import SimpleNamespace
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -182,8 +183,8 @@ class TestAnswering:
             BreastDecision("L", "RTS", None, None),
         )
         page = words(client.get(PAGE).text)
-        assert "Right breast: Recall for assessment Level of concern 4 suspicious." in page
-        assert "Left breast: Return to screen" in page
+        assert "Right breast: recall for assessment Level of concern 4 suspicious." in page
+        assert "Left breast: return to screening" in page
 
     def test_a_case_without_marks_is_normal_in_one_click(
         self, scheme: Scheme, sign_in: SignIn
@@ -234,7 +235,8 @@ class TestTheList:
         page = client.get(self.LIST).text
         (named,) = re.findall(r'name="accessions" value="([^"]+)"', page)
         unread = named.split()
-        assert f"I have read {', '.join(unread)}, and found both breasts normal" in words(page)
+        numbers = ", ".join(case.removeprefix(SET) for case in unread)
+        assert f"both breasts normal in each of them: {numbers}." in words(page)
         kept = send(client, "rest", self.LIST, accessions=named)
         assert kept.status_code == 422
         assert "Tick the statement" in words(kept.text)
@@ -246,6 +248,26 @@ class TestTheList:
         for case in (unread[0], unread[-1]):
             assert [b.decision for b in receipt(scheme, case=case).breasts] == ["RTS", "RTS"]
         assert "the rest were normal" not in client.get(self.LIST).text
+
+    def test_a_silence_is_told_and_marks_that_name_nobody_are_asked_about(
+        self, app: Flask, sign_in: SignIn
+    ) -> None:
+        client = sign_in("midway")
+        settings, services = app.extensions[EXTENSION]
+        calm = words(client.get(self.LIST).text)
+        who = replace(
+            services.who,
+            show_session=lambda *_: SimpleNamespace(silence="Nothing has reached us since 109."),
+            claimable=lambda *_: SimpleNamespace(waiting=2),
+        )
+        app.extensions[EXTENSION] = (settings, replace(services, who=who))
+        page = words(client.get(self.LIST).text)
+        for said in (
+            "Nothing has reached us since 109.",
+            "2 objects reached us and name nobody. Are they yours?",
+        ):
+            assert said in page
+            assert said not in calm
 
     def test_a_page_that_shows_the_newest_is_sent_nothing(
         self, scheme: Scheme, sign_in: SignIn

@@ -160,7 +160,7 @@ def test_a_case_is_read_by_keyboard_alone(site: Site) -> None:
     tab_to("#breast-R button")
     page.keyboard.press("Enter")
     expect(page.locator("#breast-R")).to_be_focused()
-    expect(page.locator("#breast-R h3")).to_have_text("Right breast: Recall for assessment")
+    expect(page.locator("#breast-R h3")).to_have_text("Right breast: recall for assessment")
 
 
 def test_questions_are_answered_without_leaving_the_page(site: Site) -> None:
