@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from pacs_bridge.cli.pacs_options import Name
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 
 def probe(
     name: Name,
+    store: Annotated[
+        bool,
+        typer.Option(
+            "--store",
+            help="Store synthetic objects, too, and look for each; remove them again.",
+        ),
+    ] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Try what a PACS can do, on the practice cases that were loaded; nothing is sent."""
+    """Try what a PACS can do, on the practice cases that were loaded."""
     from pacs_bridge.wiring.checks import build_probe
 
-    report = build_probe(open_home(home))(name)
+    report = build_probe(open_home(home), stores=store)(name)
     if json:
         print_json(report.as_dict())
         return

@@ -1,9 +1,9 @@
 """Trying what a PACS can do, on practice cases, and listing what appeared around them.
 
-Nothing is sent: services are offered and not used, questions are asked about the practice cases
-of a set that was loaded, and one image is fetched back. What else lies in or about those studies
-came from somewhere: a router that sends mammograms to an AI service, a hanging protocol that
-saves presentation states, a gateway that makes secondary captures.
+Nothing is sent, unless an administrator says so: services are offered and not used, questions are
+asked about the practice cases of a set that was loaded, and one image is fetched back. What else
+lies in or about those studies came from somewhere: a router that sends mammograms to an AI
+service, a hanging protocol that saves presentation states, a gateway that makes secondary captures.
 
 References
 ----------
@@ -13,7 +13,7 @@ QUIRKS.md C3-C5, C13; DESIGN.md 5.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -77,8 +77,14 @@ def probe_pacs(
     retriever: Retriever,
     now: Clock,
     node: OurNode,
+    trial: Callable[[Pacs], Sequence[Fact]] | None = None,
 ) -> ProbeReport:
     """Try what a PACS can do, and keep what came of it.
+
+    Parameters
+    ----------
+    trial : callable, optional
+        Gives it synthetic objects, see `services.probe_store`; without it nothing is sent.
 
     Raises
     ------
@@ -109,6 +115,8 @@ def probe_pacs(
     works = None if rejection is None else bool(rejection.body.get("works"))
     detail = "rehearse tries it" if rejection is None else f"tried {rejection.proven_at:%d %B %Y}"
     facts.append(Fact("rejection notes (IOCM)", works, detail))
+    if trial is not None:
+        facts += trial(pacs)
     report = ProbeReport(
         pacs.name,
         now(),

@@ -86,18 +86,38 @@ def _withdraw_within(installation: Installation) -> timedelta:
     return timedelta(days=installation.config.loading.withdraw_days)
 
 
-def build_probe(installation: Installation) -> Callable[..., ProbeReport]:
-    """Join `services.probe.probe_pacs`."""
+def build_probe(installation: Installation, *, stores: bool = False) -> Callable[..., ProbeReport]:
+    """Join `services.probe.probe_pacs`.
+
+    Parameters
+    ----------
+    stores : bool
+        Whether synthetic objects are really stored.
+    """
     from pacs_bridge.services.probe import probe_pacs
+    from pacs_bridge.services.probe_store import Trial
     from pacs_bridge.wiring.peers import build_prober
+    from pacs_bridge.wiring.rehearse import rehearsal_set
     from pacs_bridge.wiring.site_pack import our_node
 
+    prober, peer = build_prober(installation), build_peer(installation)
+    retriever = build_retriever(installation)
+    trial = Trial(
+        installation.begin,
+        partial(rehearsal_set, installation),
+        prober,
+        peer,
+        retriever,
+        installation.archive,
+        installation.now,
+    )
     return partial(
         probe_pacs,
         begin=installation.begin,
-        prober=build_prober(installation),
-        peer=build_peer(installation),
-        retriever=build_retriever(installation),
+        prober=prober,
+        peer=peer,
+        retriever=retriever,
         now=installation.now,
         node=our_node(installation.config),
+        trial=trial if stores else None,
     )

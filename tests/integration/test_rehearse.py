@@ -15,7 +15,10 @@ from pacs_bridge.cli.main import build
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import REHEARSAL
 from pacs_bridge.domain.pacs import Isolation
+from pacs_bridge.domain.probing import Fact
 from pacs_bridge.scu.peer import DimsePeer
+from pacs_bridge.scu.probe import DimseProber
+from pacs_bridge.services.probe_store import Trial
 from pacs_bridge.services.rehearse import REHEARSED, Health, Rehearsal, health, rehearse
 from pacs_bridge.services.rehearse_mark import READER, Marking
 from pacs_bridge.services.withdraw import REJECTION
@@ -191,6 +194,52 @@ def test_a_pacs_that_keeps_what_readers_save_is_not_well_unless_they_read_on_the
         done = rehearse("hospital", **joined(running), marking=Marking(settle=0.2))
         assert "mark saved" not in stages(done)
         assert done.good
+
+
+def tried(ours: Installation, port: int, *, seconds: float) -> dict[str, Fact]:
+    peer = DimsePeer()
+    trial = Trial(
+        ours.begin,
+        lambda: rehearsal_set(ours),
+        DimseProber(),
+        peer,
+        peer,
+        ours.archive,
+        ours.now,
+        seconds,
+    )
+    pacs = a_pacs(port)
+    with ours.begin() as uow:
+        uow.pacs.put(pacs, START)
+    return {fact.what: fact for fact in trial(pacs)}
+
+
+KINDS = ("mammogram", "presentation state", "comprehensive SR", "key object selection",
+         "secondary capture")  # fmt: skip
+
+
+def test_what_a_pacs_is_really_given_is_looked_for_in_each_way(running):
+    node = running.config.node
+    with a_hospital(forward=(node.ae_title, "127.0.0.1", node.port)) as pacs:
+        facts = tried(running, pacs.port, seconds=5.0)
+    for kind in KINDS:
+        fact = facts[f"store {kind}, tried"]
+        assert fact.works, fact
+        assert fact.detail.startswith("stored, found by C-FIND, given back by C-GET"), fact
+    for kind in KINDS[1:4]:
+        assert facts[f"store {kind}, tried"].detail.endswith(", sent on to us"), facts
+    assert facts["store secondary capture, tried"].detail.endswith("not sent on to us")
+    assert facts["what was tried has gone again"].works is False
+
+
+def test_what_a_pacs_takes_and_loses_or_refuses_is_told(installation):
+    with a_hospital(quirks=("drop=1",)) as pacs:
+        lost = tried(installation, pacs.port, seconds=0.1)
+    assert lost["store mammogram, tried"].detail.startswith("stored, not found")
+    with a_hospital(quirks=("refuse-store-a900=1",)) as pacs:
+        refused = tried(installation, pacs.port, seconds=0.1)
+    assert refused["store mammogram, tried"].works is False
+    assert refused["store mammogram, tried"].detail.startswith("0xA900")
 
 
 def test_it_is_sent_in_the_forms_that_the_pacs_takes(installation):
