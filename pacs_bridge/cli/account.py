@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pacs_bridge.cli.account_who import handshake, logins
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pacs_bridge.wiring.installation import Installation
 
 app = typer.Typer()
+app.command()(handshake)
+app.command()(logins)
 
 Reader = Annotated[str, typer.Argument(help="The reader's scheme code.", show_default=False)]
 SetName = Annotated[
@@ -110,6 +113,10 @@ def reader(
             show_default=False,
         ),
     ] = None,
+    machine: Annotated[
+        bool,
+        typer.Option("--machine", help="It is a program; only its own objects are ever its."),
+    ] = False,
     home: Home = None,
 ) -> None:
     """Make a reader known, with the log-ins under which their marks come."""
@@ -120,9 +127,16 @@ def reader(
     pairs = [text.partition(":") for text in alias or ()]
     if not all(pacs and login for pacs, _, login in pairs):
         raise RefusedInput("An alias is a PACS, a colon and the log-in there, as royal:jsmith.")
-    known = add_reader(code, begin=installation.begin, now=installation.now)
+    known = add_reader(code, begin=installation.begin, now=installation.now, machine=machine)
     for pacs, _, login in pairs:
-        set_alias(pacs, login, known, begin=installation.begin)
+        set_alias(
+            pacs,
+            login,
+            known,
+            begin=installation.begin,
+            now=installation.now,
+            settle=installation.config.marks.settle,
+        )
     say(f"Reader {known} is known" + (f", by {len(pairs)} log-ins." if pairs else "."))
 
 

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pacs_bridge.cli.marks_claim import claim, unclaim
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.marks import Mark, ReadObject
+    from pacs_bridge.services.claim_decisions import AskedOf
     from pacs_bridge.sr.site_words import SiteWords
 
 app = typer.Typer()
+app.command()(claim)
+app.command()(unclaim)
 
 _COLUMNS = ("Shape", "Centre", "Image", "Breast", "Rating", "Finding", "Text", "Notes")
 
@@ -102,8 +106,12 @@ def list_arrived(
     """List what arrived from the PACS, unclaimed objects first."""
     from rich.table import Table
 
-    with open_home(home).read() as uow:
+    from pacs_bridge.services.claim_decisions import waiting_objects
+
+    installation = open_home(home)
+    with installation.read() as uow:
         objects = uow.objects.list_newest(limit)
+    asked = {each.waiting.object_uid: each for each in waiting_objects(begin=installation.read)}
     if json:
         print_json(
             [
@@ -116,6 +124,7 @@ def list_arrived(
                     "received_at": each.received_at.isoformat(),
                     "state": each.state,
                     "reason": each.reason,
+                    **_waiting(asked.get(each.sop_instance_uid)),
                 }
                 for each in objects
             ]
@@ -124,6 +133,11 @@ def list_arrived(
     table = Table("Received (UTC)", "PACS", "Case", "Reader", "Kind", "State", box=None)
     for each in objects:
         state = f"{each.state}: {each.reason}" if each.reason else each.state
+        waits = asked.get(each.sop_instance_uid)
+        if waits is not None:
+            there = ", ".join(waits.reading_there)
+            state += f" {there} said that they were reading then." if there else ""
+            state += f" To decide: marks claim {each.sop_instance_uid} READER --because …"
         table.add_row(
             f"{each.received_at:%d %b %H:%M:%S}",
             each.caller.pacs,
@@ -136,6 +150,21 @@ def list_arrived(
         console().print(table)
     else:
         console().print("Nothing has arrived yet; ask the PACS to forward PR, SR and KO objects.")
+
+
+def _waiting(asked: AskedOf | None) -> dict[str, object]:
+    """What is known of an object that waits to be claimed, for programs."""
+    if asked is None:
+        return {"waits": False}
+    return {
+        "waits": True,
+        "station": asked.waiting.station,
+        "reading_there": list(asked.reading_there),
+        "said": [
+            {"saying": str(each.saying), "reader": each.reader, "at": each.at.isoformat()}
+            for each in asked.said
+        ],
+    }
 
 
 def _show(file: str, found: ReadObject) -> None:

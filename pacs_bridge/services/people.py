@@ -153,11 +153,20 @@ def add_account(
         return account
 
 
-def add_reader(code: str, *, begin: Begin, now: Clock) -> str:
-    """Make a reader known by scheme code; gives the code as it is kept."""
+def add_reader(code: str, *, begin: Begin, now: Clock, machine: bool = False) -> str:
+    """Make a reader known by scheme code; gives the code as it is kept.
+
+    Parameters
+    ----------
+    machine : bool
+        Whether it is a program. What was a person stays one, and the other way round, unless
+        this says that it is a program.
+    """
     reader = parse_reader(code)
     with begin() as uow:
         uow.readers.add(reader, now())
+        if machine:
+            uow.readers.set_machine(reader, machine=True)
     return reader
 
 
