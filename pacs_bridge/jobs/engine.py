@@ -103,6 +103,7 @@ class Jobs:
             _guarded(self._services.watch_due)
             _guarded(self._services.checks_due)
             _guarded(self._services.end_due)
+            _guarded(self._services.handshakes_due)
             _guarded(self._services.tidy)
 
     def _hand_over(self) -> None:

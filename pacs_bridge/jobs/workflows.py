@@ -74,6 +74,7 @@ class Services:
     checks_due: Callable[[], Any] = _nobody_asks
     rehearse: Callable[[int], Any] = _nobody_asks
     tidy: Callable[[], Any] = _nobody_asks
+    handshakes_due: Callable[[], Any] = _nobody_asks
     end_due: Callable[[], Any] = _nobody_asks
 
 

@@ -107,6 +107,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.close import close_reading, end_rounds
     from pacs_bridge.services.extract import extract_object, park_object
     from pacs_bridge.services.forward import deliver_truth, forward_reading
+    from pacs_bridge.services.handshake import judge_overdue
     from pacs_bridge.services.mails import deliver_mail
     from pacs_bridge.services.release import release_due
     from pacs_bridge.services.send import note_load, park_load, reopen_missing, send_next
@@ -168,6 +169,7 @@ def build_jobs(installation: Installation) -> JobsRole:
         deliver_mail=partial(deliver_mail, begin=begin, mailer=build_mailer(installation), now=now),
         hand_over=partial(hand_over, begin=begin, read=installation.read, archive=archive),
         tidy=Tidying(read=installation.read, archive=archive),
+        handshakes_due=partial(judge_overdue, begin=begin, now=now),
         **commitment_jobs(installation),
         **sending_jobs(installation),
         **check_jobs(installation),
