@@ -7,10 +7,12 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pacs_bridge.domain.errors import StorageFull, UnreadableObject
 from pacs_bridge.domain.ports import Convert, Sendable
+from pacs_bridge.domain.sending import FORMS
 
 MOST_BYTES = 8 << 30
 """Of all copies together; a set of full-size images, uncompressed, has about seven gigabytes."""
@@ -27,6 +29,24 @@ class CopyRequest:
     syntax: str
 
 
+@dataclass(frozen=True)
+class Copier:
+    """Makes the copies of one load; implements `domain.ports.Convert`.
+
+    Attributes
+    ----------
+    forms : tuple of str
+        The transfer syntaxes that are worth offering.
+    """
+
+    make: Convert
+    forms: tuple[str, ...]
+
+    def __call__(self, each: Sendable, syntax: str) -> Sendable:
+        """Give a copy of an object in another transfer syntax."""
+        return self.make(each, syntax)
+
+
 class Copies:
     """The copies of all loads.
 
@@ -36,20 +56,24 @@ class Copies:
         A folder of their own; whatever else is in it may be removed.
     make : callable
         Makes a copy, safe on disk, and gives the hash of what its pixels decode to.
+    forms : tuple of str
+        Transfer syntaxes that it can make.
     """
 
     def __init__(
-        self, folder: Path, make: Callable[[CopyRequest], str], *, most_bytes: int = MOST_BYTES
+        self,
+        folder: Path,
+        make: Callable[[CopyRequest], str],
+        *,
+        most_bytes: int = MOST_BYTES,
+        forms: tuple[str, ...] = FORMS,
     ) -> None:
         self._folder, self._make, self._most = folder, make, most_bytes
+        self._forms = forms
 
-    def of(self, load_id: int) -> Convert:
+    def of(self, load_id: int) -> Copier:
         """Give what makes the copies of one load."""
-
-        def convert(each: Sendable, syntax: str) -> Sendable:
-            return self._copy(self._folder / str(load_id), each, syntax)
-
-        return convert
+        return Copier(partial(self._copy, self._folder / str(load_id)), self._forms)
 
     def forget(self, load_id: int) -> None:
         """Throw the copies of a load away."""

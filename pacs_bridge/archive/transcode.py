@@ -11,6 +11,8 @@ A.4.4 (JPEG 2000), A.4.2 (RLE).
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,15 +20,32 @@ from typing import Any
 from pydicom import dcmread, dcmwrite
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.pixels import iter_pixels
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pacs_bridge.domain.errors import UnreadableObject
-from pacs_bridge.domain.sending import FORMS, JPEG_2000, JPEG_LOSSLESS, JPEG_LS, RLE
+from pacs_bridge.domain.sending import (
+    FORMS,
+    FORMS_WITH_HTJ2K,
+    HTJ2K,
+    JPEG_2000,
+    JPEG_LOSSLESS,
+    JPEG_LS,
+    RLE,
+)
 
 _PLUGINS = {JPEG_LS: "pyjpegls", JPEG_2000: "pylibjpeg", RLE: "pylibjpeg"}
 _ICONS = 0x00880200  # Icon Image Sequence
 _OFFSETS = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+
+
+def forms_here() -> tuple[str, ...]:
+    """List the transfer syntaxes that images can be brought into with what is installed.
+
+    HTJ2K is among them where `imagecodecs` is: it may be installed beside the product.
+    """
+    return FORMS_WITH_HTJ2K if find_spec("imagecodecs") else FORMS
 
 
 def transcode(source: Path, target: Path, syntax: str) -> None:
@@ -39,20 +58,22 @@ def transcode(source: Path, target: Path, syntax: str) -> None:
     Parameters
     ----------
     syntax : str
-        One of `domain.sending.FORMS`.
+        One of `forms_here`.
 
     Raises
     ------
     UnreadableObject
         When it has no greyscale pixels that can be decoded, or they do not go into that syntax.
     """
-    if syntax not in FORMS:
+    if syntax not in forms_here():
         raise UnreadableObject("there is no lossless way into this transfer syntax here")
     try:
         ds = dcmread(source)
         _make_native(ds)
         if syntax == JPEG_LOSSLESS:
             _encode_jpeg(ds)
+        elif syntax == HTJ2K:
+            _encode_htj2k(ds)
         elif syntax in _PLUGINS:
             ds.compress(UID(syntax), encoding_plugin=_PLUGINS[syntax], generate_instance_uid=False)
         else:
@@ -109,10 +130,21 @@ def _encode_jpeg(ds: Dataset) -> None:
         writer.SetImage(change.GetOutput())
         _check(writer.Write())
         pixels = dcmread(coded)["PixelData"].value
+    _put_compressed(ds, pixels, JPEG_LOSSLESS)
+
+
+def _encode_htj2k(ds: Dataset) -> None:
+    """Encode each frame as HTJ2K, reversibly (PS3.5 A.4.4)."""
+    codecs: Any = import_module("imagecodecs")
+    frames = [codecs.htj2k_encode(frame, reversible=True) for frame in iter_pixels(ds, raw=True)]
+    _put_compressed(ds, encapsulate([bytes(frame) for frame in frames]), HTJ2K)
+
+
+def _put_compressed(ds: Dataset, pixels: bytes, syntax: str) -> None:
     element = DataElement(0x7FE00010, "OB", pixels)
     element.is_undefined_length = True
     ds["PixelData"] = element
-    ds.file_meta.TransferSyntaxUID = UID(JPEG_LOSSLESS)
+    ds.file_meta.TransferSyntaxUID = UID(syntax)
 
 
 def _check(done: Any) -> None:

@@ -64,7 +64,8 @@ class Sendable:
 Convert = Callable[[Sendable, str], Sendable]
 """Gives a copy of an object in another transfer syntax, proven to have lost nothing.
 
-Raises `GiveUp` where there can be none.
+Raises `GiveUp` where there can be none. Its attribute `forms`, where it has one, lists the transfer
+syntaxes that it can make; else these are `domain.sending.FORMS`.
 """
 
 

@@ -24,9 +24,14 @@ JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
 JPEG_LS = "1.2.840.10008.1.2.4.80"
 JPEG_2000 = "1.2.840.10008.1.2.4.90"
 
+HTJ2K = "1.2.840.10008.1.2.4.201"
+
 FORMS = (EXPLICIT, IMPLICIT, JPEG_LS, RLE, JPEG_2000, JPEG_LOSSLESS)
 """Transfer syntaxes that lose nothing and that an image can be brought into, the quickest to
-make first. HTJ2K is none of them: no encoder of it is among what we install."""
+make first."""
+
+FORMS_WITH_HTJ2K = (EXPLICIT, IMPLICIT, HTJ2K, *FORMS[2:])
+"""The same where an encoder of HTJ2K is installed; none is among what we install."""
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PART = re.compile(

@@ -70,7 +70,7 @@ def store(
     waiting = list(objects)
     if not waiting:
         return
-    offers = _offers(waiting, convertible=convert is not None)
+    offers = _offers(waiting, _forms(convert))
     try:
         with associate(pacs, pacs.endpoint("store"), offers, secure) as association:
             for each in waiting:
@@ -80,12 +80,16 @@ def store(
             yield _not_taken(each, is_kind=convert is not None)
 
 
-def _offers(objects: Sequence[Sendable], *, convertible: bool) -> list[Offer]:
+def _forms(convert: Convert | None) -> tuple[str, ...]:
+    """Say what images can be brought into: where the converter does not, what always can be."""
+    return () if convert is None else getattr(convert, "forms", FORMS)
+
+
+def _offers(objects: Sequence[Sendable], forms: Sequence[str]) -> list[Offer]:
     """One context for each pair, so that one refused syntax does not hide another accepted."""
     pairs = dict.fromkeys((each.sop_class_uid, each.transfer_syntax_uid) for each in objects)
-    if convertible:
-        kinds = dict.fromkeys(each.sop_class_uid for each in objects if each.pixel_hash)
-        pairs |= dict.fromkeys((kind, form) for kind in kinds for form in FORMS)
+    kinds = dict.fromkeys(each.sop_class_uid for each in objects if each.pixel_hash)
+    pairs |= dict.fromkeys((kind, form) for kind in kinds for form in forms)
     return [(sop_class, (syntax,)) for sop_class, syntax in islice(pairs, _MAX_CONTEXTS)]
 
 
@@ -103,7 +107,7 @@ def _answer(
         return _send(association, each, agreed, originator, bucket)
     if convert is None or not each.pixel_hash:
         return _not_taken(each)
-    forms = [form for form in FORMS if (sop_class, form) in accepted]
+    forms = [form for form in _forms(convert) if (sop_class, form) in accepted]
     if not forms:
         return _not_taken(each, is_kind=True)
     for form in forms:

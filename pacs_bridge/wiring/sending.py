@@ -35,10 +35,11 @@ def make_copy(asked: CopyRequest) -> str:
 def build_copies(installation: Installation) -> Copies:
     """Join what makes copies of archived images in other transfer syntaxes, without loss."""
     from pacs_bridge.archive.copies import Copies
+    from pacs_bridge.archive.transcode import forms_here
     from pacs_bridge.jobs.limits import LimitedReader
 
     maker = LimitedReader(make_copy, wall_seconds=COPY_SECONDS, cpu_seconds=COPY_SECONDS)
-    return Copies(installation.config.home / "copies", maker)
+    return Copies(installation.config.home / "copies", maker, forms=forms_here())
 
 
 def sending_options(installation: Installation) -> dict[str, Any]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -12,12 +18,19 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLoss
 
 from pacs_bridge.archive.copies import Copies, CopyRequest
 from pacs_bridge.archive.local import LocalArchive
-from pacs_bridge.archive.transcode import transcode
+from pacs_bridge.archive.transcode import forms_here, transcode
 from pacs_bridge.deid.pixels import pixel_hash
 from pacs_bridge.deid.values import tolerant_reading
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.domain.ports import Sendable
-from pacs_bridge.domain.sending import FORMS, IMPLICIT, JPEG_LOSSLESS, JPEG_LS
+from pacs_bridge.domain.sending import (
+    FORMS,
+    FORMS_WITH_HTJ2K,
+    HTJ2K,
+    IMPLICIT,
+    JPEG_LOSSLESS,
+    JPEG_LS,
+)
 from pacs_bridge.jobs.limits import LimitedReader
 from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.wiring.sending import make_copy
@@ -25,7 +38,7 @@ from tests.failing_peers import sendables
 from tests.integration.test_scu_peers import dcmtk_server
 from tests.loads import MG, a_pacs, a_passport
 from tests.orthanc import running_orthanc
-from tests.peers import need, need_data
+from tests.peers import ROOT, need, need_data, need_npm
 from tests.scripted_pacs import Script, scripted_pacs
 
 PEER = DimsePeer()
@@ -140,6 +153,51 @@ def test_every_form_is_offered_in_a_context_of_its_own(images):
         answers.close()
     assert [len(context.transfer_syntax) for context in offered] == [1] * len(FORMS)
     assert {str(context.transfer_syntax[0]) for context in offered} == set(FORMS)
+
+
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An encoder of HTJ2K, as `imagecodecs` would be: another one, under its name."""
+    modules, node = need_npm("dcmjs-codecs").parent, need("node", "nodejs")
+
+    def htj2k_encode(frame: Any, *, reversible: bool) -> bytes:
+        assert reversible
+        rows, columns = frame.shape
+        done = subprocess.run(
+            [node, str(ROOT / "tests" / "htj2k.js"), str(columns), str(rows)],
+            input=frame.astype("<u2").tobytes(),
+            capture_output=True,
+            check=True,
+            timeout=120,
+            env={**os.environ, "NODE_PATH": str(modules)},
+        )
+        return done.stdout
+
+    module = ModuleType("imagecodecs")
+    module.__dict__["htj2k_encode"] = htj2k_encode
+    module.__spec__ = ModuleSpec("imagecodecs", None)
+    monkeypatch.setitem(sys.modules, "imagecodecs", module)
+
+
+def test_where_an_encoder_is_installed_a_pacs_that_takes_htj2k_alone_gets_it(
+    tmp_path, images, encoder
+):
+    assert forms_here() == FORMS_WITH_HTJ2K
+    copies = Copies(tmp_path / "copies", make_copy, forms=forms_here())
+    script = Script()
+    with scripted_pacs(script, syntaxes=[HTJ2K]) as pacs:
+        (answer,) = PEER.store(a_pacs(pacs.port), images[:1], convert=copies.of(1))
+    assert (answer.status, answer.sent_as) == (0, HTJ2K)
+    (copy,) = (tmp_path / "copies").rglob(f"*{HTJ2K}")
+    assert pixels_of(copy) == (HTJ2K, images[0].pixel_hash)
+
+
+def test_without_an_encoder_htj2k_is_neither_offered_nor_made(tmp_path, images, copies):
+    assert HTJ2K not in FORMS
+    assert copies.of(1).forms == FORMS
+    with scripted_pacs(Script(), syntaxes=[HTJ2K]) as pacs:
+        (answer,) = PEER.store(a_pacs(pacs.port), images[:1], convert=copies.of(1))
+    assert (answer.stored, answer.phase) == (False, "association")
 
 
 def test_a_copy_with_other_pixels_is_not_sent(tmp_path, images):
