@@ -25,9 +25,13 @@ class Limits:
     ----------
     longest : int
         Answers to the question that brought the most.
+    remembered : int
+        Answers that an earlier sweep has had to one question, which were cut off after them; 0
+        where none was. It holds until this sweep sees an answer cut off sooner, or a longer one.
     """
 
     longest: int = 0
+    remembered: int = 0
     _cuts: set[int] = field(default_factory=set)
     _shorts: set[int] = field(default_factory=set)
 
@@ -58,8 +62,18 @@ class Limits:
         """The number of answers after which it stops; None where nothing proves one."""
         return min(self._real(self._cuts), default=None)
 
-    def _real(self, rows: set[int]) -> list[int]:
-        return [each for each in rows if each >= self.longest]
+    def is_whole(self, rows: int | None) -> bool:
+        """Whether a list of so many answers was not cut off: a longer one was given."""
+        given = self.longest if self._is_forgotten else max(self.longest, self.remembered)
+        return rows is not None and rows < given
+
+    @property
+    def _is_forgotten(self) -> bool:
+        return any(each < self.remembered for each in self._real(self._cuts | self._shorts))
+
+    def _real(self, cuts: set[int]) -> list[int]:
+        found = cuts | ({self.remembered} if self.remembered else set())
+        return [each for each in found if each >= self.longest]
 
 
 @dataclass
@@ -134,15 +148,14 @@ class Account:
     @property
     def is_listed(self) -> bool:
         """Whether every list was shorter than another: none was cut off."""
-        return self._is_short(self._series_rows) and self.are_images_listed
+        return self._limits.is_whole(self._series_rows) and self.are_images_listed
 
     @property
     def are_images_listed(self) -> bool:
         """Whether no list of images was cut off."""
-        return all(self._is_short(line.rows) for line in self._series.values() if line.has_images)
-
-    def _is_short(self, rows: int | None) -> bool:
-        return rows is not None and rows < self._limits.longest
+        return all(
+            self._limits.is_whole(line.rows) for line in self._series.values() if line.has_images
+        )
 
     @property
     def adds_up(self) -> bool:
@@ -155,7 +168,7 @@ class Account:
         """Whether its counts are shown to be wrong by lists that were not cut off."""
         return self._counted < self.seen or any(
             line.has_images
-            and self._is_short(line.rows)
+            and self._limits.is_whole(line.rows)
             and line.counted not in (None, len(line.seen))
             for line in self._series.values()
         )

@@ -180,7 +180,7 @@ class _Asking:
                 self._list_images(study, series.series_instance_uid, account, found)
             self._lessons.note_images(listed=True)
             adds_up = wanted <= found.keys() and count == len(found)
-            if adds_up and self._lessons.limits.cut_at is None:
+            if adds_up and (account.are_images_listed or self._lessons.limits.cut_at is None):
                 return tuple(found.values()), {}, None
             for uid in self._list_series(study, account):
                 self._list_images(study, uid, account, found)

@@ -53,8 +53,7 @@ class Lessons:
 
     def __init__(self, known: QueryProfile) -> None:
         self.known = known
-        self.limits = Limits()
-        self.limits.note_cut(known.cap)
+        self.limits = Limits(remembered=known.cap or 0)
         self.rungs: dict[Rung, Outcome] = {}
         self.counts: bool | None = None
         self.patient_root: bool | None = None
