@@ -11,6 +11,7 @@ C.11.2 (VOI LUT), C.11.6 (presentation LUT); PS3.3 C.7.6.16.2 (multi-frame funct
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -94,7 +95,9 @@ def _table(ds: Dataset, place: int, stored: Values) -> Values:
         values = values.astype(f"i{stored.dtype.itemsize}")
     values = values.astype(np.float64)
     padding = _padding(ds, values)
-    shown = _window(_modality(ds, place, values), ds, place, _range_of(ds, place, stored, padding))
+    shown = _window(
+        _modality(ds, place, values), ds, place, lambda: _range_of(ds, place, stored, padding)
+    )
     if _is_inverted(ds):
         shown = 1 - shown
     shown = np.where(padding, 0.0, shown)  # around the breast it is dark, however it is stored
@@ -138,7 +141,9 @@ def _modality(ds: Dataset, place: int, values: Values) -> Values:
     return values * float(slope) + float(intercept)
 
 
-def _window(values: Values, ds: Dataset, place: int, whole: tuple[float, float]) -> Values:
+def _window(
+    values: Values, ds: Dataset, place: int, whole: Callable[[], tuple[float, float]]
+) -> Values:
     """Bring values into 0..1 by the first VOI LUT, else the first window, else their range."""
     item = _group(ds, place, "FrameVOILUTSequence")
     if tables := item.get("VOILUTSequence"):
@@ -146,7 +151,7 @@ def _window(values: Values, ds: Dataset, place: int, whole: tuple[float, float])
         return _look_up(table, values) / ((1 << int(table.LUTDescriptor[2])) - 1)
     centre, width = _first(item.get("WindowCenter")), _first(item.get("WindowWidth"))
     if centre is None or width is None or width <= 0:
-        low, high = whole
+        low, high = whole()
         return (values - low) / max(high - low, 1.0)
     function = str(item.get("VOILUTFunction") or "LINEAR").upper()
     if function == "SIGMOID":

@@ -31,8 +31,9 @@ PAGE = f"/reading/{SET}/{CASE}"
 
 def send(client: FlaskClient, path: str, where: str = PAGE, **said: str) -> TestResponse:
     """Send a form of a page, with a token of its own where none is given."""
-    form = {"token": token_hex(16), "csrf_token": token_on(client.get(where).text)} | said
-    return client.post(f"{where}/{path}", data=form)
+    csrf = getattr(client, "csrf", None) or token_on(client.get(where).text)
+    client.csrf = csrf  # type: ignore[attr-defined]  # as good for every form of the session
+    return client.post(f"{where}/{path}", data={"token": token_hex(16), "csrf_token": csrf} | said)
 
 
 def receipt(scheme: Scheme, reader: str = "R102", case: str = CASE) -> Receipt:

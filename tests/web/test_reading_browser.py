@@ -103,12 +103,9 @@ def put_here(page: Page, finding: str, rating: str) -> None:
     page.get_by_role("button", name="Put this mark").dblclick()
 
 
-@SIZES
-def test_a_mark_is_put_by_mouse_where_it_was_clicked_and_once(
-    size: tuple[int, int], site: Site
-) -> None:
-    case = 122 + SIZES.args[1].index(size)
-    page = site.visit("midway", size)
+def test_a_mark_is_put_by_mouse_where_it_was_clicked_and_once(site: Site) -> None:
+    case = 122
+    page = site.visit("midway", PHONE)
     page.goto(site.url + address(case))
     cross = page.locator("#cross-4")
     cross.scroll_into_view_if_needed()
