@@ -25,14 +25,14 @@ demo: $(RUN) ## a whole round in front of you: images, PACS, marks, scores (ARGS
 	@tools/demo.sh $(ARGS)
 
 test: $(DEV) peers ## run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(DEV) ## before each commit: format, lint, types, layers, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 format: $(DEV) ## put the code into its one form, mend what ruff can
 	@$(BIN)/ruff format .

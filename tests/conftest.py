@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pydicom.config
 import pytest
@@ -15,6 +17,17 @@ _SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("check", max_examples=60, derandomize=True, **_SLOW)
 settings.register_profile("fuzz", max_examples=20_000, **_SLOW)
 settings.load_profile("check")
+
+_SLOW_WEIGHS = 50  # as many others
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take longest: no worker is left alone with one at the end."""
+    weights = Counter[Path]()
+    for item in items:
+        is_slow = item.get_closest_marker("slow") or item.get_closest_marker("browser")
+        weights[item.path] += _SLOW_WEIGHS if is_slow else 1
+    items.sort(key=lambda item: -weights[item.path])
 
 
 @pytest.fixture(autouse=True, scope="session")
