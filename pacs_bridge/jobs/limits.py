@@ -19,7 +19,7 @@ from pacs_bridge.domain.errors import GiveUp, UnreadableObject
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
 
-WALL_SECONDS = 15.0
+WALL_SECONDS = 120.0  # of one that works: what loops is ended by the limit of processor time
 START_SECONDS = 120.0  # a machine that is busy may be slow to start a process: no object's fault
 CPU_SECONDS = 10
 MEMORY_BYTES = 1 << 30
@@ -36,6 +36,9 @@ class LimitedReader(Generic[Asked, Told]):
         be pickled, as its answer can; it runs in the child.
     wall_seconds, cpu_seconds : float, int
         How long it may take over one.
+    prepare : callable, optional
+        Called once in each child before it is asked anything, in no object's time; a
+        module-level function, too.
     """
 
     def __init__(
@@ -44,8 +47,10 @@ class LimitedReader(Generic[Asked, Told]):
         *,
         wall_seconds: float = WALL_SECONDS,
         cpu_seconds: int = CPU_SECONDS,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
         self._read, self._wall, self._cpu = read, wall_seconds, cpu_seconds
+        self._prepare = prepare
         self._lock = threading.Lock()
         self._process: Any = None
         self._pipe: Connection | None = None
@@ -100,7 +105,7 @@ class LimitedReader(Generic[Asked, Told]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, self._read, self._cpu), daemon=True
+            target=_serve, args=(theirs, self._read, self._cpu, self._prepare), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -121,10 +126,17 @@ class LimitedReader(Generic[Asked, Told]):
             self._process = None
 
 
-def _serve(pipe: Connection, read: Callable[[Any], Any], cpu_seconds: int) -> None:
+def _serve(
+    pipe: Connection,
+    read: Callable[[Any], Any],
+    cpu_seconds: int,
+    prepare: Callable[[], None] | None,
+) -> None:
     """Serve reads in the child until the parent hangs up."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # meant for all of a group: the parent decides
+    if prepare is not None:
+        prepare()
     _limit_memory()
     pipe.send(None)  # from here on an object's own time runs
     while True:

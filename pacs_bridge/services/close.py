@@ -34,10 +34,12 @@ def close_reading(reading_uid: str, *, begin: Begin, now: Clock, settle: float) 
         state = uow.readings.find(reading_uid)
         if state is None or state.state not in WAITING:
             return state.state if state else "open"
+        moment, silence = now(), timedelta(seconds=settle)
+        if moment - state.last_object_at < silence:
+            return state.state  # the job of what came last closes it
         standing = fold_reading(uow, reading_uid, state.set_name, state.reader)
         folded = standing.folded
-        moment, silence = now(), timedelta(seconds=settle)
-        if folded.asked > len(folded.undecided) and moment - state.last_object_at >= silence:
+        if folded.asked > len(folded.undecided):
             uow.readings.set_state(reading_uid, "asked")
             return "asked"
         if not judge_closed(folded.breasts, state.last_object_at, moment, silence):

@@ -32,6 +32,13 @@ def read_archived(asked: ToRead | Path) -> ReadObject:
     return read_object(dcmread(asked.path, stop_before_pixels=True), asked.words)
 
 
+def prepare_reading() -> None:
+    """Take in what reading needs, before an object's time runs; in the limited child process."""
+    from pydicom import datadict, dcmread  # noqa: F401
+
+    from pacs_bridge.sr import read  # noqa: F401
+
+
 def read_words(folder: Path) -> dict[str, SiteWords]:
     """Read the short forms of each PACS's readers: one file a PACS, ``<its name>.toml``.
 
@@ -125,7 +132,9 @@ def build_jobs(installation: Installation) -> JobsRole:
     server = None if config.scoring.url else build_scorer(installation)
     url = config.scoring.url if server is None else server.url
     scorer = HttpScorer(url, config.secret("scoring_hmac"), config.scoring.timeout)
-    reader: LimitedReader[ToRead | Path, ReadObject] = LimitedReader(read_archived)
+    reader: LimitedReader[ToRead | Path, ReadObject] = LimitedReader(
+        read_archived, prepare=prepare_reading
+    )
     words = read_words(config.home / config.marks.words)
     peer, archive = build_peer(installation), installation.archive
     loading, settle, stopping = config.loading, config.marks.settle, threading.Event()

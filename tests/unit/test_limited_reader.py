@@ -54,3 +54,22 @@ def test_a_reader_that_hangs_is_ended_in_time():
         reader(Path("hang"))
     assert time.monotonic() - begun < 60  # it would have hung for an hour
     reader.close()
+
+
+PREPARED: list[str] = []
+
+
+def prepare() -> None:
+    """Runs in the child, once."""
+    PREPARED.append("ready")
+
+
+def tell(_: Path) -> ReadObject:
+    """Runs in the child: says how often it was prepared."""
+    return ReadObject("1.2", " ".join(PREPARED), "not-marks")
+
+
+def test_what_reading_needs_is_taken_in_once_and_before_an_objects_time():
+    reader = LimitedReader(tell, wall_seconds=120, prepare=prepare)
+    assert [reader(Path("x")).sop_instance_uid for _ in range(2)] == ["ready", "ready"]
+    reader.close()
