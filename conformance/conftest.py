@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 CALLER, CALLED = "CONFTEST", "PACSBRIDGE"
 STATE = UID("1.2.840.10008.5.1.4.1.1.11.1")
 REPORT = UID("1.2.840.10008.5.1.4.1.1.88.33")
-DEADLINE = 60.0  # seconds
+DEADLINE = 240.0  # seconds
 
 
 @pytest.fixture(scope="session")
