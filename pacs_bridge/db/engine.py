@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import MutableMapping
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
-from pacs_bridge.db.driver import ask_sqlite, has_begun
+from pacs_bridge.db.driver import ask_sqlite, has_begun, refused
+from pacs_bridge.db.turns import Turn, turn_of
 
 BUSY_MILLISECONDS = 30_000
-BEGIN_WRITING = "BEGIN IMMEDIATE"
-"""Begins a transaction of SQLite's as a writer."""
+_BEGIN_WRITING = "BEGIN IMMEDIATE"
+_TURN, _IS_OURS = "turn of writers", "the turn is ours"
 
 
 def make_engine(url: str, *, immediate: bool = True) -> Engine:
@@ -34,12 +37,57 @@ def make_engine(url: str, *, immediate: bool = True) -> Engine:
         return create_engine(url, pool_pre_ping=True)
     engine = _sqlite(url, isolation_level=None)  # we say BEGIN ourselves, below
 
+    @event.listens_for(engine, "connect")
+    def _on_connect(_driver: Any, record: Any) -> None:
+        record.info[_TURN] = turn_of(url)
+
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        if not has_begun(connection):
-            ask_sqlite(connection, BEGIN_WRITING if immediate else "BEGIN")
+        if has_begun(connection):
+            return
+        if immediate:
+            begin_writing(connection)
+        else:
+            ask_sqlite(connection, "BEGIN")
+
+    @event.listens_for(engine, "checkin")
+    def _on_checkin(_driver: Any, record: Any) -> None:
+        end_writing(record.info)
 
     return engine
+
+
+def begin_writing(connection: Connection) -> None:
+    """Begin a transaction of SQLite's as a writer, in our turn among those of this process.
+
+    The turn ends with `end_writing`, or when the connection goes back to the pool.
+
+    Raises
+    ------
+    OperationalError
+        When another writer did not come to its end in time.
+    """
+    turn: Turn = connection.info[_TURN]
+    if not turn.take(BUSY_MILLISECONDS / 1000):
+        raise refused(_BEGIN_WRITING, sqlite3.OperationalError("database is locked"))
+    try:
+        ask_sqlite(connection, _BEGIN_WRITING)
+    except BaseException:
+        turn.give_back()
+        raise
+    connection.info[_IS_OURS] = True
+
+
+def end_writing(info: MutableMapping[Any, Any]) -> None:
+    """Let the next write; nothing happens where it is not our turn.
+
+    Parameters
+    ----------
+    info : mutable mapping
+        That of the connection whose transaction has ended.
+    """
+    if info.pop(_IS_OURS, False):
+        info[_TURN].give_back()
 
 
 def make_jobs_engine(url: str) -> Engine:

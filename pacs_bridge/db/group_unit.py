@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.driver import ask_sqlite, end_sqlite
-from pacs_bridge.db.engine import BEGIN_WRITING
+from pacs_bridge.db.driver import end_sqlite
+from pacs_bridge.db.engine import begin_writing, end_writing
 from pacs_bridge.db.repositories.arrivals import Arrivals
 from pacs_bridge.db.unit_of_work import UnitOfWork, not_taken
 from pacs_bridge.domain.ports import Enqueue
@@ -55,6 +55,8 @@ class GroupUnits:
         try:
             if not is_sound:
                 self._drop()
+            elif self._connection is not None:
+                end_writing(self._connection.info)
         finally:
             self._lock.release()
 
@@ -125,7 +127,7 @@ class _GroupUnit(UnitOfWork):
     def _begin(self) -> None:
         """Begin as a writer; on the driver where it is SQLite."""
         if self._connection.dialect.name == "sqlite":
-            ask_sqlite(self._connection, BEGIN_WRITING)
+            begin_writing(self._connection)
         else:
             self._connection.begin()
 
