@@ -6,22 +6,25 @@ import logging
 import sys
 from types import ModuleType
 
+_UNWANTED = ("rich", "greenlet")
+"""For colours that nobody sees, 10 MB a process, and for threads that nobody has, 1 MB."""
 
-def _without_rich() -> ModuleType:
-    """Import structlog; its console would load rich, 10 MB a process, for colours nobody sees."""
-    had = "rich" in sys.modules
-    if not had:
-        sys.modules["rich"] = None  # type: ignore[assignment]  # what says: not to be had
+
+def _structlog_alone() -> ModuleType:
+    """Import structlog without what it would only load."""
+    hidden = [name for name in _UNWANTED if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # what says: not to be had
     try:
         import structlog
 
         return structlog
     finally:
-        if not had:
-            del sys.modules["rich"]
+        for name in hidden:
+            del sys.modules[name]
 
 
-structlog = _without_rich()
+structlog = _structlog_alone()
 
 
 def set_up_logs() -> None:
