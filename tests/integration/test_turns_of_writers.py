@@ -22,7 +22,7 @@ from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.errors import StoreBusy
 from tests.waiting import wait_until
 
-LONG = 60.0
+LONG = 240.0
 
 
 def impatient(place: Path) -> Engine:
