@@ -68,7 +68,8 @@ def test_a_node_that_serves_holds_nothing_that_it_does_not_need(
     try:
         assert process.stdout is not None
         assert any(line.startswith("ready node ") for line in process.stdout)
-        held = re.findall(r"/site-packages/(\w+)/", Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8"))
+        maps = Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
+        held = re.findall(r"/site-packages/(\w+)/", maps)
         assert "sqlalchemy" in held  # or this looks in the wrong place
         assert not {"pydantic_core", "numpy", "_gdcm"} & set(held)
         assert peak_megabytes(process.pid) < MOST_MEGABYTES
