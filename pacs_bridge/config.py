@@ -134,7 +134,7 @@ class MarksConfig:
 class LoadingConfig:
     """How loads are sent and verified."""
 
-    chunk: Count = 16
+    chunk: Count = 64
     first_verify_seconds: float = 1.0
     retry_seconds: float = 5.0
     max_retry_seconds: float = 900.0

@@ -251,7 +251,7 @@ class Deaths:
     def _hear(self, what: str) -> str:
         out = self._process.stdout
         assert out is not None
-        heard, _, _ = select.select([out], [], [], 120)
+        heard, _, _ = select.select([out], [], [], 300)
         assert heard, f"waited in vain for the jobs {what}"
         return out.readline().decode().rstrip("\n")
 

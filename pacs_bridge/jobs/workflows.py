@@ -32,7 +32,7 @@ NEEDS_CONTACT = "This load needs a person: do what stands beside each case, then
 class LoadPace:
     """How a load is repeated; seconds."""
 
-    chunk: int = 16
+    chunk: int = 64
     first_verify: float = 1.0
     retry: float = 5.0
     max_retry: float = 900.0

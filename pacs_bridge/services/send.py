@@ -33,6 +33,9 @@ from pacs_bridge.services.send_ledger import (
 _ON_THE_WAY = ("data", "answer")
 """Phases of a failure that an image itself may have caused."""
 
+_IN_ORDER = (PeerUnavailable, Interrupted, OutsideWindow)
+"""What ends an association so that it is known which images went out."""
+
 
 @dataclass(frozen=True)
 class Sender:
@@ -94,7 +97,7 @@ def send_next(
     Raises
     ------
     OutsideWindow
-        When the PACS may not be sent to now.
+        When the PACS may not be sent to now, or no longer.
     PeerUnavailable
         When the conversation failed, or the PACS is out of resources; call again later.
     Interrupted
@@ -152,7 +155,7 @@ def _send(
         peer=sender.peer,
         convert=None if sender.convert is None else sender.convert(load_id),
         keep=keep,
-        check=partial(_check, sender.stopping),
+        check=partial(_check_between, sender, pacs),
     )
 
 
@@ -160,7 +163,7 @@ def _close(sender: Sender, load_id: int, pacs: Pacs, lanes: Sequence[Lane]) -> N
     """Note what is known of images without an answer, and raise what ended a lane."""
     with sender.begin() as uow:
         for lane in lanes:
-            if lane.error is not None and not isinstance(lane.error, PeerUnavailable | Interrupted):
+            if lane.error is not None and not isinstance(lane.error, _IN_ORDER):
                 continue  # how far the image came is not known
             waiting = [each.sop_instance_uid for each in lane.waiting]
             if isinstance(lane.error, PeerUnavailable) and lane.error.phase in _ON_THE_WAY:
@@ -195,6 +198,12 @@ def _end(sender: Sender, uow: UnitOfWork, load: Load) -> int:
 def _check(stopping: Callable[[], bool]) -> None:
     if stopping():
         raise Interrupted("The jobs were stopped; the load goes on when they start again.")
+
+
+def _check_between(sender: Sender, pacs: Pacs) -> None:
+    """See between two images whether the next may go out."""
+    _check(sender.stopping)
+    _check_window(pacs, sender.now)
 
 
 def _check_window(pacs: Pacs, now: Clock) -> None:

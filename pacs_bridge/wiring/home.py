@@ -49,7 +49,7 @@ CONFIG = """\
 # settle = 60.0             # seconds of silence after which a reading closes
 
 [loading]
-# chunk = 16                # images on one association
+# chunk = 64                # images on one association
 # retry_seconds = 5.0
 # grace_seconds = 900.0     # how long a PACS may take to index
 # rehearse_days = 3.0       # how long before a round its PACS are rehearsed with; 0 never

@@ -304,6 +304,25 @@ def test_outside_its_window_nothing_is_sent_and_the_load_says_until_when(house):
     assert desk.load().note == ""
 
 
+def test_a_window_that_closes_ends_the_sending_after_the_image_that_is_on_its_way(house):
+    desk = a_desk(house, peer=FakePeer(), sending=Sending(window="09:00-10:00"))
+
+    def close(_uid: str) -> int:
+        if len(desk.peer.sent) == 3:
+            house.pass_time(3600)
+        return 0x0000
+
+    desk.peer.answer = close
+    with pytest.raises(OutsideWindow, match="Sunday 09:00"):
+        desk.send()
+    assert desk.states() == ["stored"] * 3 + ["pending"] * 5
+    desk.peer.answer = lambda _uid: 0x0000
+    house.pass_time(24 * 3600 - 1800)
+    desk.send_all()
+    assert desk.peer.asked == []  # of none of them it is doubtful whether it went out
+    assert desk.peer.sent == desk.uids()
+
+
 def test_how_a_pacs_is_sent_to_is_changed_one_thing_at_a_time(house):
     a_desk(house, peer=FakePeer())
 
