@@ -183,10 +183,21 @@ _KINDS = {
 }
 
 
+_SHAPES = {
+    "POINT": "points",
+    "CIRCLE": "circles",
+    "ELLIPSE": "ellipses",
+    "POLYLINE": "lines",
+    "POLYGON": "outlines",
+    "INTERPOLATED": "curves",
+    "BITMAP": "blobs of a bitmap, which you will be asked to confirm",
+}
+
+
 def say_proof(proof: Proof) -> tuple[str, ...]:
     """Say what a handshake has proven, a sentence each."""
     kinds = " and ".join(dict.fromkeys(_KINDS.get(kind, "objects") for kind in proof.kinds))
-    shapes = ", ".join(shape.lower() for shape in proof.shapes)
+    shapes = ", ".join(_SHAPES.get(shape, "drawings") for shape in proof.shapes)
     said = [
         "You may save marks, and what you save leaves your PACS.",
         f"It arrives as {kinds}; marks come as {shapes}.",
@@ -215,12 +226,15 @@ class Drawn:
         Who and where, as far as the object says; objects with the same may be one reader's.
     named : bool
         Whether that names a person who is nobody else at this PACS as far as we know.
+    used : bool
+        Whether it has proven a handshake already: its marks were there before any other.
     """
 
     read: ReadObject
     key: tuple[str, ...]
     named: bool
     received_at: datetime
+    used: bool = False
 
 
 def matches(
@@ -241,8 +255,8 @@ def matches(
     tuple of Drawn
         Empty where nothing fits, or where it might be several readers' marks together.
     """
-    before = [each for each in drawn if each.received_at < handshake.issued_at]
-    since = [each for each in drawn if each.received_at >= handshake.issued_at]
+    before = [e for e in drawn if e.used or e.received_at < handshake.issued_at]
+    since = [e for e in drawn if not e.used and e.received_at >= handshake.issued_at]
     for one in reversed(since):
         if handshake.code in counts_of([one], before):
             return (one,)
@@ -259,12 +273,13 @@ def matches(
 
 
 def counts_of(objects: Sequence[Drawn], before: Sequence[Drawn] = ()) -> set[Counts]:
-    """Count what objects hold, with and without what was drawn before."""
-    marks = _united(objects)
-    found = {count_marks(marks)}
-    if before:
-        old = _united(before)
-        found.add(count_marks(m for m in marks if not any(same_mark(m, each) for each in old)))
+    """Count what objects hold, with and without what was drawn before.
+
+    An old drawing that is only saved again is nothing that was drawn.
+    """
+    marks, old = _united(objects), _united(before)
+    new = [mark for mark in marks if not any(same_mark(mark, each) for each in old)]
+    found = {count_marks(marks), count_marks(new)} if new or not old else set()
     return {counts for counts in found if counts is not None}
 
 

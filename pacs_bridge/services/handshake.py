@@ -241,10 +241,10 @@ def _drawn_with(
     this = (received.sop_instance_uid, ae_title, received.received_at, read)
     for uid, title, received_at, each in [*earlier, this]:
         again = uid == received.sop_instance_uid and each is not read
-        if again or uid in used or _key(each.observer, title) != mine:
+        if again or _key(each.observer, title) != mine:
             continue
         named = any(n.names for n in whom_it_names(uow, pacs, each.observer, title))
-        drawn.append(Drawn(each, mine, named, received_at))
+        drawn.append(Drawn(each, mine, named, received_at, uid in used))
         uids.append(uid)
     return drawn, uids
 

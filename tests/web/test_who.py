@@ -62,7 +62,7 @@ def test_what_was_proven_is_told_in_sentences(sign_in: SignIn, scheme: Scheme) -
         uow.handshakes.settle(newest.handshake_id, "proven", NOW, proof=proof)  # type: ignore[arg-type]
     page = client.get(VIEWER).text
     assert "You may save marks, and what you save leaves your PACS." in page
-    assert "marks come as polyline" in page
+    assert "marks come as lines" in page
     assert 'data-settled="yes"' in client.get(f"{VIEWER}/drawing").text
 
 
