@@ -9,10 +9,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from pacs_bridge.domain.errors import NotFound
+from pacs_bridge.domain.errors import Crowded, NotFound
 
 MOST_BYTES = 512 << 20
 """Of all pictures together; those of a set of 64 cases take about a third of it."""
+
+MOST_WAITING = 4
+"""Pictures being made or waited for at a time: one case's; whoever waits holds a thread."""
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -40,6 +43,7 @@ class Pictures:
     ) -> None:
         self._folder, self._find, self._make, self._most = folder, find, make, most_bytes
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(MOST_WAITING)
 
     def of(self, content_hash: str, frame: int) -> bytes:
         """Give the picture of a frame (1-based) as PNG.
@@ -50,6 +54,8 @@ class Pictures:
         ------
         NotFound
             When there is no such object, or it is no longer here.
+        Crowded
+            When too many are being made just now.
         GiveUp
             When no picture can be made of it.
         """
@@ -65,7 +71,12 @@ class Pictures:
         source = self._find(content_hash)
         if not source.exists():
             raise NotFound("There is no such image.")
-        picture = self._make(source, frame)
+        if not self._places.acquire(blocking=False):
+            raise Crowded("Pictures are being made for others; ask again in a moment.")
+        try:
+            picture = self._make(source, frame)
+        finally:
+            self._places.release()
         self._keep(kept, picture)
         return picture
 

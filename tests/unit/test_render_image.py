@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +17,13 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from pacs_bridge.archive.pictures import Pictures
+from pacs_bridge.archive.local import LocalArchive
+from pacs_bridge.archive.pictures import MOST_WAITING, Pictures
 from pacs_bridge.archive.transcode import transcode
-from pacs_bridge.domain.errors import GiveUp, NotFound, UnsupportedObject
+from pacs_bridge.domain.errors import Crowded, GiveUp, NotFound, UnsupportedObject
 from pacs_bridge.domain.sending import JPEG_2000, JPEG_LOSSLESS, JPEG_LS, RLE
 from pacs_bridge.services.render_image import MOST_ROWS, PictureRequest, render_frame
+from pacs_bridge.wiring.reading import build_pictures
 from tests.mammograms import a_mammogram, a_tomosynthesis, write
 from tests.peers import need
 
@@ -177,6 +182,41 @@ def test_a_picture_is_made_once_and_the_longest_unused_go_first(tmp_path: Path) 
     assert sum(file.stat().st_size for file in folder.iterdir()) <= 250
     assert not (folder / f"{names['a']}-1.png").exists()
     assert pictures.of(names["a"], 1) == b"x" * 100
+
+
+def test_more_pictures_than_one_cases_are_not_waited_for_but_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ("a" * 64)).write_bytes(b"an image")
+    inside, go_on = threading.Semaphore(0), threading.Event()
+
+    def make(_source: Path, _frame: int) -> bytes:
+        inside.release()
+        assert go_on.wait(60)
+        return b"x"
+
+    pictures = Pictures(tmp_path / "pictures", lambda name: tmp_path / name, make)
+    with ThreadPoolExecutor(MOST_WAITING) as pool:
+        begun = [pool.submit(pictures.of, "a" * 64, n + 1) for n in range(MOST_WAITING)]
+        for _ in begun:
+            assert inside.acquire(timeout=60)
+        with pytest.raises(Crowded):
+            pictures.of("a" * 64, 9)
+        go_on.set()
+        assert [each.result(60) for each in begun] == [b"x"] * MOST_WAITING
+    assert pictures.of("a" * 64, 9) == b"x"
+
+
+def test_a_picture_is_made_in_a_process_of_its_own_which_no_image_ends(tmp_path: Path) -> None:
+    archive = LocalArchive(tmp_path / "archive")
+    home: Any = SimpleNamespace(config=SimpleNamespace(home=tmp_path / "home"), archive=archive)
+    path = write(a_mammogram(**PLAIN), tmp_path / "image.dcm")
+    good, bad = archive.put(path.read_bytes()), archive.put(path.read_bytes()[:2000])
+    pictures = build_pictures(home)
+    with pytest.raises(GiveUp):
+        pictures.of(bad, 1)
+    assert pictures.of(good, 1) == render_frame(PictureRequest(path, 1))
+    assert [file.name for file in (tmp_path / "home" / "pictures").iterdir()] == [f"{good}-1.png"]
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "A" * 64, "", "a" * 63])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from pacs_bridge.domain.receipts import Receipt
 from pacs_bridge.services.receipts import show_receipt
@@ -173,6 +173,16 @@ def test_questions_are_answered_without_leaving_the_page(site: Site) -> None:
         drawn(case, 3, "POINT", SPOT, rating=2),
     )  # fmt: skip
     page = site.visit("midway")
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=429)
+
+    page.route("**/images/2/1.png*", refuse_once)
     page.goto(site.url + address(case))
     page.evaluate("window.stayed = true")
     marks = receipt(site, case).marks
@@ -195,6 +205,9 @@ def test_questions_are_answered_without_leaving_the_page(site: Site) -> None:
     expect(page.locator(".nhsuk-error-summary")).to_be_focused()
     expect(page.locator(".nhsuk-error-summary")).to_contain_text("with the left breast")
     assert page.evaluate("window.stayed") is True
+    shown = "document.querySelector('#view-2 img').naturalWidth > 0"
+    page.wait_for_function(shown)  # a picture that was refused is asked for again
+    assert len(refused) == 1
     states = {mark.view + str(mark.laterality): mark.state for mark in receipt(site, case).marks}
     assert states == {"CCR": "confirmed", "CCL": "mended", "MLOR": "dropped"}
 

@@ -207,8 +207,19 @@ function addEnlarge (view, what) {
   view.querySelector('figcaption').append(button)
 }
 
+// A picture that is not ready yet, because others are being made, is asked for again.
+function askAgain (picture) {
+  let tries = 0
+  const again = () => {
+    if (tries++ < 10) window.setTimeout(() => { picture.src = `${picture.src.split('?')[0]}?${tries}` }, 1500)
+  }
+  picture.addEventListener('error', again)
+  if (picture.complete && picture.naturalWidth === 0) again()
+}
+
 if (root) {
   startLooking()
+  document.querySelectorAll('.app-view__picture').forEach(askAgain)
   if (newMark()) {
     prepareSheet()
     document.querySelectorAll('[data-view]').forEach(layCross)
