@@ -76,7 +76,7 @@ def test_a_load_is_ready_again_when_images_come_back_as_they_were_sent(house):
     for _ in range(2):
         assert verified(house, peer, look) is not None
     assert load_status(1, begin=house.begin).load.readiness == "incomplete"
-    house.pass_time(601)  # looked at again, and at the very images that were changed
+    house.pass_time(86_400)  # another sample, and the very images that were changed
     assert verified(house, peer, look) is Readiness.READY
     asked = {uid for asked in good.asked for uid in asked.sop_instance_uids}
     assert found.images.keys() <= asked
