@@ -5,6 +5,7 @@ from benchmarks.find import FIND
 from benchmarks.idle import IDLE
 from benchmarks.imports import IMPORT
 from benchmarks.load import LOAD, LOAD_MANY
+from benchmarks.marks_arrival import MARKS_ARRIVAL
 from benchmarks.measure import Benchmark
 from benchmarks.receive import (
     SMALL,
@@ -50,5 +51,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         VERIFY,
         FIND,
         IMPORT,
+        MARKS_ARRIVAL,
     )
 }
