@@ -292,10 +292,15 @@ class TestTheList:
 
 
 @contextmanager
-def told(app: Flask, shown: Receipt) -> Iterator[None]:
-    """Have the pages show this receipt."""
+def told(app: Flask, shown: Receipt | None = None, **of_all: object) -> Iterator[None]:
+    """Have the pages show this receipt, and say this of all cases."""
     settings, services = app.extensions[EXTENSION]
-    reading = replace(services.reading, show_receipt=lambda _reader, _case: shown)
+    known = services.reading
+    reading = replace(
+        known,
+        show_receipt=known.show_receipt if shown is None else lambda *_: shown,
+        list_receipts=lambda *who: replace(known.list_receipts(*who), **of_all),
+    )
     app.extensions[EXTENSION] = (settings, replace(services, reading=reading))
     yield
     app.extensions[EXTENSION] = (settings, services)
@@ -343,3 +348,23 @@ def test_what_is_sent_late_is_said_to_be_kept_and_not_scored(scheme: Scheme, app
     client = app.test_client()
     sign_in_with(client, PEOPLE["midway"])
     assert "(1 object) is kept and reported, not scored" in words(client.get(PAGE).text)
+
+
+def test_who_reads_a_copy_sees_the_names_of_the_copy(app: Flask, sign_in: SignIn) -> None:
+    client = sign_in("midway")
+    with told(app, copy=7):
+        assert f"{SET}13007 What reached us" in words(client.get(f"/reading/{SET}").text)
+        assert f"Test case {CASE}07" in words(client.get(PAGE).text)
+
+
+def test_who_reads_on_the_sheet_has_it_open_and_is_told_to_save_nothing(
+    app: Flask, sign_in: SignIn
+) -> None:
+    client = sign_in("midway")
+    with told(app, way="sheet", search=("Search for PERF^121",), notes=("A note.",)):
+        page = words(client.get(f"/reading/{SET}").text)
+        for said in ("Save nothing in the PACS", "Search for PERF^121", "A note."):
+            assert said in page
+        case = client.get(PAGE).text
+        assert "New mark" in case
+        assert "new-details" not in case
