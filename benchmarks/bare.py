@@ -32,6 +32,8 @@ from pacs_bridge.upper_layer.credentials import Credentials
 from pacs_bridge.upper_layer.wire import write
 
 AE_TITLE = "BARE"
+_ROOM = 512 << 10  # bytes, what the node's own sink has
+_LARGE, _AHEAD = 1 << 20, 32 << 20  # for objects larger than this, so much is reserved at once
 _EXPLICIT = "1.2.840.10008.1.2.1"
 _TAKEN = ("1.2.840.10008.5.1.4.1.1.1.2", "1.2.840.10008.5.1.4.1.1.13.1.3", "1.2.840.10008.1.1")
 
@@ -45,11 +47,22 @@ class _FileSink:
         self._file = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         meta = file_head(head.sop_class_uid, head.sop_instance_uid, head.transfer_syntax_uid)
         write(self._file, [meta])
+        self._memory = memoryview(bytearray(_ROOM))
+        self._size = self._reserved = 0
+
+    def room(self) -> memoryview:
+        return self._memory
 
     def write(self, data: memoryview) -> None:
+        self._size += len(data)
+        if self._size > max(self._reserved, _LARGE) and hasattr(os, "posix_fallocate"):
+            self._reserved += _AHEAD  # a block at a time costs more than the copy
+            os.posix_fallocate(self._file, 0, self._reserved)
         write(self._file, [data])
 
     def finish(self) -> Answer:
+        if self._reserved:
+            os.truncate(self._file, os.lseek(self._file, 0, os.SEEK_CUR))
         if self._durable:
             os.fdatasync(self._file)
         os.close(self._file)

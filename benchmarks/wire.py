@@ -25,7 +25,7 @@ _ACCEPT, _DATA, _RELEASED = 0x02, 0x04, 0x06
 _COMMAND, _LAST = 0x01, 0x02  # message control header, PS3.8 annex E.2
 _PENDING, _PENDING_KEYS_IGNORED = 0xFF00, 0xFF01
 _NO_DATA_SET, _WITH_DATA_SET = 0x0101, 0x0001
-_BUFFERS = 16  # heads and fragments in one write, a megabyte of long ones
+_BUFFERS = 64  # heads and fragments in one write, four megabytes of long ones
 
 
 class CallFailed(Exception):
@@ -122,10 +122,22 @@ class Call:
             last = _LAST if start + len(part) == len(view) else 0
             waiting += (_data_head(context, last, len(part)), part)
             if last or len(waiting) >= _BUFFERS:
-                # one copy and one call: cheaper than to count what a gathering call has taken
-                self._socket.sendall(b"".join(waiting))
+                self._send(waiting)
                 waiting = []
         self._read_answer()
+
+    def _send(self, buffers: Sequence[bytes | memoryview]) -> None:
+        """Send buffers without a copy, where the socket can: a receiver must not wait for us."""
+        if self._tls is not None or not hasattr(self._socket, "sendmsg"):
+            self._socket.sendall(b"".join(buffers))
+            return
+        left = [memoryview(each) for each in buffers if len(each)]
+        while left:
+            taken = self._socket.sendmsg(left)
+            while left and taken >= len(left[0]):
+                taken -= len(left.pop(0))
+            if taken:
+                left[0] = left[0][taken:]
 
     def find(self, model: str, identifier: bytes) -> int:
         """C-FIND, and all its answers; gives how many matched."""
