@@ -86,10 +86,15 @@ def end_rounds(*, begin: Begin, now: Clock) -> int:
         How many readings ended.
     """
     with begin() as uow:
-        waiting = uow.readings.open_ones()
+        closed = [
+            name
+            for name in uow.readings.open_sets()
+            if (round_ := uow.rounds.find(name)) is not None and now() >= round_.closes_at
+        ]
         ended = [
             state.reading_uid
-            for state in waiting
+            for name in closed
+            for state in uow.readings.open_ones(name)
             if state.kind != "practice" and _has_ended(uow, state, now())
         ]
     for reading_uid in ended:

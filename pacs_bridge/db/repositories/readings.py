@@ -103,12 +103,17 @@ class Readings:
         row = self._session.get(ReadingRow, reading_uid)
         return None if row is None else row.body
 
-    def open_ones(self) -> list[ReadingState]:
-        """List readings that wait to be closed, or for their reader."""
-        rows = self._session.scalars(
-            select(ReadingRow).where(ReadingRow.state.in_(WAITING))
-        )
-        return [_state(row) for row in rows]
+    def open_ones(self, set_name: str = "") -> list[ReadingState]:
+        """List readings that wait to be closed, or for their reader; of a set or of all."""
+        query = select(ReadingRow).where(ReadingRow.state.in_(WAITING))
+        if set_name:
+            query = query.where(ReadingRow.set_name == set_name)
+        return [_state(row) for row in self._session.scalars(query)]
+
+    def open_sets(self) -> list[str]:
+        """List the sets of which a reading waits."""
+        query = select(ReadingRow.set_name).where(ReadingRow.state.in_(WAITING)).distinct()
+        return sorted(self._session.scalars(query))
 
     def counts(self, set_name: str = "") -> dict[tuple[str, str], int]:
         """Count readings by reader and state."""
