@@ -21,7 +21,7 @@ from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.people import Enrolment
 from pacs_bridge.domain.ports import Clock
-from pacs_bridge.services.folded import end_of
+from pacs_bridge.services.folded import end_of, reading_uid_of
 from pacs_bridge.services.handshake import enrolled
 from pacs_bridge.services.whose import look_again
 
@@ -59,7 +59,8 @@ class Claimable:
     mine : tuple of ClaimGroup
         What they have claimed.
     others : tuple of ClaimGroup
-        What somebody else has claimed; it may be disputed.
+        What somebody else has claimed; it may be disputed. Without its case number as long as
+        this reader has not read the case.
     open : bool
         Whether anything may still be said: until the round closes.
     """
@@ -272,9 +273,19 @@ def _claimed(
         )
         if standing.owner == enrolment.reader:
             mine.append(shown)
-        elif not standing.decided:
+        elif not standing.decided and _has_read(uow, enrolment.reader, received.accession):
             others.append(shown)
+        elif not standing.decided:
+            # That a colleague drew something there is told of no case that is still to be read.
+            others.append(replace(shown, accession=""))
     return mine, others
+
+
+def _has_read(uow: UnitOfWork, reader: str, accession: str) -> bool:
+    """Whether a reader has read a case, so that nothing told of it can sway them."""
+    case = uow.case_sets.case(accession)
+    state = None if case is None else uow.readings.find(reading_uid_of(case.master, reader))
+    return state is not None and state.state in ("closed", "scored", "kept")
 
 
 def _is_copy(accession: str, copy: int) -> bool:

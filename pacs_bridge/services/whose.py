@@ -184,12 +184,12 @@ def _doubt(uow: UnitOfWork, pacs: str, reader: str, now: datetime) -> str:
         return ""
     known = {each for each, _ in uow.readers.aliases(pacs).values()}
     others = {each.reader for each in uow.enrolments.unfinished_at(pacs, now)} - {reader}
-    unknown = len(others - known)
+    unknown = len(others - known - uow.readers.machines())
     if not unknown:
         return ""
-    who = "one reader" if unknown == 1 else f"{unknown} readers"
+    who = "one other reader has" if unknown == 1 else f"{unknown} other readers have"
     return (
-        f"Its log-in may be shared: of {who} at {pacs} none is known yet; "
+        f"Its log-in may be shared, for {who} shown none of their own at {pacs} yet; "
         "until then its reader claims it."
     )
 

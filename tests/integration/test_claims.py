@@ -137,6 +137,21 @@ def test_a_dispute_makes_it_nobodys_until_an_administrator_decides(world: WhoWor
         world.dispute(uid, reader="R001")
 
 
+def test_the_case_of_anothers_claim_is_not_told_before_it_is_read(world: WhoWorld) -> None:
+    uid = unnamed(world)
+    world.claim(uid, reader="R001")
+
+    def told() -> list[str]:
+        return [
+            each.accession for group in world.claimable("R002").others for each in group.objects
+        ]
+
+    assert told() == [""]
+    world.claim(unnamed(world), reader="R002")
+    assert close(world, "R002") == "closed"
+    assert told() == [READING]
+
+
 def test_nobody_disputes_their_own_claim(world: WhoWorld) -> None:
     uid = unnamed(world)
     world.claim(uid, reader="R001")
