@@ -112,15 +112,22 @@ def rows(question: Question, entries: Iterable[Entry], ae_title: str) -> Iterato
     supported = question.supported()
     wanted = {keyword: question.keys[keyword] for keyword in supported if keyword in question.keys}
     for group in _groups(question, entries):
-        first, computed = group[0], _computed(question.level, group)
-        if not all(matches(first[keyword], value, keyword) for keyword, value in wanted.items()):
+        computed = _computed(question.level, group)
+        keywords = {*wanted, *question.above(), question.unique}
+        said = {keyword: _said(group, keyword) for keyword in keywords}
+        if not all(matches(said[keyword], value, keyword) for keyword, value in wanted.items()):
             continue
         if not _has_modality(computed, question.keys.get("ModalitiesInStudy", "")):
             continue
         row = {"QueryRetrieveLevel": question.level, "RetrieveAETitle": ae_title}
-        row |= {keyword: first[keyword] for keyword in [*question.above(), question.unique]}
-        row |= {keyword: first[keyword] for keyword in wanted}
+        row |= {keyword: said[keyword] for keyword in [*question.above(), question.unique]}
+        row |= {keyword: said[keyword] for keyword in wanted}
         yield row | {k: v for k, v in computed.items() if k in question.keys}
+
+
+def _said(group: list[Entry], keyword: str) -> str:
+    """What the first object says that says anything: a state need not repeat its images' date."""
+    return next((entry[keyword] for entry in group if entry[keyword]), "")
 
 
 def select(question: Question, entries: Iterable[Entry]) -> list[Entry]:
