@@ -34,7 +34,7 @@ REFUSALS = {
     "0x0122": "images of this kind",
     "0x0124: not authorised": "allow our AE title",
     "0xA700: Storage is full.": "no room",
-    "0xA900: Data set does not match SOP class.": "do not match their kind of object (status 0xA900)",
+    "0xA900: Data set does not match.": "match their kind of object (status 0xA900)",
     "0xC000: Cannot understand.": "cannot understand them (status 0xC000)",
     "0x0110": "mend the reason",
 }
