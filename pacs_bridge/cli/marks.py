@@ -12,6 +12,7 @@ from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.marks import Mark, ReadObject
+    from pacs_bridge.domain.objects import ReceivedObject
     from pacs_bridge.services.claim_decisions import AskedOf
     from pacs_bridge.sr.site_words import SiteWords
 
@@ -121,6 +122,11 @@ def list_arrived(
                     "case": each.accession,
                     "reader": each.reader,
                     "pacs": each.caller.pacs,
+                    "calling_ae": each.caller.ae_title,
+                    "originator": each.originator.ae_title if each.originator else None,
+                    "originator_message_id": (
+                        each.originator.message_id if each.originator else None
+                    ),
                     "received_at": each.received_at.isoformat(),
                     "state": each.state,
                     "reason": each.reason,
@@ -140,7 +146,7 @@ def list_arrived(
             state += f" To decide: marks claim {each.sop_instance_uid} READER --because …"
         table.add_row(
             f"{each.received_at:%d %b %H:%M:%S}",
-            each.caller.pacs,
+            _sender(each),
             each.accession or "several",
             each.reader or "nobody yet",
             each.kind.replace("-", " "),
@@ -150,6 +156,12 @@ def list_arrived(
         console().print(table)
     else:
         console().print("Nothing has arrived yet; ask the PACS to forward PR, SR and KO objects.")
+
+
+def _sender(arrived: ReceivedObject) -> str:
+    """Name the PACS, and who asked it for the object where it said so."""
+    sender = arrived.caller.pacs or arrived.caller.ae_title
+    return f"{sender}, asked by {arrived.originator.ae_title}" if arrived.originator else sender
 
 
 def _waiting(asked: AskedOf | None) -> dict[str, object]:

@@ -30,6 +30,20 @@ class Caller:
 
 
 @dataclass(frozen=True)
+class Originator:
+    """Who asked a PACS, by C-MOVE, for an object that it stores here (PS3.7 9.3.1.1).
+
+    Parameters
+    ----------
+    message_id : int or None
+        Of the C-MOVE; None where the PACS did not say it.
+    """
+
+    ae_title: str
+    message_id: int | None = None
+
+
+@dataclass(frozen=True)
 class StoreRequest:
     """One C-STORE as the node took it: plain facts, no library type; nothing of it checked yet.
 
@@ -41,6 +55,8 @@ class StoreRequest:
         than the node takes.
     size : int
         Bytes received; larger than `data_set` only when that was dropped.
+    originator : Originator or None
+        None where nobody was said to have asked for it.
     """
 
     caller: Caller
@@ -49,6 +65,7 @@ class StoreRequest:
     transfer_syntax_uid: str
     data_set: memoryview
     size: int
+    originator: Originator | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,7 @@ class ReceivedObject:
     reader: str | None = None
     observed_at: datetime | None = None
     image: str | None = None
+    originator: Originator | None = None
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,13 @@ from pacs_bridge.domain.errors import (
     OversizedObject,
     PacsBridgeError,
     PausedPeer,
+    RefusedInput,
     StoreBusy,
     UnreadableObject,
     UnsupportedObject,
 )
-from pacs_bridge.domain.identifiers import parse_uid
-from pacs_bridge.domain.objects import ReceivedObject, Refusal, StoreRequest
+from pacs_bridge.domain.identifiers import parse_ae_title, parse_uid
+from pacs_bridge.domain.objects import Originator, ReceivedObject, Refusal, StoreRequest
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.aliens import answer_aliens, hash_alien
 from pacs_bridge.services.arrivals import SMALL, file_of, queue_extract
@@ -143,6 +144,7 @@ class _Taking:
             caller=request.caller,
             accession=cases[0].accession if len(cases) == 1 else None,
             received_at=self.now(),
+            originator=originator_of(request.originator),
         )
         keep = self._keep_small if is_small else self._keep_large
         if not keep(received, file):
@@ -256,6 +258,16 @@ def valid_uids(uids: Iterable[str]) -> list[str]:
         except UnreadableObject:
             continue
     return sorted(valid)
+
+
+def originator_of(said: Originator | None) -> Originator | None:
+    """Give who asked for an object, where the name may be written down; else nobody."""
+    if said is None:
+        return None
+    try:
+        return Originator(parse_ae_title(said.ae_title), said.message_id)
+    except RefusedInput:
+        return None
 
 
 def _head(request: StoreRequest) -> bytes:

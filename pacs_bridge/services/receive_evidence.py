@@ -11,7 +11,7 @@ from pacs_bridge.archive.part10 import file_head
 from pacs_bridge.db.repositories.standing import Standing
 from pacs_bridge.domain.errors import AlienObject, Crowded, PausedPeer, StorageFull
 from pacs_bridge.domain.objects import ReceivedObject
-from pacs_bridge.services.receive import PAUSED, Conflict, valid_uids
+from pacs_bridge.services.receive import PAUSED, Conflict, originator_of, valid_uids
 from pacs_bridge.services.reception import Reception, announce
 from pacs_bridge.upper_layer.collect import Held
 from pacs_bridge.upper_layer.elements import STUDY
@@ -96,6 +96,7 @@ class EvidenceReception(Reception):
             caller=head.caller,
             accession=standing.cases[0].accession if len(standing.cases) == 1 else None,
             received_at=desk.now(),
+            originator=originator_of(head.originator),
         )
         if announce(received, desk.commit):
             return

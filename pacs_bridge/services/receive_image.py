@@ -14,7 +14,7 @@ from pacs_bridge.archive.incoming import name_on_arrival
 from pacs_bridge.archive.part10 import file_head
 from pacs_bridge.domain.errors import AlienObject, ConflictingObject, PausedPeer
 from pacs_bridge.domain.objects import ReceivedObject
-from pacs_bridge.services.receive import PAUSED
+from pacs_bridge.services.receive import PAUSED, originator_of
 from pacs_bridge.services.reception import Reception, announce
 from pacs_bridge.upper_layer.stream_scan import Seen
 
@@ -61,6 +61,7 @@ class ImageReception(Reception):
             caller=head.caller,
             accession=self._accession,
             received_at=desk.now(),
+            originator=originator_of(head.originator),
             kind="overlay" if seen.has_overlay else "image",
             image=head.sop_instance_uid,
         )

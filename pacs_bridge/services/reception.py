@@ -134,6 +134,7 @@ class Reception:
             transfer_syntax_uid=head.transfer_syntax_uid,
             data_set=memoryview(b""),
             size=self.size,
+            originator=head.originator,
         )
 
     def _open(self) -> None:

@@ -117,6 +117,7 @@ class Collector:
             transfer_syntax_uid=head.transfer_syntax_uid,
             data_set=memoryview(self._held.data),
             size=self._size,
+            originator=head.originator,
         )
         try:
             return self._crowd_out(request) if self._is_crowded else self._store(request)

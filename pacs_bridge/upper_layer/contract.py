@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pacs_bridge.domain.objects import AssociationOutcome, Caller
+from pacs_bridge.domain.objects import AssociationOutcome, Caller, Originator
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
 from pacs_bridge.upper_layer.command import Command
 
@@ -81,6 +81,7 @@ class StoreHead:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    originator: Originator | None = None
 
 
 class Sink(Protocol):

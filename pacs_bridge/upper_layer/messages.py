@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from pacs_bridge.domain.objects import Caller
+from pacs_bridge.domain.objects import Caller, Originator
 from pacs_bridge.upper_layer.command import Command, Field, decode_command
 from pacs_bridge.upper_layer.contract import (
     Answer,
@@ -151,7 +151,16 @@ class Messages:
         if not (sop_class and sop_instance and command.has_data_set):
             raise Malformed("a C-STORE says not what it brings")
         syntax = self._accepted[self._context_id].transfer_syntax
-        return self._service.open_store(StoreHead(self._caller, sop_class, sop_instance, syntax))
+        asked_by = command.move_originator_ae_title
+        return self._service.open_store(
+            StoreHead(
+                self._caller,
+                sop_class,
+                sop_instance,
+                syntax,
+                Originator(asked_by, command.move_originator_message_id) if asked_by else None,
+            )
+        )
 
     def _take_data(self, piece: Piece) -> None:
         command = self._command

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import Base, ObjectRow, RefusalRow
-from pacs_bridge.domain.objects import Caller, ReceivedObject, Refusal
+from pacs_bridge.domain.objects import Caller, Originator, ReceivedObject, Refusal
 
 _object_table = Base.metadata.tables["pb_object"]
 _given = [column for column in _object_table.c if column.name != "arrival"]
@@ -67,6 +67,8 @@ def row_of(received: ReceivedObject) -> dict[str, Any]:
         "observed_at": received.observed_at,
         "repeats": 0,
         "image": received.image,
+        "originator": received.originator.ae_title if received.originator else None,
+        "originator_message_id": received.originator.message_id if received.originator else None,
         "reading_uid": None,
     }
 
@@ -244,4 +246,5 @@ def _object(row: ObjectRow) -> ReceivedObject:
         row.reader,
         row.observed_at,
         row.image,
+        Originator(row.originator, row.originator_message_id) if row.originator else None,
     )

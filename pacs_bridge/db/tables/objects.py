@@ -43,6 +43,8 @@ class ObjectRow(Base):
     arrival: Mapped[int] = mapped_column(default=0, index=True)
     repeats: Mapped[int] = mapped_column(default=0)
     image: Mapped[str | None] = mapped_column(String(64))
+    originator: Mapped[str | None] = mapped_column(String(16))
+    originator_message_id: Mapped[int | None]
     reading_uid: Mapped[str | None] = mapped_column(String(64))
 
 
