@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacs_bridge.cli.marks_claim import claim, unclaim
-from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json
+from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.marks import Mark, ReadObject
@@ -143,7 +143,6 @@ def list_arrived(
         if waits is not None:
             there = ", ".join(waits.reading_there)
             state += f" {there} said that they were reading then." if there else ""
-            state += f" To decide: marks claim {each.sop_instance_uid} READER --because …"
         table.add_row(
             f"{each.received_at:%d %b %H:%M:%S}",
             _sender(each),
@@ -154,6 +153,9 @@ def list_arrived(
         )
     if objects:
         console().print(table)
+        for each in objects:
+            if each.sop_instance_uid in asked:
+                say(f"To decide: marks claim {each.sop_instance_uid} READER --because …")
     else:
         console().print("Nothing has arrived yet; ask the PACS to forward PR, SR and KO objects.")
 
