@@ -240,7 +240,7 @@ def one_day(world: WhoWorld, seed_of_day: int, steps: int = 14) -> None:
             assert uid not in [u for n in (1, 101, 102) for u in world.in_reading(other, n)]
 
 
-DAYS = range(8)
+DAYS = range(5)
 DAY_OF_THE_LEAK = 4
 
 
