@@ -163,10 +163,10 @@ class IntactCheck:
         }
 
 
-def word_changed(change: Change) -> str:
-    """Say what to do about a case whose images came back with other content."""
+def word_changed(change: Change, whose: str = "this case") -> str:
+    """Say what to do about a case whose images, or others', came back with other content."""
     told = _SENTENCES[change].replace(" ({n})", "").replace("these studies", "this study")
-    return f"Your PACS gives images of this case back {told}."
+    return f"Your PACS gives images of {whose} back {told}."
 
 
 _ORDER = list(Change)

@@ -83,6 +83,14 @@ def weigh(
         return replace(verdict, evidence=evidence)
     if not tried:
         return verdict
+    if check is not None and check.grave:
+        worst = min(check.grave.values(), key=list(Change).index)
+        return replace(
+            verdict,
+            complete=Completeness.COUNTED,
+            evidence=f"{verdict.evidence}; no sizes told, and others came back: {worst.value}",
+            instruction=word_changed(worst, "other cases"),
+        )
     return replace(
         verdict,
         complete=Completeness.COUNTED,

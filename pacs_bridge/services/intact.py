@@ -282,8 +282,8 @@ class _Desk:
         try:
             came = way.call(study, series, images, folder)
         except PeerUnavailable as error:
-            if error.phase in ("name", "connect", "TLS"):
-                raise  # nothing can be learned of a PACS that is away
+            if error.phase in ("name", "connect", "TLS") or "rejected transient" in str(error):
+                raise  # nothing can be learned of a PACS that is away, or has no place for us now
             if not way.brought:
                 way.refusal = error.detail or f"failed at: {error.phase}"
             return {}

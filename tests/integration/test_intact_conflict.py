@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.found import FoundImage
 from pacs_bridge.domain.intact import Change, Grade
-from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.domain.loading import Completeness, Readiness
 from pacs_bridge.services.plan import load_status
 from pacs_bridge.services.verify import verify_load
 from tests.intact import Altering, a_sent_load, check, plainly
@@ -140,3 +140,15 @@ def verified(house: House, peer: Any, look: Any) -> Readiness:
     return verify_load(
         1, begin=house.begin, peer=peer, now=house.now, look_at=lambda _load: look()
     ).readiness
+
+
+def test_cases_that_were_not_looked_at_are_not_proven_where_others_came_back_changed(house):
+    a_sent_load(house)
+    with house.begin() as uow:
+        uow.loads.set_readiness(1, Readiness.SENT)
+    look = partial(check, house, Altering(house, plainly(shrink)), sample=1)
+    assert verified(house, Sizeless(has=uids(house)), look) is Readiness.INCOMPLETE
+    seen = {case.complete: case.instruction for case in load_status(1, begin=house.begin).cases}
+    assert set(seen) == {"conflict", "counted"}
+    assert "images of this case back at another size" in seen[Completeness.CONFLICT]
+    assert "images of other cases back at another size" in seen[Completeness.COUNTED]
