@@ -27,6 +27,12 @@ _UNSIZED = (
 )
 
 
+_AWAY = (
+    "Your PACS could not be reached to fetch images back, so that their size is not known: check "
+    "that it is running; we try again by ourselves."
+)
+
+
 def tells_sizes(case: Case, answer: PacsAnswer) -> bool:
     """Whether the PACS told the size of each image of ours that it listed."""
     ours = {image.sop_instance_uid for image in case.instances()}
@@ -52,6 +58,7 @@ def weigh(
     *,
     grade: Completeness = Completeness.PROVEN,
     tried: bool = True,
+    away: bool = False,
 ) -> CaseVerdict:
     """Put what came back over what was said of a case that is all there.
 
@@ -61,6 +68,8 @@ def weigh(
         A current one, see `is_current`.
     tried : bool
         Whether fetching images back was tried; before that nothing is held against a case.
+    away : bool
+        Whether that found nobody to fetch from: it is tried again.
     """
     if verdict.complete not in GRADE:
         return verdict
@@ -95,7 +104,10 @@ def weigh(
         verdict,
         complete=Completeness.COUNTED,
         evidence=f"{verdict.evidence}; no sizes told, and no image came back to be looked at",
-        instruction=verdict.instruction if grade is not Completeness.PROVEN else _UNSIZED,
+        instruction=verdict.instruction
+        if grade is not Completeness.PROVEN
+        else (_AWAY if away else _UNSIZED),
+        waiting=away,
     )
 
 

@@ -130,9 +130,9 @@ def verify_load(
         for case, answer in zip(passport.cases, answers, strict=True)
     ]
     if look_at is not None:
-        check, tried = _look(load, pacs, passport, answers, verdicts, begin, now, look_at)
+        check, tried, away = _look(load, pacs, passport, answers, verdicts, begin, now, look_at)
         verdicts = [
-            weigh(case, answer, verdict, check, grade=pacs.grade, tried=tried)
+            weigh(case, answer, verdict, check, grade=pacs.grade, tried=tried, away=away)
             for case, answer, verdict in zip(passport.cases, answers, verdicts, strict=True)
         ]
 
@@ -191,8 +191,8 @@ def _look(
     begin: Begin,
     now: Clock,
     look_at: LookAt,
-) -> tuple[IntactCheck | None, bool]:
-    """Give what came of fetching images back since they were sent, and whether that was tried.
+) -> tuple[IntactCheck | None, bool, bool]:
+    """Give what came of fetching images back since they were sent, if it was tried, if in vain.
 
     It is done now if need be, once every case is all there.
     """
@@ -200,14 +200,14 @@ def _look(
         check = uow.intact.find(load.load_id)
     current = is_current(check, load.last_sent_at)
     if check is not None and current and now() - check.checked_at < _LOOK_AGAIN:
-        return check, True
+        return check, True, False
     is_whole = all(GRADE.get(each.complete, 0) >= GRADE[pacs.grade] for each in verdicts)
     if is_whole and wants_looking_at(passport.cases, answers, check, current=current):
         try:
-            return look_at(load.load_id), True
+            return look_at(load.load_id), True, False
         except (PeerUnavailable, RefusedInput):  # away, or of media nothing is known to be there
-            return (check if current else None), True
-    return (check if current else None), current
+            return (check if current else None), True, True
+    return (check if current else None), current, False
 
 
 def _told(verdict: CaseVerdict, accepted: Mapping[str, str]) -> CaseVerdict:

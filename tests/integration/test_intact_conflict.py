@@ -152,3 +152,16 @@ def test_cases_that_were_not_looked_at_are_not_proven_where_others_came_back_cha
     assert set(seen) == {"conflict", "counted"}
     assert "images of this case back at another size" in seen[Completeness.CONFLICT]
     assert "images of other cases back at another size" in seen[Completeness.COUNTED]
+
+
+def test_a_pacs_that_is_away_when_it_is_to_give_images_back_is_waited_for(house):
+    a_sent_load(house)
+    with house.begin() as uow:
+        uow.loads.set_readiness(1, Readiness.SENT)
+
+    def away() -> Any:
+        raise PeerUnavailable("hospital", "connect", "connection refused")
+
+    assert verified(house, Sizeless(has=uids(house)), away) is Readiness.SENT
+    for case in load_status(1, begin=house.begin).cases:
+        assert "try again" in case.instruction
