@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacs_bridge.cli.marks_claim import claim, unclaim
+from pacs_bridge.cli.marks_pull import pull
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 app.command()(claim)
 app.command()(unclaim)
+app.command()(pull)
 
 _COLUMNS = ("Shape", "Centre", "Image", "Breast", "Rating", "Finding", "Text", "Notes")
 
@@ -70,10 +72,10 @@ def read(
     known = None if images is None else images_in(images)
     every_file_was_read = True
     for file in files:
-        found, readable = read_file(file, spoken)
+        found, readable = read_file(file, spoken, known.room if known else None)
         every_file_was_read = every_file_was_read and readable
         if known is not None:
-            found = place_marks(found, known, spoken)
+            found = place_marks(found, known.placed, spoken)
         if json:
             print_json(found.as_json(str(file)))
         else:

@@ -18,7 +18,7 @@ from pacs_bridge.domain.marks import NOT_A_LOCATION, Code
 from pacs_bridge.sr import codes, elements
 from pacs_bridge.sr.notes import flags_of, parse_note
 from pacs_bridge.sr.site_words import SiteWords
-from pacs_bridge.sr.tree import Node
+from pacs_bridge.sr.tree import DRAWN, Node
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
     texts: list[str] = []
     beside: list[str] = []
     flags: list[str] = ["machine-mark"] if machine else []
-    several = sum(each.value_type == "SCOORD" for each in holder.walk()) > 1
+    several = sum(each.value_type in DRAWN for each in holder.walk()) > 1
     shared = several or holder.name == codes.SINGLE_IMAGE_FINDING
     for each in (holder, *own(holder, into_coordinates=not several)):
         name = each.name
@@ -148,6 +148,9 @@ def _measured(node: Node) -> str:
     return ""
 
 
+_APART = frozenset({"CONTAINER", "NUM"})
+
+
 def own(holder: Node, *, into_coordinates: bool) -> Iterator[Node]:
     """Items below a holder, those of groups inside it and of measurements' contexts left out.
 
@@ -160,7 +163,7 @@ def own(holder: Node, *, into_coordinates: bool) -> Iterator[Node]:
     while waiting:
         node = waiting.pop()
         yield node
-        closed = ("CONTAINER", "NUM") if into_coordinates else ("CONTAINER", "NUM", "SCOORD")
+        closed = _APART if into_coordinates else _APART | DRAWN
         if node.value_type not in closed:
             waiting.extend(reversed(node.children))
 

@@ -170,6 +170,18 @@ def number(ds: Dataset, keyword: str, otherwise: float = 0.0) -> float:
     return found if math.isfinite(found) else otherwise
 
 
+def numbers(ds: Dataset, keyword: str) -> list[float]:
+    """Numbers of an element; empty where any of them is not a finite number."""
+    value = _value(ds, keyword)
+    if value is None or isinstance(value, bytes | str):
+        return []
+    try:
+        found = [float(each) for each in ([value] if isinstance(value, int | float) else value)]
+    except (TypeError, ValueError):
+        return []
+    return found if all(map(math.isfinite, found)) else []
+
+
 def pairs(ds: Dataset, keyword: str) -> tuple[Point, ...] | None:
     """Coordinates as (x, y) pairs, in their order.
 
@@ -178,16 +190,18 @@ def pairs(ds: Dataset, keyword: str) -> tuple[Point, ...] | None:
     tuple of (float, float) or None
         None where the element is absent, has an odd count or a number that is not finite.
     """
-    value = _value(ds, keyword)
-    if value is None or isinstance(value, bytes | str):
+    found = numbers(ds, keyword)
+    if not found or len(found) % 2:
         return None
-    try:
-        numbers = [float(each) for each in ([value] if isinstance(value, int | float) else value)]
-    except (TypeError, ValueError):
+    return tuple(zip(found[::2], found[1::2], strict=True))
+
+
+def triplets(ds: Dataset, keyword: str) -> tuple[tuple[float, float, float], ...] | None:
+    """Room coordinates as (x, y, z), in their order; None as for `pairs`."""
+    found = numbers(ds, keyword)
+    if not found or len(found) % 3:
         return None
-    if not numbers or len(numbers) % 2 or not all(map(math.isfinite, numbers)):
-        return None
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    return tuple(zip(found[::3], found[1::3], found[2::3], strict=True))
 
 
 def moment(ds: Dataset, date: str, time: str) -> datetime | None:

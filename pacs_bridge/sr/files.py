@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pydicom
 
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.domain.marks import ReadObject
-from pacs_bridge.sr import elements
+from pacs_bridge.sr import elements, planes
 from pacs_bridge.sr.images import HEADER_KEYWORDS, describe_image
 from pacs_bridge.sr.place import Placed
 from pacs_bridge.sr.read import read_object
@@ -57,8 +58,15 @@ def _beginning(path: Path) -> bool:
         raise UnreadableObject("The file cannot be opened; check who may read it.") from error
 
 
-def read_file(path: Path, words: SiteWords = NATIONAL) -> tuple[ReadObject, bool]:
+def read_file(
+    path: Path, words: SiteWords = NATIONAL, room: planes.Room | None = None
+) -> tuple[ReadObject, bool]:
     """Read one file.
+
+    Parameters
+    ----------
+    room : Room or None
+        Where the images lie, for room coordinates.
 
     Returns
     -------
@@ -68,23 +76,51 @@ def read_file(path: Path, words: SiteWords = NATIONAL) -> tuple[ReadObject, bool
         Whether it is a DICOM object at all.
     """
     try:
-        return read_object(open_file(path), words), True
+        return read_object(open_file(path), words, room), True
     except UnreadableObject as error:
         return ReadObject("", "", "not-marks", refused=str(error)), False
 
 
-def images_in(folder: Path) -> dict[str, Placed]:
-    """SOP Instance UID to breast, view and size of every image below a folder."""
-    images: dict[str, Placed] = {}
-    for path in _files(folder):
+@dataclass(frozen=True)
+class KnownImages:
+    """What the headers of images say.
+
+    Parameters
+    ----------
+    placed : dict of str to Placed
+        SOP Instance UID to breast, view and size.
+    room : Room
+        Where their frames lie, as far as they say so.
+    """
+
+    placed: dict[str, Placed] = field(default_factory=dict)
+    room: planes.Room = field(default_factory=planes.Room)
+
+
+def images_in(folder: Path) -> KnownImages:
+    """Tell what is known of every image below a folder."""
+    return images_of(_files(folder))
+
+
+def images_of(files: Iterable[Path]) -> KnownImages:
+    """Tell what is known of the images in these files; what is none is passed over."""
+    placed: dict[str, Placed] = {}
+    stacks: dict[str, planes.Stack] = {}
+    for path in files:
         try:
-            ds = open_file(path, HEADER_KEYWORDS)
+            ds = open_file(path, {*HEADER_KEYWORDS, *planes.HEADER_KEYWORDS})
         except UnreadableObject:
             continue
-        uid, placed = elements.uid(ds, "SOPInstanceUID"), describe_image(ds)
-        if uid and placed:
-            images[uid] = placed
-    return images
+        uid, where, stack = elements.uid(ds, "SOPInstanceUID"), describe_image(ds), _stack_of(ds)
+        if uid and where:
+            placed[uid] = where
+        if stack is not None:
+            stacks[uid] = stack  # the same image in two files is one image
+    return KnownImages(placed, planes.Room.of(stacks.values()))
+
+
+def _stack_of(ds: pydicom.Dataset) -> planes.Stack | None:
+    return planes.stack_of(ds) if "FrameOfReferenceUID" in ds else None
 
 
 def _files(folder: Path) -> Iterator[Path]:

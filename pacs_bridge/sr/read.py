@@ -11,6 +11,7 @@ from pacs_bridge.sr import elements, sop_classes
 from pacs_bridge.sr.keyobject import read_key_object
 from pacs_bridge.sr.observers import made_at
 from pacs_bridge.sr.overlay import read_overlays
+from pacs_bridge.sr.planes import Room
 from pacs_bridge.sr.presentation import read_state
 from pacs_bridge.sr.references import references
 from pacs_bridge.sr.report import read_report
@@ -31,7 +32,7 @@ BROKEN = "The object could not be read to its end; export it again."
 NO_CLASS = "The object does not say what it is (no SOP class); export it again."
 
 
-def read_object(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
+def read_object(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = None) -> ReadObject:
     """Read everything a reader said in one object.
 
     Parameters
@@ -40,6 +41,8 @@ def read_object(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
         The object, pixel data not needed.
     words : SiteWords
         The short forms that the site's readers type.
+    room : Room or None
+        Where the images lie; without it room coordinates (SCOORD3D) are refused by name.
 
     Returns
     -------
@@ -50,6 +53,8 @@ def read_object(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     sop_class = elements.uid(ds, "SOPClassUID")
     reader = READERS.get(sop_class)
     try:
+        if reader is read_report:
+            return read_report(ds, words, room)
         return _no_marks(ds, sop_class) if reader is None else reader(ds, words)
     except Exception:  # noqa: BLE001  the object is kept and parked, whatever broke it
         return ReadObject(

@@ -28,10 +28,12 @@ from pacs_bridge.sr import codes, decided, elements, geometry, sop_classes
 from pacs_bridge.sr.described import Said, holder_of, is_note, note_text, own, said_of
 from pacs_bridge.sr.notes import parse_breasts
 from pacs_bridge.sr.observers import made_at, observer_of_report
+from pacs_bridge.sr.planes import Room
 from pacs_bridge.sr.references import References, references
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
-from pacs_bridge.sr.tree import Node, Tree, read_tree
-from pacs_bridge.sr.unplaced import image_of, written_marks
+from pacs_bridge.sr.solid import OnFrame, on_frames
+from pacs_bridge.sr.tree import DRAWN, IN_ROOM, Node, Tree, read_tree
+from pacs_bridge.sr.unplaced import image_of, images_below, written_marks
 from pacs_bridge.sr.unread import Unread
 
 if TYPE_CHECKING:
@@ -46,8 +48,14 @@ MOST_DECISIONS = 200
 NOTHING_MARKED = "The report marks no place on an image and decides nothing; nothing is to be read."
 
 
-def read_report(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
-    """Read a structured report of any SOP class that may hold coordinates."""
+def read_report(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = None) -> ReadObject:
+    """Read a structured report of any SOP class that may hold coordinates.
+
+    Parameters
+    ----------
+    room : Room or None
+        Where the images lie, for room coordinates (SCOORD3D), which are refused without it.
+    """
     tree = read_tree(ds)
     unread = Unread()
     if tree.cut:
@@ -55,7 +63,7 @@ def read_report(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     found = references(ds)
     kind = _kind(ds, tree)
     machine = kind == "cad-sr"
-    marks = _marks(tree, found, unread, words, machine=machine)
+    marks = _marks(tree, found, unread, words, room, machine=machine)
     breasts = decided.unite(_breasts(tree, unread, words), unread)
     observer = observer_of_report(ds, _contexts(tree), machine=machine)
     if not marks and not breasts and not unread.flags:
@@ -126,7 +134,13 @@ def _contexts(tree: Tree) -> list[Node]:
 
 
 def _marks(
-    tree: Tree, found: References, unread: Unread, words: SiteWords, *, machine: bool
+    tree: Tree,
+    found: References,
+    unread: Unread,
+    words: SiteWords,
+    room: Room | None,
+    *,
+    machine: bool,
 ) -> list[Mark]:
     marks: list[Mark] = []
     seen: dict[tuple[object, ...], None] = {}
@@ -134,9 +148,7 @@ def _marks(
     described: set[tuple[int, ...]] = set()
     referrers = {each.target: each for each in tree.root.walk() if each.target is not None}
     for node in tree.root.walk():
-        if node.value_type == "SCOORD3D":
-            unread.add("unread-3d")
-        if node.value_type != "SCOORD":
+        if node.value_type not in DRAWN:
             continue
         if len(marks) >= MOST_MARKS:
             unread.add("too-large")
@@ -145,7 +157,13 @@ def _marks(
         if holder.path not in said:
             said[holder.path] = said_of(holder, words, alone=holder is node, machine=machine)
             described.update(each.path for each in (holder, *own(holder, into_coordinates=True)))
-        for mark in _of_coordinates(tree, node, holder, said[holder.path], found, unread):
+        about = said[holder.path]
+        drawn = (
+            _in_room(tree, node, holder, about, found, room, unread)
+            if node.value_type == IN_ROOM
+            else _of_coordinates(tree, node, holder, about, found, unread)
+        )
+        for mark in drawn:
             # The same coordinates under several measurements are one mark.
             same = (mark.image, mark.frame, mark.shape, mark.points, mark.group)
             if same not in seen:
@@ -168,20 +186,41 @@ def _of_coordinates(
         flags = (*flags, NOT_A_LOCATION)
     several = kind == "MULTIPOINT" and len(points) > 1
     for part in [(point,) for point in points] if several else [points]:
-        yield Mark(
-            image=image,
-            frame=frame,
-            shape=shape,
-            points=part,
-            centre=geometry.centre_of(shape, part),
-            finding=said.finding,
-            rating=said.rating,
-            text=said.text,
-            item=node.where(),
-            group=said.group or (node.where() if several else None),
-            flags=(*flags, *said.flags),
-            tracking_uid=said.tracking_uid,
-        )
+        yield _mark(node, said, OnFrame(image, frame, shape, part), flags, several=several)
+
+
+def _in_room(
+    tree: Tree,
+    node: Node,
+    holder: Node,
+    said: Said,
+    found: References,
+    room: Room | None,
+    unread: Unread,
+) -> Iterator[Mark]:
+    """Room coordinates as marks on the frames that they lie on."""
+    named = images_below(tree, [node]) or images_below(tree, [holder])
+    several = elements.text(node.item, "GraphicType").upper() == "MULTIPOINT"
+    flags = (NOT_A_LOCATION,) if node.name in codes.NOT_LOCATIONS else ()
+    for drawn in on_frames(node, room, tuple(named) or found.images, unread):
+        yield _mark(node, said, drawn, flags, several=several)
+
+
+def _mark(node: Node, said: Said, drawn: OnFrame, flags: tuple[str, ...], *, several: bool) -> Mark:
+    return Mark(
+        image=drawn.image,
+        frame=drawn.frame,
+        shape=drawn.shape,
+        points=drawn.points,
+        centre=geometry.centre_of(drawn.shape, drawn.points),
+        finding=said.finding,
+        rating=said.rating,
+        text=said.text,
+        item=node.where(),
+        group=said.group or (node.where() if several else None),
+        flags=(*flags, *said.flags),
+        tracking_uid=said.tracking_uid,
+    )
 
 
 # Breasts ----------------------------------------------------------------------------------
@@ -234,7 +273,7 @@ def _coded(
 
 
 def _group(parent: Node, words: SiteWords) -> _Group:
-    marks = any(each.value_type == "SCOORD" for each in parent.walk())
+    marks = any(each.value_type in DRAWN for each in parent.walk())
     rating = None if marks else said_of(parent, words, alone=True).rating
     for each in (parent, *parent.ancestors()):
         for child in each.children:

@@ -24,6 +24,10 @@ MOST_NODES = 50_000
 DEEPEST = 64
 """Levels of content items read."""
 
+IN_ROOM = "SCOORD3D"
+DRAWN = frozenset({"SCOORD", IN_ROOM})
+"""Value types of what is drawn: on an image, and in the room."""
+
 
 @dataclass(eq=False)
 class Node:

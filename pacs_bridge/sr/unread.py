@@ -31,6 +31,18 @@ SENTENCES = {
         "Its marks are in room coordinates (SCOORD3D), which an image without a frame of "
         "reference does not have; save them as image coordinates."
     ),
+    "unread-3d-plane": (
+        "Some of its marks are in room coordinates (SCOORD3D) that lie on no single frame; "
+        "mark them on a frame."
+    ),
+    "unread-3d-image": (
+        "Some of its marks are in room coordinates (SCOORD3D) that lie on several images alike; "
+        "mark them on one image."
+    ),
+    "unread-3d-body": (
+        "Some of its marks are bodies in room coordinates (ELLIPSOID), which no frame shows; "
+        "mark them on a frame."
+    ),
     "unread-rendered": (
         "Its marks lie on a rendered view, not on the stored image; mark the image itself."
     ),
