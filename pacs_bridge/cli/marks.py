@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pacs_bridge.cli.marks_claim import claim, unclaim
+from pacs_bridge.cli.marks_pull import pull
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 app.command()(claim)
 app.command()(unclaim)
+app.command()(pull)
 
 _COLUMNS = ("Shape", "Centre", "Image", "Breast", "Rating", "Finding", "Text", "Notes")
 

@@ -16,6 +16,7 @@ from pacs_bridge.cli.pacs_told import (
     plain_of,
     timeouts_of,
     title_towards,
+    told_pulling,
     told_sending,
 )
 from pacs_bridge.cli.pacs_web import (
@@ -154,11 +155,14 @@ def list_(home: Home = None, json: Json = False) -> None:
 def show(name: Name, home: Home = None, json: Json = False) -> None:
     """Show all that is registered of a PACS, and what was learned by asking it."""
     from pacs_bridge.services.pacs import get_pacs, get_profile
+    from pacs_bridge.services.pull import last_pull
 
     read = open_home(home).read
     pacs, profile = get_pacs(name, begin=read), get_profile(name, begin=read)
+    pulled = last_pull(pacs.name, read=read)
     if json:
-        print_json({**plain_of(pacs), "profile": profile.as_dict()})
+        last = {"last_pull": None if pulled is None else {**pulled, "cases": len(pulled["cases"])}}
+        print_json({**plain_of(pacs), "profile": profile.as_dict(), **last})
         return
     say(f"{pacs.name}, isolation {pacs.isolation.value}{', paused' * pacs.paused}")
     say(f"Sent to {told_sending(pacs.sending)}")
@@ -181,6 +185,7 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
         say(f"  time-outs: {', '.join(seconds)}")
     grace = "as configured" if pacs.grace is None else f"{pacs.grace:g} s"
     say(f"Every case is wanted {pacs.grade.value}; grace for what it has taken: {grace}")
+    say(told_pulling(pacs, pulled))
     say("Learned by asking it: " + ("" if profile.lines() else "nothing yet"))
     for line in profile.lines():
         say(f"  {line}")

@@ -139,6 +139,14 @@ def change(
             show_default=False,
         ),
     ] = None,
+    pull_marks: Annotated[
+        int | None,
+        typer.Option(
+            "--pull-marks",
+            help="Ask it every so many minutes for marks that it does not push; 0 for never.",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -182,6 +190,7 @@ def change(
         no_users=no_user_identity or (),
         sending={key: value for key, value in sending.items() if value is not None},
         resave=resave,
+        pull_marks=pull_marks,
     )
     if changes == Changes(role=role):
         raise RefusedInput("Say what to change; `pacs-bridge pacs change --help` lists it.")

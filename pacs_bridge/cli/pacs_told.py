@@ -62,6 +62,19 @@ def told_sending(sending: Sending) -> str:
     return f"{lanes}{speed}{window}, priority {sending.priority.value}"
 
 
+def told_pulling(pacs: Pacs, last: Mapping[str, Any] | None) -> str:
+    """Say how it is asked for marks that it does not push, and what the last time came to."""
+    often = f"every {pacs.pull_minutes} minutes" if pacs.pull_minutes else "only by `marks pull`"
+    if last is None:
+        return f"Marks that it does not push: asked for {often}; never yet"
+    return (
+        f"Marks that it does not push: asked for {often}; last at {last['at'][:16]}: "
+        f"{last['found']} found, {last['had']} here already, {last['fetched']} fetched, "
+        f"{last['refused']} not taken, {last['failed']} did not come, "
+        f"{last['unasked']} cases not wholly asked about"
+    )
+
+
 def plain_of(pacs: Pacs) -> dict[str, Any]:
     """Give a PACS as JSON values; no passcode, nor its hash, is among them."""
     main = pacs.endpoint("store")
@@ -77,6 +90,7 @@ def plain_of(pacs: Pacs) -> dict[str, Any]:
         "paused": pacs.paused,
         "grade": pacs.grade.value,
         "grace": pacs.grace,
+        "pull_marks": pacs.pull_minutes,
         "timeouts": timeouts_of(pacs.timeouts),
         "sending": pacs.sending.as_dict(),
         "users": [

@@ -119,6 +119,9 @@ class Pacs:
         What was learned by asking it; empty where nobody needs it.
     sending : Sending
         How much at once, how fast and when it is sent to.
+    pull_minutes : int or None
+        After how many minutes it is asked again for marks that it does not push; None where it
+        is not asked by the clock.
     """
 
     name: str
@@ -136,6 +139,7 @@ class Pacs:
     grace: float | None = None
     profile: QueryProfile = UNKNOWN
     sending: Sending = AS_USUAL
+    pull_minutes: int | None = None
 
     def endpoint(self, role: str) -> Endpoint:
         """The endpoint for a role, else the first one."""

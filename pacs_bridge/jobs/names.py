@@ -51,4 +51,5 @@ JOBS = {
     "deliver_truth": FORWARD,
     "mail": MAIL,
     "report_commitment": REPORTS,
+    "pull_marks": REPORTS,
 }

@@ -76,6 +76,8 @@ class Services:
     tidy: Callable[[], Any] = _nobody_asks
     handshakes_due: Callable[[], Any] = _nobody_asks
     end_due: Callable[[], Any] = _nobody_asks
+    pulls_due: Callable[[], Any] = _nobody_asks
+    pull_marks: Callable[[str], Any] = _nobody_asks
 
 
 def back_off(attempt: int, first: float, most: float) -> float:
@@ -98,6 +100,9 @@ def register(services: Services) -> None:
     )
     DBOS.workflow(name="rehearse")(
         lambda load_id: _once("rehearse", lambda: services.rehearse(load_id))
+    )
+    DBOS.workflow(name="pull_marks")(
+        lambda pacs: _once("pull_marks", lambda: services.pull_marks(pacs))
     )
     DBOS.workflow(name="extract")(lambda uid: _extract(services, uid))
     DBOS.workflow(name="came_back")(lambda key: _judge_image(services, key))

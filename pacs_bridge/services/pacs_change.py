@@ -25,6 +25,7 @@ from pacs_bridge.services.pacs import (
 
 _SHORTEST, _LONGEST = 0.1, 3_600.0
 _LONGEST_GRACE = 86_400.0
+_LONGEST_PULL = 1_440
 _MOST_USER_NAME, _MOST_PASSCODE = 64, 256
 
 
@@ -51,6 +52,8 @@ class Changes:
         User identities to take no longer, by name.
     sending : mapping of str to Any
         Settings by the names of `domain.sending.Sending`; 0 megabits for no limit.
+    pull_marks : int or None
+        Minutes after which it is asked again for marks that it does not push; 0 for never.
     resave : str or None
         Whether its viewers save ``whole`` (all that is drawn, anew) or ``beside`` (what is new).
     """
@@ -72,6 +75,7 @@ class Changes:
     grace: float | None = None
     sending: Mapping[str, Any] = field(default_factory=dict)
     resave: str | None = None
+    pull_marks: int | None = None
 
 
 def change_pacs(
@@ -133,6 +137,16 @@ def parse_grade(text: str) -> Completeness:
     return Completeness(text)
 
 
+def parse_pull_marks(minutes: int) -> int | None:
+    """Check how often marks are asked for; None for never. Raises `RefusedInput`."""
+    if not 0 <= minutes <= _LONGEST_PULL:
+        raise RefusedInput(
+            f"Marks are asked for every 1 to {_LONGEST_PULL} minutes (a day), or never (0); "
+            "give such a number."
+        )
+    return minutes or None
+
+
 def parse_grace(seconds: float) -> float:
     """Check a grace in seconds; raises `RefusedInput`."""
     if not 0 <= seconds <= _LONGEST_GRACE:
@@ -151,6 +165,9 @@ def _change_all(pacs: Pacs, changes: Changes) -> Pacs:
         grade=parse_grade(changes.grade) if changes.grade else pacs.grade,
         grace=pacs.grace if changes.grace is None else parse_grace(changes.grace),
         sending=_sending(pacs.sending, changes.sending),
+        pull_minutes=pacs.pull_minutes
+        if changes.pull_marks is None
+        else parse_pull_marks(changes.pull_marks),
         **_common(pacs, changes),
     )
 
@@ -177,6 +194,8 @@ def _change_endpoint(pacs: Pacs, changes: Changes) -> Pacs:
             "Isolation, grade, grace, and how it is sent to, are of the whole PACS; leave --role "
             "out."
         )
+    if changes.pull_marks is not None:
+        raise RefusedInput("Marks are pulled from the whole PACS; leave --role out.")
     if changes.role == CALLS_FROM:
         return _change_inward(pacs, changes)
     before = pacs.endpoint(changes.role)
@@ -303,4 +322,8 @@ def _merged(pacs: Pacs, endpoints: Sequence[Endpoint]) -> Pacs:
 
 def _told(changes: Changes) -> list[str]:
     """Name what changed, without any value: some are nobody's to read."""
-    return [name for name, value in vars(changes).items() if name != "role" and value]
+    return [
+        name
+        for name, value in vars(changes).items()
+        if name != "role" and (value or (name == "pull_marks" and value is not None))
+    ]

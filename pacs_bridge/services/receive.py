@@ -21,6 +21,7 @@ from pacs_bridge.domain.errors import (
     AlienObject,
     ConflictingObject,
     Crowded,
+    GiveUp,
     MismatchedObject,
     OversizedObject,
     PacsBridgeError,
@@ -40,6 +41,7 @@ from pacs_bridge.services.known_cases import Cases, KnownCases, Names
 from pacs_bridge.upper_layer.prescan import Scan, is_explicit, scan
 
 LOG = structlog.get_logger()
+PULLED_ALIEN = "pulled-alien"
 PAUSED = "This PACS is paused here; ask the scheme to resume it, then send again."
 
 
@@ -55,11 +57,14 @@ class Rules:
         Keys the hash under which an alien object is remembered.
     status_of : callable
         The DIMSE status that an error is answered with.
+    asked_for : bool
+        Whether we ask for the objects: then an alien among them is no fault of the PACS.
     """
 
     sop_classes: frozenset[str]
     alien_key: bytes
     status_of: Callable[[PacsBridgeError], int]
+    asked_for: bool = False
 
 
 class Conflict(ConflictingObject):
@@ -291,6 +296,12 @@ def refusal_kind(error: PacsBridgeError) -> str:
     return next((_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS), "failed")
 
 
+def _is_ours(request: StoreRequest) -> bool:
+    """Whether it was we who asked the PACS to store an object here (C-MOVE)."""
+    asked_by = originator_of(request.originator)
+    return asked_by is not None and asked_by.ae_title == request.caller.called_ae_title
+
+
 def _told(refusal: Refusal) -> dict[str, str | int]:
     """Say of a refused object what anybody may know: nothing that was in it."""
     return {
@@ -318,6 +329,9 @@ def note_refusal(
         return
     kind = refusal_kind(error)
     alien = isinstance(error, AlienObject)
+    asked_for = rules.asked_for or _is_ours(request)
+    if alien and asked_for:
+        kind = PULLED_ALIEN
     moment, caller = now(), request.caller
     refusal = Refusal(
         at=moment,
@@ -327,14 +341,16 @@ def note_refusal(
         status=rules.status_of(error),
         kind=kind,
         reason=str(error),
-        keyed_hash=hash_alien(request.sop_instance_uid, rules.alien_key) if alien else "",
+        keyed_hash=hash_alien(request.sop_instance_uid, rules.alien_key)
+        if alien or (asked_for and isinstance(error, GiveUp))
+        else "",
         content_hash=error.content_hash if isinstance(error, Conflict) else "",
     )
     try:
         with begin() as uow:
             uow.refusals.add(refusal)
             uow.events.add(moment, "object-refused", caller.pacs or "", **_told(refusal))
-            if alien and caller.pacs is not None:
+            if alien and not asked_for and caller.pacs is not None:
                 answer_aliens(uow, caller.pacs, moment)
             if isinstance(error, ConflictingObject):
                 uow.events.add(moment, "conflict", request.sop_instance_uid, pacs=caller.pacs)

@@ -126,6 +126,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.wiring.checks import build_check, check_jobs
     from pacs_bridge.wiring.commitment import commitment_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
+    from pacs_bridge.wiring.pulling import pull_jobs
     from pacs_bridge.wiring.sending import sending_jobs, sending_options
 
     config, begin, now = installation.config, installation.begin, installation.now
@@ -182,6 +183,7 @@ def build_jobs(installation: Installation) -> JobsRole:
         **commitment_jobs(installation),
         **sending_jobs(installation),
         **check_jobs(installation),
+        **pull_jobs(installation),
         release_due=partial(release_due, begin=begin, now=now, public_url=config.web.public_url),
         end_due=partial(end_rounds, begin=begin, now=now),
         watch_due=partial(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pacs_bridge.domain.ports import Mailer, PacsPeer
     from pacs_bridge.domain.probing import Prober
+    from pacs_bridge.domain.pulling import MarkFinder
     from pacs_bridge.domain.retrieving import Retriever
     from pacs_bridge.scu.either import EitherPeer
     from pacs_bridge.scu.peer import DimsePeer
@@ -30,6 +31,13 @@ def build_peer(installation: Installation) -> PacsPeer:
 def build_retriever(installation: Installation) -> Retriever:
     """Join our side towards PACS, for having objects back; see `build_peer`."""
     return _either_peer(installation)
+
+
+def build_finder(installation: Installation) -> MarkFinder:
+    """Join what asks a PACS for the marks that it holds; see `build_peer`."""
+    from pacs_bridge.scu.marks_find import MarksFinder
+
+    return MarksFinder(_secure_call(installation), installation.config.web_dir)
 
 
 def build_prober(installation: Installation) -> Prober:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from pacs_bridge.db.tables import Base, ObjectRow, RefusalRow
 from pacs_bridge.domain.objects import Caller, Originator, ReceivedObject, Refusal
 
 _object_table = Base.metadata.tables["pb_object"]
+_AT_ONCE = 500  # identifiers in one question
 _given = [column for column in _object_table.c if column.name != "arrival"]
 
 
@@ -106,6 +108,15 @@ class Objects:
         """Look an object up."""
         row = self._session.get(ObjectRow, sop_instance_uid)
         return None if row is None else _object(row)
+
+    def known(self, sop_instance_uids: Sequence[str]) -> set[str]:
+        """Give those of them that are here."""
+        found: set[str] = set()
+        for start in range(0, len(sop_instance_uids), _AT_ONCE):
+            some = sop_instance_uids[start : start + _AT_ONCE]
+            uid = ObjectRow.sop_instance_uid
+            found.update(self._session.scalars(select(uid).where(uid.in_(some))))
+        return found
 
     def count_repeat(self, sop_instance_uid: str) -> None:
         """Note that the same object came again."""
@@ -209,6 +220,19 @@ class Refusals:
             )
             or 0
         )
+
+    def refused_of(self, pacs: str, keyed_hashes: Sequence[str]) -> dict[str, str]:
+        """Give why objects of a PACS were refused, by those of their hashes that are known."""
+        found: dict[str, str] = {}
+        for start in range(0, len(keyed_hashes), _AT_ONCE):
+            some = keyed_hashes[start : start + _AT_ONCE]
+            rows = self._session.execute(
+                select(RefusalRow.keyed_hash, RefusalRow.kind)
+                .where(RefusalRow.pacs == pacs, RefusalRow.keyed_hash.in_(some))
+                .order_by(RefusalRow.refusal_id)
+            )
+            found.update((keyed_hash, kind) for keyed_hash, kind in rows)
+        return found
 
     def newest(self, limit: int = 100) -> list[Refusal]:
         """List the newest refusals."""

@@ -37,6 +37,7 @@ class PacsList:
         row.users = {user.name: user.passcode_hash for user in pacs.users}
         row.sending = pacs.sending.as_dict()
         row.grade, row.grace = pacs.grade, pacs.grace
+        row.pull_minutes = pacs.pull_minutes
         self._session.add(row)
         self._session.flush()
         self._session.execute(delete(EndpointRow).where(EndpointRow.pacs == pacs.name))
@@ -135,6 +136,7 @@ class PacsList:
             Completeness(row.grade),
             row.grace,
             sending=sending_of(row.sending),
+            pull_minutes=row.pull_minutes,
         )
 
 

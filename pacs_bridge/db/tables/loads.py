@@ -26,6 +26,7 @@ class PacsRow(Base):
     sending: Mapped[dict[str, Any] | None]  # null: as usual
     grade: Mapped[str] = mapped_column(String(16), default="proven", server_default="proven")
     grace: Mapped[float | None] = mapped_column(Float)  # seconds; null: as configured
+    pull_minutes: Mapped[int | None]  # null: not asked for marks by the clock
     created_at: Mapped[datetime]
 
 

@@ -1,0 +1,237 @@
+"""Having named objects brought from a PACS: by C-GET or DICOMweb, else by C-MOVE to our node.
+
+What really arrived decides, not what the PACS says of it (QUIRKS.md C7).
+
+References
+----------
+PS3.4 C.4.2 (C-MOVE), C.4.3 (C-GET); PS3.18 section 10.4.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from pacs_bridge.db.unit_of_work import Begin
+from pacs_bridge.domain.errors import GiveUp, PacsBridgeError, PeerUnavailable
+from pacs_bridge.domain.objects import Caller, StoreRequest
+from pacs_bridge.domain.pacs import Pacs
+from pacs_bridge.domain.pulling import HeldMark
+from pacs_bridge.domain.retrieving import Arriving, Asked, Kind, Limits, Retrieved, Retriever
+from pacs_bridge.services.aliens import hash_alien
+from pacs_bridge.upper_layer.prescan import EXPLICIT, IMPLICIT
+from pacs_bridge.upper_layer.requestor import ContextsRefused
+
+LOG = structlog.get_logger()
+
+_AT_ONCE = 100  # objects that one question names
+_POLL = 0.1
+_MAX_BREAKS = 3  # conversations that may break off before the rest waits for the next time
+_UNKNOWN_TO_IT = 0xA801
+_NOT_KEPT, _STORED = 0xA700, 0x0000
+
+
+@dataclass
+class Fetched:
+    """What became of objects that were asked for.
+
+    Parameters
+    ----------
+    became : dict of str to str
+        By SOP Instance UID: ``fetched``, ``had`` (it came meanwhile), ``refused`` or ``failed``.
+    problems : list of str
+        Why some did not come, in one sentence each.
+    """
+
+    became: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FetchMarks:
+    """Brings objects here; see `__call__`.
+
+    Parameters
+    ----------
+    take : callable
+        Takes an object as one that was pushed; raises where it is refused.
+    status_of : callable
+        The DIMSE status that an error is answered with.
+    most_bytes : int
+        Of one object.
+    seconds : float
+        How long to wait for what a C-MOVE sent and that is not seen here yet.
+    """
+
+    retriever: Retriever
+    take: Callable[[StoreRequest], None]
+    read: Begin
+    status_of: Callable[[PacsBridgeError], int]
+    sop_classes: frozenset[str]
+    alien_key: bytes
+    most_bytes: int
+    seconds: float = 10.0
+
+    def __call__(self, pacs: Pacs, marks: Sequence[HeldMark]) -> Fetched:
+        """Have objects of one case brought here; never raises for a PACS that fails."""
+        fetched, breaks, down = Fetched(), 0, ""
+        for asked, kinds in _questions(marks, self.sop_classes):
+            if not down:
+                try:
+                    self._ask(pacs, asked, kinds, fetched)
+                except PeerUnavailable as error:
+                    breaks += 1
+                    fetched.problems.append(str(error))
+                    if breaks >= _MAX_BREAKS or error.phase not in ("data", "answer"):
+                        down = str(error)
+            for uid in asked.sop_instance_uids:
+                fetched.became.setdefault(uid, "failed")
+        return fetched
+
+    def _ask(self, pacs: Pacs, asked: Asked, kinds: Sequence[Kind], fetched: Fetched) -> None:
+        desk = _Desk(self, _caller(pacs), fetched)
+        is_web = bool(pacs.endpoint("retrieve").url)
+        try:
+            limits = Limits(object_bytes=self.most_bytes)
+            got = self.retriever.get(pacs, asked, desk.open, kinds=kinds, limits=limits)
+        except ContextsRefused:
+            if is_web:
+                raise
+        else:
+            sent = (got.counted.completed or 0) + (got.counted.warning or 0)
+            if sent > len(got.arrived) + len(got.refused):
+                fetched.problems.append(
+                    f"{pacs.name} says that it sent {sent} objects, and "
+                    f"{len(got.arrived) + len(got.refused)} came."
+                )
+        left = tuple(uid for uid in asked.sop_instance_uids if uid not in fetched.became)
+        if left and is_web:
+            fetched.problems.append(
+                f"{pacs.name} did not send {len(left)} objects ({got.comment})."
+            )
+        elif left:
+            rest = Asked(asked.study_instance_uid, asked.series_instance_uid, left)
+            self._move(pacs, rest, fetched)
+
+    def _move(self, pacs: Pacs, asked: Asked, fetched: Fetched) -> None:
+        """Have objects sent to our node, and see which of them arrive."""
+        moved = self.retriever.move(pacs, asked)
+        seen = self._wait(pacs, asked.sop_instance_uids, moved)
+        fetched.became |= seen
+        missing = len(asked.sop_instance_uids) - len(seen)
+        if moved.status == _UNKNOWN_TO_IT:
+            fetched.problems.append(
+                f"{pacs.name} offers no C-GET and does not know our AE title with our address; "
+                "have it added there."
+            )
+        elif missing:
+            fetched.problems.append(
+                f"{pacs.name} answered 0x{moved.status:04X} to a C-MOVE, says that it sent "
+                f"{moved.counted.completed or 0} objects, and {missing} did not come."
+            )
+
+    def _wait(self, pacs: Pacs, uids: Sequence[str], moved: Retrieved) -> dict[str, str]:
+        sent = (moved.counted.completed or 0) + (moved.counted.warning or 0)
+        may_come = sent > 0 or moved.status == _STORED
+        until = time.monotonic() + (self.seconds if may_come else 0.0)
+        pause = threading.Event()
+        while True:
+            seen = self._seen(pacs, uids)
+            if len(seen) >= len(uids) or time.monotonic() >= until:
+                return seen
+            pause.wait(_POLL)
+
+    def _seen(self, pacs: Pacs, uids: Sequence[str]) -> dict[str, str]:
+        hashes = {hash_alien(uid, self.alien_key): uid for uid in uids}
+        with self.read() as uow:
+            here = uow.objects.known(uids)
+            refused = uow.refusals.refused_of(pacs.name, list(hashes))
+        return {hashes[each]: "refused" for each in refused} | dict.fromkeys(here, "fetched")
+
+
+def _questions(
+    marks: Sequence[HeldMark], sop_classes: frozenset[str]
+) -> Iterator[tuple[Asked, list[Kind]]]:
+    """Ask for the objects of one series at a time."""
+    by_series: dict[tuple[str, str], list[HeldMark]] = defaultdict(list)
+    for each in marks:
+        by_series[each.study_instance_uid, each.series_instance_uid].append(each)
+    for (study, series), every in by_series.items():
+        for start in range(0, len(every), _AT_ONCE):
+            some = every[start : start + _AT_ONCE]
+            classes = {each.sop_class_uid for each in some}
+            offered = sorted(sop_classes if "" in classes else classes)
+            kinds: list[Kind] = [(uid, (form,)) for uid in offered for form in (EXPLICIT, IMPLICIT)]
+            yield Asked(study, series, tuple(each.sop_instance_uid for each in some)), kinds
+
+
+def _caller(pacs: Pacs) -> Caller:
+    """Record an object as one of this PACS, at the address where it was asked."""
+    endpoint = pacs.endpoint("retrieve")
+    ours = pacs.towards(endpoint).our_ae_title
+    return Caller(endpoint.ae_title, ours, endpoint.host[:64], pacs.name)
+
+
+@dataclass
+class _Desk:
+    """Takes in what comes."""
+
+    how: FetchMarks
+    caller: Caller
+    fetched: Fetched
+
+    def open(self, arriving: Arriving) -> _Entry:
+        """Begin to take an object."""
+        return _Entry(self, arriving)
+
+    def take(self, arriving: Arriving, data: bytearray) -> int:
+        """Give an object to what takes pushed ones; what became of it is the status."""
+        uid, how = arriving.sop_instance_uid, self.how
+        request = StoreRequest(
+            self.caller,
+            arriving.sop_class_uid,
+            uid,
+            arriving.transfer_syntax_uid,
+            memoryview(bytes(data)),
+            len(data),
+        )
+        try:
+            with how.read() as uow:
+                was_here = bool(uow.objects.known([uid]))
+            how.take(request)
+        except PacsBridgeError as error:
+            self.fetched.became[uid] = "refused" if isinstance(error, GiveUp) else "failed"
+            if not isinstance(error, GiveUp):
+                self.fetched.problems.append(str(error))
+            return how.status_of(error)
+        except Exception:  # a bug of ours must not look like one of the PACS, nor stop the rest
+            LOG.exception("pulled object not taken")
+            self.fetched.became[uid] = "failed"
+            return _NOT_KEPT
+        self.fetched.became[uid] = "had" if was_here else "fetched"
+        return _STORED
+
+
+class _Entry:
+    """One object on its way, in memory: what it is longer than is dropped by who sends it here."""
+
+    def __init__(self, desk: _Desk, arriving: Arriving) -> None:
+        self._desk, self._arriving = desk, arriving
+        self._data = bytearray()
+
+    def write(self, data: memoryview) -> None:
+        """Keep the next bytes."""
+        self._data += data
+
+    def finish(self) -> int:
+        """Have it taken."""
+        return self._desk.take(self._arriving, self._data)
+
+    def abort(self) -> None:
+        """Forget it."""
+        self._data.clear()
