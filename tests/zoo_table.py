@@ -134,7 +134,7 @@ PROMISES = (
     Promise("wrong-counts=500"),
     Promise("wrong-counts=1"),
     Promise("ff01"),
-    _hiding("no-study-root", "Study Root"),
+    Promise("no-study-root"),
     Promise("no-patient-root"),
     Promise("empty-study-uid"),
     Promise("bad-vr"),
@@ -180,7 +180,8 @@ TOGETHER = (
     _hiding("cap=1,no-counts", *_CAPPED),
     _hiding("refuse-series-level,no-counts", "SERIES level"),
     _hiding("refuse-series-level,extra-objects", "SERIES level"),
-    _hiding("no-study-root,foreign-patient-in-study", "Study Root"),
+    _hiding("no-study-root,foreign-patient-in-study", "counts 1 object"),
+    _hiding("no-study-root,no-counts", "Study Root"),
     Promise("shrinks-images,fewer-keys-when-archived", False, _SEEN, says=("another size",)),
     Promise("shrinks-images,keys-are-conditions", False, _SEEN, says=("another size",)),
     Promise(

@@ -8,6 +8,7 @@ PS3.4 C.2.2.2 (attribute matching), C.4.1.1.3.2 (identifiers of answers), C.6.1,
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -111,8 +112,13 @@ def rows(question: Question, entries: Iterable[Entry], ae_title: str) -> Iterato
     """
     supported = question.supported()
     wanted = {keyword: question.keys[keyword] for keyword in supported if keyword in question.keys}
-    for group in _groups(question, entries):
+    held = list(entries)
+    of_study = Counter(entry["StudyInstanceUID"] for entry in held)
+    for group in _groups(question, held):
         computed = _computed(question.level, group)
+        if question.level == "STUDY":  # kept with the study, whoever's its objects are
+            total = of_study[group[0]["StudyInstanceUID"]]
+            computed["NumberOfStudyRelatedInstances"] = str(total)
         keywords = {*wanted, *question.above(), question.unique}
         said = {keyword: _said(group, keyword) for keyword in keywords}
         if not all(matches(said[keyword], value, keyword) for keyword, value in wanted.items()):

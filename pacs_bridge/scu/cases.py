@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from pacs_bridge.domain.caseset import Case, Study
 from pacs_bridge.domain.errors import GiveUp, UnreadableObject
-from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer, Unasked, Unseen
+from pacs_bridge.domain.found import FoundImage, FoundStudy, PacsAnswer, Unasked
 from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.phases import at_phase
 from pacs_bridge.scu.account import Account
@@ -143,10 +143,12 @@ class _Asking:
         patients = [row.text("PatientID") for row in rows]
         if self._above and any(patients):
             self._above = {"PatientID": next(filter(None, patients))}
-        images, series, unseen = self._ask_images(study, said)
+        images, series, account = self._ask_images(study, said)
+        unseen = account.unseen() if account else None
         if self._questions.patient_root:
             patients += self._lessons.of_all_patients(self._questions, uid)
-            unseen = unseen or self._lessons.unseen_patients(len(images or ()))
+            if not (account and account.adds_up):  # a study's count is not a patient's
+                unseen = unseen or self._lessons.unseen_patients(len(images or ()))
         if not images and not any(row.text("StudyInstanceUID") for row in rows):
             raise _Nameless
         return FoundStudy(
@@ -164,7 +166,7 @@ class _Asking:
 
     def _ask_images(
         self, study: Study, count: int
-    ) -> tuple[tuple[FoundImage, ...] | None, dict[str, int | None], Unseen | None]:
+    ) -> tuple[tuple[FoundImage, ...] | None, dict[str, int | None], Account | None]:
         """List the images of a study, or None with counts a series where that is refused.
 
         Our own series are asked for straight away. Only where that does not account for all
@@ -181,7 +183,7 @@ class _Asking:
             self._lessons.note_images(listed=True)
             adds_up = wanted <= found.keys() and count == len(found)
             if adds_up and (account.are_images_listed or self._lessons.limits.cut_at is None):
-                return tuple(found.values()), {}, None
+                return tuple(found.values()), {}, account
             for uid in self._list_series(study, account):
                 self._list_images(study, uid, account, found)
         except FindRefused as refused:
@@ -199,7 +201,7 @@ class _Asking:
             self._ask_one_by_one(study, found, account)
         if wanted <= found.keys() and account.unseen():
             self._split(study, account)
-        return tuple(found.values()), {}, account.unseen()
+        return tuple(found.values()), {}, account
 
     def _list_images(
         self, study: Study, series: str, account: Account, found: dict[str, FoundImage]
