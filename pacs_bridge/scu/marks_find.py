@@ -29,8 +29,16 @@ if TYPE_CHECKING:
 
 _MAX_BREAKS = 3  # conversations that may break off before the rest waits for the next time
 _SERIES_KEYS = ("SeriesInstanceUID", "Modality", "NumberOfSeriesRelatedInstances", "PatientID")
-_STUDY_KEYS = ("StudyInstanceUID", "PatientID", "AccessionNumber")
+_STUDY_KEYS = (
+    "StudyInstanceUID",
+    "PatientID",
+    "AccessionNumber",
+    "NumberOfStudyRelatedSeries",
+)
 _IMAGE_KEYS = ("SOPInstanceUID", "SOPClassUID")
+_CUT_OFF = (
+    "The PACS does not list all series of a study; allow our AE title queries at SERIES level."
+)
 
 
 class Answer(Protocol):
@@ -185,13 +193,15 @@ class _Asking:
         self.found: dict[str, HeldMark] = {}
         self.problems: list[str] = []
         self._asks, self._case, self._ours, self._cap = asks, case, ours, cap
+        self._counts: dict[str, int] = {}  # series of a study, by its UID
 
     def everything(self) -> None:
         """Look into every study of the case, then for others of its patient."""
+        others = self._others()
         for study in self._case.studies:
             own = frozenset(series.series_instance_uid for series in study.series)
             self._look_into(study.study_instance_uid, own)
-        for uid, is_named in self._others().items():
+        for uid, is_named in others.items():
             self._look_into(uid, frozenset(), elsewhere=True, is_named=is_named)
 
     def _others(self) -> dict[str, bool]:
@@ -209,6 +219,8 @@ class _Asking:
                 match["PatientID"] = self._case.patient_id
             for row in self._ask("STUDY", match, _STUDY_KEYS) or ():
                 uid = _uid(row, "StudyInstanceUID")
+                count = row.whole_number("NumberOfStudyRelatedSeries") or 0
+                self._counts[uid] = max(count, self._counts.get(uid, 0))
                 if uid and uid not in self._ours:
                     named.setdefault(uid, set()).add(row.text("PatientID"))
         others = {}
@@ -249,13 +261,20 @@ class _Asking:
         match, before = self._keys(StudyInstanceUID=study), list(self.problems)
         every = self._ask("SERIES", match, _SERIES_KEYS)
         whole = len(self.problems) == len(before)
-        rows, by_modality = list(every or ()), True
+        rows, by_modality, cut = list(every or ()), True, False
+        listed = {_uid(row, "SeriesInstanceUID") for row in rows}
         for modality in MODALITIES:
             count = len(self.problems)
-            rows += self._ask("SERIES", {**match, "Modality": modality}, _SERIES_KEYS) or ()
+            some = self._ask("SERIES", {**match, "Modality": modality}, _SERIES_KEYS) or ()
             by_modality = by_modality and len(self.problems) == count
+            named = {_uid(row, "SeriesInstanceUID") for row in some}
+            cut = cut or bool(every and named - listed and len(named) >= len(listed))
+            rows += some
         if whole or by_modality:  # either way of asking is enough
             self.problems = before
+        seen = {_uid(row, "SeriesInstanceUID") for row in rows}
+        if cut or (every is not None and len(seen) < self._counts.get(study, 0)):
+            self.problems.append(_CUT_OFF)
         found = {}
         for row in rows:
             uid, modality = _uid(row, "SeriesInstanceUID"), row.text("Modality")

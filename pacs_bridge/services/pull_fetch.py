@@ -94,29 +94,33 @@ class FetchMarks:
         return fetched
 
     def _ask(self, pacs: Pacs, asked: Asked, kinds: Sequence[Kind], fetched: Fetched) -> None:
-        desk = _Desk(self, _caller(pacs), fetched)
         is_web = bool(pacs.endpoint("retrieve").url)
         try:
-            limits = Limits(object_bytes=self.most_bytes)
-            got = self.retriever.get(pacs, asked, desk.open, kinds=kinds, limits=limits)
-        except ContextsRefused:
-            if is_web:
+            self._get(pacs, asked, kinds, fetched)
+        except PeerUnavailable as error:
+            may_move = isinstance(error, ContextsRefused) or error.phase in ("data", "answer")
+            if is_web or not may_move:
                 raise
-        else:
-            sent = (got.counted.completed or 0) + (got.counted.warning or 0)
-            if sent > len(got.arrived) + len(got.refused):
-                fetched.problems.append(
-                    f"{pacs.name} says that it sent {sent} objects, and "
-                    f"{len(got.arrived) + len(got.refused)} came."
-                )
         left = tuple(uid for uid in asked.sop_instance_uids if uid not in fetched.became)
-        if left and is_web:
-            fetched.problems.append(
-                f"{pacs.name} did not send {len(left)} objects ({got.comment})."
-            )
-        elif left:
+        if left and not is_web:
             rest = Asked(asked.study_instance_uid, asked.series_instance_uid, left)
             self._move(pacs, rest, fetched)
+
+    def _get(self, pacs: Pacs, asked: Asked, kinds: Sequence[Kind], fetched: Fetched) -> None:
+        """Have objects sent over the conversation that asks, and tell what contradicts them."""
+        desk = _Desk(self, _caller(pacs), fetched)
+        limits = Limits(object_bytes=self.most_bytes)
+        got = self.retriever.get(pacs, asked, desk.open, kinds=kinds, limits=limits)
+        sent, came = _sent(got), len(got.arrived) + len(got.refused)
+        if sent > came:
+            fetched.problems.append(
+                f"{pacs.name} says that it sent {sent} objects, and {came} came."
+            )
+        elif got.missing:
+            fetched.problems.append(
+                f"{pacs.name} did not send {len(got.missing)} objects "
+                f"(0x{got.status:04X} {got.comment})."
+            )
 
     def _move(self, pacs: Pacs, asked: Asked, fetched: Fetched) -> None:
         """Have objects sent to our node, and see which of them arrive."""
@@ -132,12 +136,11 @@ class FetchMarks:
         elif missing:
             fetched.problems.append(
                 f"{pacs.name} answered 0x{moved.status:04X} to a C-MOVE, says that it sent "
-                f"{moved.counted.completed or 0} objects, and {missing} did not come."
+                f"{_sent(moved)} objects, and {missing} did not come."
             )
 
     def _wait(self, pacs: Pacs, uids: Sequence[str], moved: Retrieved) -> dict[str, str]:
-        sent = (moved.counted.completed or 0) + (moved.counted.warning or 0)
-        may_come = sent > 0 or moved.status == _STORED
+        may_come = _sent(moved) > 0 or moved.status == _STORED
         until = time.monotonic() + (self.seconds if may_come else 0.0)
         pause = threading.Event()
         while True:
@@ -152,6 +155,11 @@ class FetchMarks:
             here = uow.objects.known(uids)
             refused = uow.refusals.refused_of(pacs.name, list(hashes))
         return {hashes[each]: "refused" for each in refused} | dict.fromkeys(here, "fetched")
+
+
+def _sent(said: Retrieved) -> int:
+    """How many objects a PACS says that it sent."""
+    return (said.counted.completed or 0) + (said.counted.warning or 0)
 
 
 def _questions(
