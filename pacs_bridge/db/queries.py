@@ -62,6 +62,8 @@ class LoadLine:
         What came of fetching images back.
     rehearsed : Proof or None
         The last rehearsal of the PACS.
+    pulled : Proof or None
+        The last time that the PACS was asked for marks that it does not push.
     """
 
     load: Load
@@ -77,6 +79,7 @@ class LoadLine:
     intact: IntactCheck | None = None
     withdrawal: Withdrawal | None = None
     rehearsed: Proof | None = None
+    pulled: Proof | None = None
 
 
 @dataclass(frozen=True)
@@ -277,6 +280,7 @@ def _load_line(session: Session, load_id: int) -> LoadLine:
         IntactChecks(session).find(load_id),
         Withdrawals(session).find(load_id),
         Proofs(session).find(load.pacs, "rehearsal"),
+        Proofs(session).find(load.pacs, "marks-pulled"),
     )
 
 

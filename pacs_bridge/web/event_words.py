@@ -75,6 +75,15 @@ def _refused(_kind: str, pacs: str, detail: Detail) -> str:
     return f"An object of {pacs or 'somebody'} was refused: {detail.get('why', '')}."
 
 
+def _pulled(_kind: str, pacs: str, detail: Detail) -> str:
+    fetched, failed, unasked = (
+        int(detail.get(name, 0)) for name in ("fetched", "failed", "unasked")
+    )
+    rest = f", {failed} did not come" if failed else ""
+    rest += f", {write_count(unasked, 'case')} could not be asked about" if unasked else ""
+    return f"{pacs} was asked for marks: {write_count(fetched, 'object')} fetched{rest}."
+
+
 def _adopted(kind: str, pacs: str, detail: Detail) -> str:
     what = "may call" if kind.endswith("adopted") else "may call no longer"
     return f"{_who('', detail)} {what}, as {pacs}."
@@ -92,6 +101,7 @@ _WORDS: dict[str, Callable[[str, str, Detail], str]] = {
     "query": _query,
     "retrieve": _retrieve,
     "object-refused": _refused,
+    "marks-pulled": _pulled,
     "signed-in": _by,
     "signed-out": _by,
     "access-refused": _by,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pacs_bridge.db.repositories.watch import Event
 from pacs_bridge.domain.intact import Change, IntactCheck
+from pacs_bridge.domain.pulling import Pulled, PulledCase
 from pacs_bridge.domain.withdrawal import Withdrawal
+from pacs_bridge.web.event_words import tell
 from tests.web.conftest import SignIn
 from tests.web.seed import NOW, Scheme
 
@@ -37,6 +40,25 @@ def test_amber_late_and_failed_are_told_in_words(scheme: Scheme, sign_in: SignIn
     assert "found: It finds &lt;nothing&gt;." in shown
     for tag in ("Amber", "Late", "Failed"):
         assert tag in shown
+
+
+def test_marks_that_were_pulled_are_told_and_what_could_not_be_asked(
+    scheme: Scheme, sign_in: SignIn
+) -> None:
+    case = PulledCase("PERFORMS121101", found=3, fetched=2, failed=1)
+    lost = PulledCase("PERFORMS121102", problems=("It said <no>.",), unasked=True)
+    pulled = Pulled("northfield", NOW, (case, lost))
+    with scheme.begin() as uow:
+        uow.proofs.put("northfield", "marks-pulled", pulled.as_json(), NOW)
+    shown = page(scheme, sign_in)
+    assert "3 found at northfield: 2 fetched, 0 here already, 0 not taken, 1 did not" in shown
+    assert "1 cases could not be asked about wholly: It said &lt;no&gt;." in shown
+    assert "Not all" in shown
+    event = Event(1, NOW, "marks-pulled", "northfield", pulled.counts)
+    assert tell(event) == (
+        "northfield was asked for marks: 2 objects fetched, 1 did not come, 1 case could not be "
+        "asked about."
+    )
 
 
 def test_what_is_well_is_told_too(scheme: Scheme, sign_in: SignIn) -> None:
