@@ -52,9 +52,9 @@ def test_marks_that_were_pulled_are_told_and_what_could_not_be_asked(
         uow.proofs.put("northfield", "marks-pulled", pulled.as_json(), NOW)
     shown = page(scheme, sign_in)
     assert "3 found at northfield: 2 fetched, 0 here already, 0 not taken, 1 did not" in shown
-    assert "1 cases could not be asked about wholly: It said &lt;no&gt;." in shown
+    assert "cases not wholly asked about: 1. It said &lt;no&gt;." in shown
     assert "Not all" in shown
-    event = Event(1, NOW, "marks-pulled", "northfield", pulled.counts)
+    event = Event(NOW, "marks-pulled", "northfield", pulled.counts)
     assert tell(event) == (
         "northfield was asked for marks: 2 objects fetched, 1 did not come, 1 case could not be "
         "asked about."
