@@ -6,6 +6,7 @@ from benchmarks.idle import IDLE
 from benchmarks.imports import IMPORT
 from benchmarks.load import LOAD, LOAD_MANY
 from benchmarks.marks_arrival import MARKS_ARRIVAL
+from benchmarks.marks_decode import MARKS_DECODE, MARKS_DECODE_STATE
 from benchmarks.measure import Benchmark
 from benchmarks.receive import (
     SMALL,
@@ -52,5 +53,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         FIND,
         IMPORT,
         MARKS_ARRIVAL,
+        MARKS_DECODE,
+        MARKS_DECODE_STATE,
     )
 }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag, Tag
 
 from pacs_bridge.domain.errors import UnreadableObject
@@ -58,17 +59,46 @@ def _tag(keyword: str) -> BaseTag | None:
     return None if tag is None else Tag(tag)
 
 
+@cache
+def _keyword(tag: BaseTag) -> str:
+    return pydicom.datadict.keyword_for_tag(tag)
+
+
 def _at(ds: Dataset, tag: BaseTag) -> Any:
-    if tag not in ds:
-        return None
     try:
-        return ds[tag].value
+        element = ds.get_item(tag)
+        if element is None:
+            return None
+        return element.value if type(element) is DataElement else ds[tag].value
     except Exception:  # noqa: BLE001  whatever a broken value makes pydicom raise
         try:
             raw = ds.get_item(tag).value
         except Exception:  # noqa: BLE001
             return None
         return raw if isinstance(raw, bytes) else None
+
+
+_SINGLE = frozenset({"LT", "ST", "UR", "UT"})
+_LETTERS = _SINGLE | {"AE", "AS", "CS", "DA", "DT", "LO", "SH", "TM", "UC", "UI"}
+"""Value representations whose letters, where all are ASCII, are the same in every character set."""
+
+
+def _letters(ds: Dataset, tag: BaseTag) -> str | None:
+    """First value of a text of plain letters, out of its bytes; None for whatever else it is.
+
+    Letting pydicom convert each such element is half of what reading a report takes.
+    """
+    raw = ds.get_item(tag, keep_deferred=True)
+    if type(raw) is not RawDataElement or raw.VR not in _LETTERS:
+        return None
+    value = raw.value
+    if type(value) is not bytes or not value.isascii() or _ESCAPE in value:
+        return None
+    said = value.decode("ascii")
+    return said if raw.VR in _SINGLE else said.partition("\\")[0]
+
+
+_ESCAPE = b"\x1b"
 
 
 def _decoded(value: bytes) -> str:
@@ -80,7 +110,12 @@ def _decoded(value: bytes) -> str:
 
 def text(ds: Dataset, keyword: str) -> str:
     """The text of an element: first value, trimmed, without control characters, bounded."""
-    value = _value(ds, keyword)
+    tag = _tag(keyword)
+    if tag is None:
+        return ""
+    value = _letters(ds, tag)
+    if value is None:
+        value = _at(ds, tag)
     if value is None:
         return ""
     if isinstance(value, bytes):
@@ -236,17 +271,15 @@ def moment(ds: Dataset, date: str, time: str) -> datetime | None:
 def sequences(ds: Dataset) -> Iterator[tuple[str, Dataset]]:
     """Every item of every standard sequence of a data set, one level deep, with its keyword."""
     for tag in list(ds.keys()):
-        if tag.is_private:
-            continue
         try:
-            raw = ds.get_item(tag)
+            raw = ds.get_item(tag, keep_deferred=True)
             vr = raw.VR
             if vr in (None, "UN"):
                 vr = dictionary_VR(tag)
         except (KeyError, AttributeError):
             continue
-        if vr == "SQ":
-            keyword = pydicom.datadict.keyword_for_tag(tag)
+        if vr == "SQ" and not tag.is_private:
+            keyword = _keyword(tag)
             for item in items(ds, keyword):
                 yield keyword, item
 

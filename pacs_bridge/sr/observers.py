@@ -25,8 +25,9 @@ def observer_of(ds: Dataset) -> Observer:
     """Tell who made a state or report by its head alone, without reading what it says."""
     if elements.text(ds, "SOPClassUID") in sop_classes.PLANE_STATES | sop_classes.RENDERED_STATES:
         return observer_of_state(ds)
-    head = read_tree(ds, deepest=3).root.walk()
-    return observer_of_report(ds, (n for n in head if n.relationship == "HAS OBS CONTEXT"))
+    tree = read_tree(ds, deepest=3)
+    contexts = (each for each in tree.root.walk() if each.relationship == "HAS OBS CONTEXT")
+    return observer_of_report(ds, contexts)
 
 
 def observer_of_state(ds: Dataset) -> Observer:

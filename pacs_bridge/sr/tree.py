@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import ReferenceType, ref
 
 from pacs_bridge.domain.marks import Code
 from pacs_bridge.sr import codes, elements
@@ -38,18 +39,26 @@ class Node:
     path : tuple of int
         Positions from the root, 1-based, the root being (1,): as a by-reference
         relationship names it.
+    above : reference or None
+        The item right above, weakly: a report is thrown away as soon as it is read, not when
+        somebody looks for rings of objects, which costs a third of reading it.
     target : tuple of int or None
         For a by-reference relationship, the path of the item it means.
     """
 
     item: Dataset
     path: tuple[int, ...]
-    parent: Node | None
+    above: ReferenceType[Node] | None
     value_type: str
     relationship: str
     concept: Code | None
     target: tuple[int, ...] | None = None
     children: list[Node] = field(default_factory=list)
+
+    @property
+    def parent(self) -> Node | None:
+        """The item right above it, for as long as somebody holds the tree."""
+        return None if self.above is None else self.above()
 
     @cached_property
     def value_code(self) -> Code | None:
@@ -132,7 +141,7 @@ def _node(item: Dataset, path: tuple[int, ...], parent: Node | None) -> Node:
     return Node(
         item,
         path,
-        parent,
+        None if parent is None else ref(parent),
         elements.text(item, "ValueType").upper(),
         elements.text(item, "RelationshipType").upper(),
         elements.code(item, "ConceptNameCodeSequence"),
