@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,17 +20,32 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSON = "json"
+    SR = "sr"
 
 
 @app.command("export")
 def export(
     set_name: Annotated[str, typer.Argument(metavar="SET", help="Prefix, such as PERFORMS121.")],
-    form: Annotated[Format, typer.Option("--format", help="csv or json.")] = Format.CSV,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Where to write, with --format sr.")
+    ] = None,
+    form: Annotated[
+        Format,
+        typer.Option("--format", help="csv, json, or sr: each reading as a TID 1500 report."),
+    ] = Format.CSV,
     home: Home = None,
 ) -> None:
-    """Print each reader's figures over a set, by scheme code, each with its n."""
+    """Print each reader's figures over a set, each with its n; or write the readings themselves."""
+    from pacs_bridge.domain.errors import RefusedInput
     from pacs_bridge.domain.identifiers import SetName
 
+    if (form is Format.SR) != (folder is not None):
+        raise RefusedInput("Reports (--format sr) go into a folder, figures do not; say it so.")
+    if folder is not None:
+        from pacs_bridge.cli.results_reports import write_reports
+
+        write_reports(home, set_name, folder)
+        return
     name = str(SetName.parse(set_name))
     with open_home(home).read() as uow:
         uow.case_sets.get(name)
