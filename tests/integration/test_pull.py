@@ -23,6 +23,7 @@ from pacs_bridge.domain.people import Enrolment, Round, Site
 from pacs_bridge.domain.ports import Sendable
 from pacs_bridge.domain.pulling import Pulled
 from pacs_bridge.domain.retrieving import Progress, Retrieved
+from pacs_bridge.jobs import engine
 from pacs_bridge.sandbox.orthanc import Orthanc
 from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.status import store_status
@@ -35,7 +36,7 @@ from pacs_bridge.services.receipts import show_receipt
 from pacs_bridge.services.receive import Rules, receive_object
 from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
-from pacs_bridge.wiring.jobs import read_archived
+from pacs_bridge.wiring.jobs import build_jobs, read_archived
 from pacs_bridge.wiring.node import build_node
 from pacs_bridge.wiring.pulling import build_pull
 from tests.builders import a_passport
@@ -44,6 +45,7 @@ from tests.nodes import OUR_IMAGE, a_request, an_alien, as_file, our_report
 from tests.orthanc import running_orthanc
 from tests.peers import free_port, need
 from tests.unit.sr_builders import a_graphic, a_state, a_text, an_annotation
+from tests.waiting import wait_until
 from tests.web_pacs import PLUGIN, SETTINGS, asked_by_web
 
 CASE = "PERFORMS121101"
@@ -359,3 +361,23 @@ def test_marks_come_by_dicomweb(tmp_path: Path, empty: Path) -> None:
         pulled = [world.pull() for _ in range(2)]
     assert [counts(each) for each in pulled] == [(2, 0, 2, 0, 0, 0), (2, 2, 0, 0, 0, 0)]
     assert len(world.work()) == 2
+
+
+def test_the_jobs_pull_by_the_clock_until_the_reader_has_a_receipt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "TICK_SECONDS", 0.2)
+    world.save(a_mark())
+    with world.home.begin() as uow:
+        uow.pacs.put(replace(world.pacs, pull_minutes=5), world.home.now())
+    role = build_jobs(world.home)
+    role.start()
+    try:
+        wait_until(
+            lambda: [each.state for each in world.objects().values()] == ["read"],
+            "the mark is pulled and read",
+        )
+    finally:
+        role.stop()
+    receipt = show_receipt("R001", CASE, begin=world.home.begin, now=world.home.now)
+    assert len(receipt.marks) == 1
