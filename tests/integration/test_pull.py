@@ -293,7 +293,9 @@ def test_marks_come_by_a_move_to_our_node_where_there_is_no_get(
 ) -> None:
     with running_orthanc(tmp_path / "pacs", DicomAlwaysAllowGet=False) as orthanc:
         world = World(empty, tmp_path, orthanc.dicom_port)
-        world.save(a_mark())
+        alien = an_alien(AccessionNumber="", SeriesInstanceUID="1.9.2", Modality="PR")
+        alien.PatientID = CASE
+        world.save(a_mark(), alien)
         unknown = world.pull()
         node = build_node(world.home)
         port = node.start()
@@ -303,8 +305,10 @@ def test_marks_come_by_a_move_to_our_node_where_there_is_no_get(
             moved = world.pull()
         finally:
             node.stop()
-    assert (counts(unknown), counts(moved)) == ((1, 0, 0, 0, 1, 0), (1, 0, 1, 0, 0, 0))
-    assert len(case_of(unknown).problems) == 1
+    assert (counts(unknown), counts(moved)) == ((2, 0, 0, 0, 2, 0), (2, 0, 1, 1, 0, 0))
+    assert case_of(unknown).problems
+    with world.home.read() as uow:  # we asked for it: no fault of the PACS
+        assert [each.kind for each in uow.refusals.newest()] == ["pulled-alien"]
     kept = world.objects()["1.2.3.9.1"]
     assert (kept.caller.pacs, kept.originator.ae_title) == ("hospital", "PACSBRIDGE")
 
