@@ -56,8 +56,10 @@ def link(
             if (text.graphic_group is not None and text.graphic_group == each.graphic_group)
             or (text.compound is not None and text.compound == each.compound)
         ]
+        # Some viewers count their groups anew on each image.
+        beside = [each for each in partners if each.annotation == text.annotation]
         if partners:
-            for each in partners:
+            for each in beside or partners:
                 each.texts.append(text.text)
             continue
         near = [each for each in drawn if each.annotation == text.annotation]
