@@ -26,7 +26,7 @@ ASKS: dict[str, str] = {
     "unknown-image": "This lies on an image that is not one of this case: put it on our sheet "
     "where you meant it, and take this one back.",
     "outside-image": "This lies outside the image on {place}: is it a mark?",
-    "ambiguous-frame": "Several frames of {place} are named: is the mark on this one?",
+    "ambiguous-frame": "It is not said on which frame of {place} the mark lies: is it this one?",
     "inferred-image": "No image was named; {place} is the only one it can lie on: is it there?",
     "inferred-text": "Does your note {text} belong to the mark on {place}?",
     "decision-conflict": "You wrote {text}, and two things of one breast: decide each breast.",

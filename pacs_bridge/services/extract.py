@@ -18,7 +18,7 @@ from pacs_bridge.services.folded import end_of, learn_resave, reading_uid_of
 from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.asking import flag_notes
-from pacs_bridge.sr.place import place_marks
+from pacs_bridge.sr.place import Placed, place_marks
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 
 
@@ -122,7 +122,13 @@ def _place(
     read = place_marks(
         read,
         {
-            uid: (_SIDES.get(image.laterality), image.view or None, image.rows, image.columns)
+            uid: Placed(
+                _SIDES.get(image.laterality),
+                image.view or None,
+                image.rows,
+                image.columns,
+                image.frames,
+            )
             for uid, image in images.items()
             if image.accession == case.accession
         },

@@ -22,6 +22,7 @@ HEADER_KEYWORDS = (
     "SOPInstanceUID",
     "Rows",
     "Columns",
+    "NumberOfFrames",
     "ImageLaterality",
     "Laterality",
     "ViewCodeSequence",
@@ -32,11 +33,12 @@ HEADER_KEYWORDS = (
 
 
 def describe_image(ds: Dataset) -> Placed | None:
-    """Tell breast, view, rows and columns of an image; None for an object that is none."""
+    """Tell breast, view, size and frames of an image; None for an object that is none."""
     rows, columns = elements.integers(ds, "Rows"), elements.integers(ds, "Columns")
     if not rows or not columns:
         return None
-    return Placed(laterality_of(ds), view_of(ds), rows[0], columns[0])
+    frames = max([1, *elements.integers(ds, "NumberOfFrames")])
+    return Placed(laterality_of(ds), view_of(ds), rows[0], columns[0], frames)
 
 
 def laterality_of(ds: Dataset) -> Laterality | None:

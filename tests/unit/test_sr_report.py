@@ -7,7 +7,7 @@ from pydicom import Dataset
 
 from pacs_bridge.domain.marks import NOT_A_LOCATION, BreastDecision
 from pacs_bridge.sr import codes
-from pacs_bridge.sr.place import place_marks
+from pacs_bridge.sr.place import Placed, place_marks
 from pacs_bridge.sr.read import READERS, read_object
 from pacs_bridge.sr.references import references
 from pacs_bridge.sr.sop_classes import STATES_AND_REPORTS
@@ -287,6 +287,20 @@ def test_a_mark_that_does_not_fit_its_image_is_flagged(point, text, flags):
     state = a_state(an_annotation(a_graphic("POINT", *point), *texts))
     [mark] = place_marks(read_object(state), IMAGES).marks
     assert mark.flags == flags
+
+
+@pytest.mark.parametrize(
+    ("frame", "flags"),
+    [(None, ("ambiguous-frame",)), (1, ()), (60, ()), (61, ("outside-image",))],
+)
+def test_a_mark_on_an_image_of_many_frames_is_on_one_that_there_is(frame, flags):
+    state = a_state(an_annotation(a_graphic("POINT", 1, 1)))
+    if frame is not None:
+        named = state.GraphicAnnotationSequence[0].ReferencedImageSequence[0]
+        named.ReferencedFrameNumber = frame
+    known = {RCC: Placed("R", "CC", 100, 80, 60)}
+    [mark] = place_marks(read_object(state), known).marks
+    assert (mark.frame, mark.flags) == (frame, flags)
 
 
 def test_a_mark_on_an_image_of_nobody_is_flagged():

@@ -9,6 +9,8 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from pacs_bridge.domain.marks import NOT_A_LOCATION
+from pacs_bridge.domain.questions import UNREAD_OBJECT
+from pacs_bridge.sr.asking import flag_notes
 from pacs_bridge.sr.files import images_in
 from pacs_bridge.sr.place import place_marks
 from pacs_bridge.sr.planes import Room, stack_of
@@ -172,6 +174,13 @@ def test_on_projections_room_coordinates_are_refused_in_a_sentence(room):
     read = read_in(room, in_room("POINT", 5, 2, 0))
     assert read.marks == ()
     assert "room coordinates" in (read.refused or "")
+
+
+def test_what_is_refused_in_the_room_is_asked_about():
+    for room in (None, a_room(a_tomosynthesis())):
+        [lost] = flag_notes(read_in(room, in_room("POINT", 5, 2, 77))).marks
+        assert (lost.shape, lost.flags) == ("TEXT", (UNREAD_OBJECT,))
+        assert "SCOORD3D" in lost.text
 
 
 def test_an_image_that_says_of_one_frame_not_where_it_lies_has_no_place_in_the_room():
