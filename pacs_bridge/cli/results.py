@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
+from pacs_bridge.cli.results_feedback import feedback
 from pacs_bridge.cli.terminal import Home, open_home, print_json
 
 app = typer.Typer()
+app.command("feedback")(feedback)
 
 
 class Format(StrEnum):

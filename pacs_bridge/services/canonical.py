@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pacs_bridge.db.repositories.marks import marks_from_json
 from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.deid.uids import UidMap
-from pacs_bridge.domain.caseset import Case
+from pacs_bridge.domain.caseset import Case, Instance
 from pacs_bridge.domain.errors import PacsBridgeError, RefusedInput
 from pacs_bridge.domain.identifiers import SetName
 from pacs_bridge.domain.marks import BreastDecision
@@ -73,7 +73,7 @@ def export_readings(
 
     written: list[Path] = []
     refused: list[tuple[str, str]] = []
-    _make(folder)
+    make_folder(folder)
     for body in bodies:
         try:
             documents = write_canonical(reading_of(body), headers(str(body["case"])), uid_of)
@@ -100,17 +100,25 @@ def reading_of(body: dict[str, Any]) -> CanonicalReading:
 
 def _headers(case: Case, archive: Archive) -> list[Dataset]:
     """Headers of a case's images as distributed, those of the current study first."""
+    studies = sorted(case.studies, key=lambda study: study.prior)
+    return headers_of([image for study in studies for image in study.instances()], archive)
+
+
+def headers_of(images: Sequence[Instance], archive: Archive) -> list[Dataset]:
+    """Read the headers of archived images."""
     from pydicom import dcmread
 
-    studies = sorted(case.studies, key=lambda study: study.prior)
-    return [
-        dcmread(archive.path(image.content_hash), stop_before_pixels=True)
-        for study in studies
-        for image in study.instances()
-    ]
+    return [dcmread(archive.path(image.content_hash), stop_before_pixels=True) for image in images]
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none; raises `RefusedInput` where none can be.
+
+    Parameters
+    ----------
+    folder : Path
+        With all above it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

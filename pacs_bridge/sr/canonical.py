@@ -92,7 +92,7 @@ def write_canonical(
     for number, (study, shown) in enumerate(_studies(images), 1):
         here = {str(image.SOPInstanceUID) for image in shown}
         marks = [
-            _plain(mark, f"{_name(reading, reading.revision)}/{place}", uid_of)
+            plain_mark(mark, f"{_name(reading, reading.revision)}/{place}", uid_of)
             for place, mark in enumerate(reading.marks, 1)
             if mark.image in here
         ]
@@ -154,7 +154,7 @@ def _predecessor(study: str, series: str, sop_class: str, document: str) -> Data
     return outer
 
 
-def _plain(mark: Mark, name: str, uid_of: UidOf) -> Mark:
+def plain_mark(mark: Mark, name: str, uid_of: UidOf) -> Mark:
     """Give a mark without words, with a UID that it is followed by, and a shape of the SR."""
     uid = mark.tracking_uid or ""
     is_valid = len(uid) <= 64 and _UID.fullmatch(uid)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pacs_bridge.domain.caseset import Case, Study
-from pacs_bridge.sr.write import MANUFACTURER, _stamp, derive_uid
+from pacs_bridge.sr.write import MANUFACTURER, derive_uid, stamp
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -47,7 +47,7 @@ def write_rejection(case: Case, study: Study, *, when: datetime) -> Dataset:
         manufacturer=MANUFACTURER,
     )
     ds.SeriesDescription = "Withdrawal of a test set"
-    _stamp(ds, when, ("InstanceCreation", "Series", "Content"))
+    stamp(ds, when, ("InstanceCreation", "Series", "Content"))
     return ds
 
 

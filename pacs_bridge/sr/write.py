@@ -95,9 +95,9 @@ def write_gsps(
     """
     from pacs_bridge.sr.write_state import build_state
 
-    _check(images, marks)
+    check(images, marks)
     ds = build_state(images, marks, decisions, login, series_uid, sop_uid, label, instance_number)
-    _stamp(ds, when, ("InstanceCreation", "Series", "PresentationCreation"))
+    stamp(ds, when, ("InstanceCreation", "Series", "PresentationCreation"))
     if name and name != login:
         ds.OperatorsName = name
     return ds
@@ -137,18 +137,19 @@ def write_report(
     """
     from pacs_bridge.sr.write_measurements import build_report
 
-    _check(images, marks)
+    check(images, marks)
     if not marks and not decisions:
         raise RefusedInput("A report needs a mark or a decision; give one.")
     ds = build_report(
         images, marks, decisions, login, name or login, series_uid, sop_uid, session,
         instance_number, when,
     )  # fmt: skip
-    _stamp(ds, when, ("InstanceCreation", "Series", "Content"))
+    stamp(ds, when, ("InstanceCreation", "Series", "Content"))
     return ds
 
 
-def _check(images: Sequence[Dataset], marks: Sequence[Mark]) -> None:
+def check(images: Sequence[Dataset], marks: Sequence[Mark]) -> None:
+    """Refuse no image, images of two studies, and marks outside of their images."""
     if not images:
         raise RefusedInput("There is no image to mark; give the case's images.")
     if len({image.StudyInstanceUID for image in images}) > 1:
@@ -164,7 +165,7 @@ def _check(images: Sequence[Dataset], marks: Sequence[Mark]) -> None:
             raise RefusedInput("A mark lies outside its image; draw it inside.")
 
 
-def _stamp(ds: Dataset, when: datetime, parts: tuple[str, ...]) -> None:
+def stamp(ds: Dataset, when: datetime, parts: tuple[str, ...]) -> None:
     """Give the object one moment throughout, and the facts that the library leaves out."""
     utc = when.astimezone(UTC)
     date, time = utc.strftime("%Y%m%d"), utc.strftime("%H%M%S")
@@ -193,7 +194,7 @@ def header(image: Dataset) -> Dataset:
         if keyword not in small:
             setattr(small, keyword, "")
     for keyword in _NAMES:
-        # highdicom prints a name of one component in a warning; `_stamp` puts it back.
+        # highdicom prints a name of one component in a warning; `stamp` puts it back.
         if str(small.get(keyword, "")) and "^" not in str(small[keyword].value):
             setattr(small, keyword, f"{small[keyword].value}^")
     return small

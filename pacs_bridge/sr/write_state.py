@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pydicom
 from highdicom import ContentCreatorIdentificationCodeSequence
+from highdicom.color import CIELabColor
 from highdicom.pr import (
     AnnotationUnitsValues,
     GraphicAnnotation,
@@ -52,13 +53,13 @@ def build_state(
 ) -> Dataset:
     """Build the object; times and equipment are stamped by the caller."""
     headers = [write.header(image) for image in images]
-    looks = _looks(headers)
+    looks = looks_of(headers)
     drawings = GraphicLayer("MARKS", order=1, description="Marks")
     opinions = GraphicLayer("DECISIONS", order=2, description="Decisions")
     groups: list[GraphicGroup] = []
     annotations = []
     for image in headers:
-        annotations += _drawings(image, marks, drawings, groups)
+        annotations += draw_marks(image, marks, drawings, groups)
     texts: dict[str, list[TextObject]] = {}
     for number, decision in enumerate(decisions):
         image = _image_for(decision, headers)
@@ -71,19 +72,69 @@ def build_state(
             annotations.append(
                 GraphicAnnotation([image], opinions, text_objects=texts[str(image.SOPInstanceUID)])
             )
-    used = [layer for layer in (drawings, opinions) if _used(layer, annotations)]
+    return _assemble(
+        headers, looks, annotations, (drawings, opinions), groups,
+        (series_uid, sop_uid), (label, "Reading"), instance_number, login,
+    )  # fmt: skip
+
+
+def build_layers(
+    images: Sequence[Dataset],
+    layers: Sequence[tuple[str, str, tuple[float, float, float], Sequence[Mark]]],
+    *,
+    series_uid: str,
+    sop_uid: str,
+    label: str,
+    instance_number: int,
+) -> Dataset:
+    """Build a state whose marks stand in several layers.
+
+    Parameters
+    ----------
+    layers : sequence of tuple
+        Name, description, colour (CIELab) and marks of each.
+    """
+    headers = [write.header(image) for image in images]
+    looks = looks_of(headers)
+    groups: list[GraphicGroup] = []
+    annotations: list[GraphicAnnotation] = []
+    made = []
+    for order, (name, words, colour, marks) in enumerate(layers, 1):
+        layer = GraphicLayer(name, order, words, CIELabColor(*colour))
+        made.append(layer)
+        for image in headers:
+            annotations += draw_marks(image, marks, layer, groups)
+    return _assemble(
+        headers, looks, annotations, made, groups,
+        (series_uid, sop_uid), (label, "Feedback"), instance_number, write.MANUFACTURER,
+    )  # fmt: skip
+
+
+def _assemble(
+    headers: Sequence[Dataset],
+    looks: Sequence[Dataset],
+    annotations: Sequence[GraphicAnnotation],
+    layers: Sequence[GraphicLayer],
+    groups: Sequence[GraphicGroup],
+    uids: tuple[str, str],
+    names: tuple[str, str],
+    instance_number: int,
+    login: str,
+) -> Dataset:
+    """Put the object together: UIDs are series and object, names label and description."""
+    used = [layer for layer in layers if is_used(layer, annotations)]
     ds = GrayscaleSoftcopyPresentationState(
         referenced_images=headers,
-        series_instance_uid=series_uid,
+        series_instance_uid=uids[0],
         series_number=write.STATE_SERIES,
-        sop_instance_uid=sop_uid,
+        sop_instance_uid=uids[1],
         instance_number=instance_number,
         manufacturer=write.MANUFACTURER,
         manufacturer_model_name=write.MODEL,
         software_versions=write.VERSION,
         device_serial_number="0",
-        content_label=label,
-        content_description="Reading",
+        content_label=names[0],
+        content_description=names[1],
         graphic_annotations=annotations or None,
         graphic_layers=used or None,
         graphic_groups=groups or None,
@@ -91,18 +142,18 @@ def build_state(
             person_identification_codes=[CodedConcept(login, codes.SCHEME, login)],
             institution_name=write.MANUFACTURER,
         ),
-        series_description="Reading",
+        series_description=names[1],
     )
     ds.ContentCreatorName = login
     if looks:
         ds.SoftcopyVOILUTSequence = looks
-    sides = {write.side_of(image) for image in images}
+    sides = {write.side_of(image) for image in headers}
     # Type 2C of the series, which the library leaves out; empty for a series of both sides.
     ds.Laterality = sides.pop() if len(sides) == 1 else ""
     return ds
 
 
-def _looks(headers: Sequence[Dataset]) -> list[Dataset]:
+def looks_of(headers: Sequence[Dataset]) -> list[Dataset]:
     """Grey-scale windows, else tables, of the images; taken out of the headers.
 
     highdicom refuses an image with both, and writes tables with a wrong bit depth.
@@ -159,7 +210,7 @@ def _reference(image: Dataset) -> Dataset:
     return item
 
 
-def _drawings(
+def draw_marks(
     image: Dataset, marks: Sequence[Mark], layer: GraphicLayer, groups: list[GraphicGroup]
 ) -> list[GraphicAnnotation]:
     """The image's marks; those on one frame share an annotation."""
@@ -223,5 +274,6 @@ def _box(image: Dataset, number: int) -> tuple[float, float, float, float]:
     return columns * 0.05, bottom - height, columns * 0.6, bottom
 
 
-def _used(layer: GraphicLayer, annotations: Sequence[GraphicAnnotation]) -> bool:
+def is_used(layer: GraphicLayer, annotations: Sequence[GraphicAnnotation]) -> bool:
+    """Whether anything stands in a layer."""
     return any(each.GraphicLayer == layer.GraphicLayer for each in annotations)

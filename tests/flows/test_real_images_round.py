@@ -17,6 +17,7 @@ import pytest
 
 from pacs_bridge.sandbox.orthanc import Modality
 from pacs_bridge.sandbox.viewer import Viewer
+from pacs_bridge.sr.read import read_object
 from tests.orthanc import running_orthanc
 from tests.peers import need_data
 from tests.round import OutsideInstallation
@@ -137,6 +138,12 @@ def test_real_images_go_the_whole_round_with_their_pixels_unchanged(
     figures = json.loads(ours.command("results", "export", SET, "--format", "json"))
     localised = figures["readers"]["R001"]["lesions_localised"]
     assert (localised["numerator"], localised["denominator"]) == (2, 2)
+    ours.command("results", "export", SET, str(tmp_path / "reports"), "--format", "sr")
+    reports = [pydicom.dcmread(path) for path in (tmp_path / "reports").iterdir()]
+    assert {report.AccessionNumber for report in reports} == {f"{SET}{n}" for n in sources}
+    for report in reports:
+        marks = [mark for mark in read_object(report).marks if mark.shape != "TEXT"]
+        assert len(marks) == 1  # the state and the report of the viewer say the same one
 
 
 def shown(ours: OutsideInstallation) -> list[dict]:

@@ -20,7 +20,7 @@ from tests.case_set_builders import KEY_UID, SET, Desk
 from tests.case_set_builders import desk as desk
 from tests.integration.test_sr_judges import errors_of_dciodvfy, said_by, saved
 from tests.mammograms import a_folder
-from tests.peers import need
+from tests.peers import PIXELMED_JAR, need
 from tests.unit.sr_builders import LCC, RCC, RMLO, four_views
 
 BREASTS = (BreastDecision("R", "RECALL", 4, "c"), BreastDecision("L", "RTS"))
@@ -122,6 +122,30 @@ def test_dsrdump_reads_it_whole_and_no_broken_one(report: Path) -> None:
     del broken.ContentSequence[0].ValueType
     code, said = said_by(dump, saved(broken, report))
     assert code != 0 or said.count("SCOORD:") < len(MARKS)
+
+
+def said_by_pixelmed(report: Path) -> str:
+    _, said = said_by(
+        need("java", "default-jre-headless"),
+        "-Djdk.xml.xpathExprOpLimit=0", "-Djdk.xml.xpathTotalOpLimit=0",
+        "-Djdk.xml.xpathExprGrpLimit=0", "-cp", need(PIXELMED_JAR, "libpixelmed-java"),
+        "com.pixelmed.validate.DicomSRValidator", report,
+    )  # fmt: skip
+    return said
+
+
+def test_pixelmed_finds_the_template_kept_but_for_one_planted_fault(tmp_path: Path) -> None:
+    planted = written()
+    item = next(
+        item
+        for item in planted.ContentSequence[-1].ContentSequence[0].ContentSequence
+        if item.ValueType == "SCOORD"
+    )
+    item.RelationshipType = "HAS PROPERTIES"
+    said = said_by_pixelmed(saved(planted, tmp_path / "planted.dcm"))
+    assert "Found Root Template TID_1500" in said
+    [error] = [line for line in said.splitlines() if "Error" in line]
+    assert "Incorrect relationship - expected CONTAINS" in error
 
 
 def close(desk: Desk, marks: tuple[Mark, ...], revision: int = 1) -> None:
