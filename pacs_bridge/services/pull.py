@@ -83,10 +83,11 @@ def pull_marks(
     """
     moment = now()
     pacs, cases = _loaded(pacs_name, set_name, read)
-    lines = []
+    lines, down = [], ""
     for held in finder.find_marks(pacs, cases):
         told = _ask_ours(pacs, held, read, alien_key)
-        lines.append(_pull_case(pacs, held, told, sop_classes, fetch))
+        line, down = _pull_case(pacs, held, told, sop_classes, fetch, down)
+        lines.append(line)
     pulled = Pulled(pacs.name, moment, tuple(lines))
     _keep(pulled, begin, moment, whole=not set_name)
     return pulled
@@ -140,16 +141,22 @@ def _pull_case(
     told: _Told,
     sop_classes: frozenset[str],
     fetch: Callable[[Pacs, Sequence[HeldMark]], Fetched],
-) -> PulledCase:
+    down: str,
+) -> tuple[PulledCase, str]:
+    """Fetch what is new of one case, unless the PACS is down; gives that too."""
     wanted = [
         each
         for each in held.marks
         if each.sop_instance_uid not in told.here | told.refused
         and each.sop_class_uid in {"", *sop_classes}
     ]
-    fetched = fetch(pacs, wanted) if wanted else Fetched()
+    if down:
+        fetched = Fetched({each.sop_instance_uid: "failed" for each in wanted}, down=down)
+        fetched.problems += [down] if wanted else []
+    else:
+        fetched = fetch(pacs, wanted) if wanted else Fetched()
     counted = Counter(fetched.became.values())
-    return PulledCase(
+    line = PulledCase(
         held.accession,
         found=len(held.marks),
         had=len(told.here) + counted["had"],
@@ -160,6 +167,7 @@ def _pull_case(
         problems=tuple(dict.fromkeys((*held.problems, *fetched.problems))),
         unasked=bool(held.problems),
     )
+    return line, fetched.down
 
 
 def _keep(pulled: Pulled, begin: Begin, moment: datetime, *, whole: bool) -> None:

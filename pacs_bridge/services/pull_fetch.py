@@ -46,10 +46,13 @@ class Fetched:
         By SOP Instance UID: ``fetched``, ``had`` (it came meanwhile), ``refused`` or ``failed``.
     problems : list of str
         Why some did not come, in one sentence each.
+    down : str
+        Why asking for more is of no use for now; empty where it may be.
     """
 
     became: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    down: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,16 @@ class FetchMarks:
 
     def __call__(self, pacs: Pacs, marks: Sequence[HeldMark]) -> Fetched:
         """Have objects of one case brought here; never raises for a PACS that fails."""
-        fetched, breaks, down = Fetched(), 0, ""
+        fetched, breaks = Fetched(), 0
         for asked, kinds in _questions(marks, self.sop_classes):
-            if not down:
+            if not fetched.down:
                 try:
                     self._ask(pacs, asked, kinds, fetched)
                 except PeerUnavailable as error:
                     breaks += 1
                     fetched.problems.append(str(error))
                     if breaks >= _MAX_BREAKS or error.phase not in ("data", "answer"):
-                        down = str(error)
+                        fetched.down = str(error)
             for uid in asked.sop_instance_uids:
                 fetched.became.setdefault(uid, "failed")
         return fetched

@@ -48,7 +48,7 @@ from tests.unit.sr_builders import a_graphic, a_state, a_text, an_annotation
 from tests.waiting import wait_until
 from tests.web_pacs import PLUGIN, SETTINGS, asked_by_web
 
-CASE = "PERFORMS121101"
+CASE, OTHER_CASE = "PERFORMS121101", "PERFORMS121102"
 EXPLICIT = "1.2.840.10008.1.2.1"
 PATIENCE = {"connect": 60.0, "acse": 60.0, "dimse": 60.0, "network": 60.0}
 
@@ -57,7 +57,7 @@ class World:
     """A home with a set that stands at one PACS, and what jobs do with what arrived."""
 
     def __init__(self, empty: Path, folder: Path, port: int, **pacs: Any) -> None:
-        self.folder = folder
+        self.folder, self.port = folder, port
         self.home = Installation.open(shutil.copytree(empty, folder / "home"))
         roles = ("store", "query", "retrieve", "calls-from")
         endpoints = (Endpoint("HOSPITAL", "127.0.0.1", port, roles),)
@@ -352,6 +352,27 @@ def test_what_did_not_arrive_has_failed_whatever_the_pacs_says(
     problems = case_of(pulled).problems
     assert len(problems) == len(said)
     assert all(each in problem for each, problem in zip(said, problems, strict=True))
+
+
+def test_a_pacs_that_cannot_be_fetched_from_is_tried_for_one_case_alone(world: World) -> None:
+    second = a_mark("1.2.3.9.4")
+    second.StudyInstanceUID, second.SeriesInstanceUID = "1.2.102.1", "1.2.102.7"
+    second.PatientID = second.AccessionNumber = OTHER_CASE
+    world.save(a_mark(), second)
+    query, retrieve = Endpoint("HOSPITAL", "127.0.0.1", world.port, ("query",)), free_port()
+    elsewhere = Endpoint("HOSPITAL", "127.0.0.1", retrieve, ("retrieve",))
+    with world.home.begin() as uow:
+        uow.pacs.put(replace(world.pacs, endpoints=(query, elsewhere)), world.home.now())
+    pull: Any = build_pull(world.home)
+    fetch, asked = pull.keywords["fetch"], list[Any]()
+
+    def counted(*told: Any) -> Any:
+        asked.append(told)
+        return fetch(*told)
+
+    pulled = pull("hospital", fetch=counted)
+    assert (counts(pulled), len(asked)) == ((2, 0, 0, 0, 2, 0), 1)
+    assert [len(each.problems) for each in pulled.cases] == [1, 1]
 
 
 def test_marks_come_by_dicomweb(tmp_path: Path, empty: Path) -> None:
