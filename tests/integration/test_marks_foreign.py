@@ -7,6 +7,7 @@ of sequences, other rounding of numbers. What they wrote is read as what went in
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 from functools import cache
@@ -21,7 +22,7 @@ from pacs_bridge.domain.marks import ReadObject
 from pacs_bridge.sr.files import read_file
 from pacs_bridge.sr.write import write_report
 from tests.integration.test_marks_like_viewers import save
-from tests.integration.test_marks_read import DECISIONS, MASS, WHO
+from tests.integration.test_marks_read import DECISIONS, MASS, WHO, run
 from tests.peers import PIXELMED_JAR, need
 from tests.unit.sr_builders import (
     LCC,
@@ -195,6 +196,13 @@ def test_room_coordinates_that_dcmtk_wrote_lie_on_the_same_frame(tmp_path):
     assert (mark.shape, mark.image, mark.frame) == ("POLYGON", RCC, 4)
     assert mark.points[1] == pytest.approx((90.5, 20.5), abs=0.01)
     assert read_file(again)[0].marks == ()
+    folder = tmp_path / "images"
+    folder.mkdir()
+    save(a_tomosynthesis(), folder / "tomosynthesis.dcm")
+    _, said = run(again, "--images", folder, "--json")
+    [told] = json.loads(said)["marks"]
+    assert (told["frame"], told["laterality"], told["flags"]) == (4, "R", [])
+    assert told["points"][1] == pytest.approx([90.5, 20.5], abs=0.01)
 
 
 def test_each_view_of_a_state_of_a_whole_study_keeps_its_marks_rating_and_area(tmp_path):
