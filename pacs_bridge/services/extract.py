@@ -20,14 +20,22 @@ from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.asking import flag_notes
 from pacs_bridge.sr.place import Placed, place_marks
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
+from pacs_bridge.sr.unread import lacks_room
 
 
 @dataclass(frozen=True)
 class ToRead:
-    """One archived file, and the short forms that readers type where it comes from."""
+    """One archived file, and the short forms that readers type where it comes from.
+
+    Parameters
+    ----------
+    images : tuple of Path
+        Archived images whose headers say where room coordinates (SCOORD3D) lie.
+    """
 
     path: Path
     words: SiteWords = NATIONAL
+    images: tuple[Path, ...] = ()
 
 
 ReadFile = Callable[[ToRead], ReadObject]
@@ -80,7 +88,12 @@ def extract_object(
         return received.state if received else "parked"
     try:
         words = words_of(received.caller.pacs or "")
-        read = read_file(ToRead(archive.path(received.content_hash), words))
+        asked = ToRead(archive.path(received.content_hash), words)
+        read = read_file(asked)
+        if lacks_room(read):
+            with begin() as uow:
+                images = _images_of_case(uow, received, read, archive)
+            read = read_file(replace(asked, images=images)) if images else read
     except GiveUp as error:
         return park_object(sop_instance_uid, str(error), begin=begin, now=now)
     if received.image is not None:  # it came under a UID that others have, too
@@ -92,6 +105,23 @@ def extract_object(
             uow.events.add(now(), "object-parked", sop_instance_uid, reason=outcome.reason)
             return "parked"
     return "read"
+
+
+def _images_of_case(
+    uow: UnitOfWork, received: ReceivedObject, read: ReadObject, archive: Archive
+) -> tuple[Path, ...]:
+    """Files of a case's images as they were distributed; none where the case is not certain."""
+    known = _case_of(uow, received, read)
+    passport = None if isinstance(known, Parked) else uow.case_sets.find(known.set_name)
+    if passport is None or isinstance(known, Parked):
+        return ()
+    return tuple(
+        archive.path(image.content_hash)
+        for case in passport.cases
+        if case.accession == known.accession
+        for study in case.studies
+        for image in study.instances()
+    )
 
 
 def _is_due(received: ReceivedObject) -> bool:

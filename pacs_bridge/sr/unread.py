@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pacs_bridge.domain.marks import ReadObject
+
 SENTENCES = {
     "unread-compound": (
         "Some compound graphics are broken or of an unknown type; save them as simple graphics."
@@ -73,6 +75,16 @@ _NO_MARKS = frozenset({"unread-text", "decision-conflict", "unread-overlay-dust"
 def is_unread(sentence: str) -> bool:
     """Whether a refusal says that something was there which may be a mark and was not read."""
     return any(said in sentence for flag, said in SENTENCES.items() if flag not in _NO_MARKS)
+
+
+_NO_ROOM = "unread-3d"
+
+
+def lacks_room(read: ReadObject) -> bool:
+    """Whether an object holds room coordinates, which need its images' headers to be read."""
+    return SENTENCES[_NO_ROOM] in (read.refused or "") or any(
+        _NO_ROOM in mark.flags for mark in read.marks
+    )
 
 
 @dataclass

@@ -25,18 +25,20 @@ def read_archived(asked: ToRead | Path) -> ReadObject:
     """Read the marks out of one archived file; runs in the limited child process."""
     from pydicom import dcmread
 
+    from pacs_bridge.sr.files import images_of
     from pacs_bridge.sr.read import read_object
 
     if isinstance(asked, Path):
         return read_object(dcmread(asked, stop_before_pixels=True))
-    return read_object(dcmread(asked.path, stop_before_pixels=True), asked.words)
+    room = images_of(asked.images).room if asked.images else None
+    return read_object(dcmread(asked.path, stop_before_pixels=True), asked.words, room)
 
 
 def prepare_reading() -> None:
     """Take in what reading needs, before an object's time runs; in the limited child process."""
     from pydicom import datadict, dcmread  # noqa: F401
 
-    from pacs_bridge.sr import read  # noqa: F401
+    from pacs_bridge.sr import files, read  # noqa: F401
 
 
 def read_words(folder: Path) -> dict[str, SiteWords]:

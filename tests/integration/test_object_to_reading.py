@@ -1,5 +1,6 @@
 """Received object → marks → reading → outbox, over a real database."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,19 @@ from pacs_bridge.domain.ports import ScorerReceipt
 from pacs_bridge.services.close import close_reading
 from pacs_bridge.services.extract import extract_object
 from pacs_bridge.services.forward import deliver_truth, forward_reading
+from pacs_bridge.wiring.jobs import read_archived
 from tests.builders import (
     a_mark,
     a_passport,
     a_read_object,
     a_received_object,
+    an_image,
     both_decided,
 )
 from tests.databases import TestDatabase
+from tests.integration.test_marks_like_viewers import save
+from tests.unit.sr_builders import a_group, a_report, an_image_item
+from tests.unit.test_sr_room import a_tomosynthesis, in_room
 
 SETTLE = 60.0
 
@@ -160,6 +166,32 @@ def test_an_object_that_kills_its_reader_is_parked(world):
 
     assert world.extract("1.2.3.1", read_file) == "parked"
     assert world.found().reason == "Reading it took too long; it is kept."
+
+
+def test_room_coordinates_are_read_by_the_case_s_own_images(world, tmp_path):
+    image = an_image(101, 0)
+    tomosynthesis = a_tomosynthesis(image=image.sop_instance_uid)
+    item = in_room("POINT", 5, 2, 1.1, relationship="CONTAINS")
+    naming = an_image_item(image.sop_instance_uid, relationship="CONTAINS")
+    report = a_report(a_group(naming, item), SOPInstanceUID="1.2.3.1")
+    saved = save(report, tmp_path / "report.dcm")
+    headers = save(tomosynthesis, tmp_path / "image.dcm")
+    asked, given = [], []
+
+    def read_file(file):
+        asked.append(file.images)
+        here = replace(file, path=saved, images=(headers,) if file.images else ())
+        given.append(read_archived(here))
+        return given[-1]
+
+    with world.begin() as uow:
+        uow.objects.add(a_received_object("1.2.3.1"))
+    world.extract("1.2.3.1", read_file)
+    assert asked == [(), tuple(Path(an_image(101, view).content_hash) for view in range(4))]
+    assert given[0].marks == ()
+    [mark] = given[1].marks
+    assert (mark.image, mark.frame) == (image.sop_instance_uid, 2)
+    assert mark.points == (pytest.approx((50.5, 20.5), abs=0.01),)
 
 
 def test_an_object_about_no_image_falls_back_on_its_accession_number(world):
