@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
 from pacs_bridge.cli import marks, pacs
-from pacs_bridge.domain.errors import NotFound, PausedPeer, PeerUnavailable
+from pacs_bridge.domain.errors import NotFound, PausedPeer, PeerUnavailable, RefusedInput
 from pacs_bridge.domain.loading import Readiness
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.people import Enrolment, Round, Site
@@ -277,6 +277,21 @@ def test_a_pacs_that_is_down_is_asked_again_by_the_clock(tmp_path: Path, empty: 
     assert [pulls_due(begin=begin, now=lambda at=at: at) for at in times] == [0, 1, 1]
     with world.home.read() as uow:
         assert len(uow.events.newest(kind="marks-pulled")) == 1
+
+
+def test_pulling_by_the_clock_is_off_until_it_is_switched_on(world: World) -> None:
+    def change(*options: str) -> Any:
+        home = ["--home", str(world.folder / "home")]
+        return CliRunner().invoke(pacs.app, ["change", "hospital", "--json", *options, *home])
+
+    begin, now = world.home.begin, world.home.now
+    assert pulls_due(begin=begin, now=now) == 0
+    told = [json.loads(change("--pull-marks", each).stdout)["pull_marks"] for each in ("0", "5")]
+    assert (told, pulls_due(begin=begin, now=now)) == ([None, 5], 1)
+    refused = [change("--pull-marks", "1441"), change("--pull-marks", "5", "--role", "query")]
+    assert [type(each.exception) for each in refused] == [RefusedInput, RefusedInput]
+    with begin() as uow:
+        assert uow.pacs.get("hospital").pull_minutes == 5
 
 
 def test_nothing_is_pulled_from_a_paused_pacs_or_for_a_set_that_is_not_there(world: World) -> None:
