@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom import Dataset
 
+from pacs_bridge.deid.facts import spacing_of
 from pacs_bridge.sr.geometry import DisplayedArea, centre_of, from_display, is_closed, shape_of
 
 
@@ -94,3 +96,13 @@ def test_a_line_that_ends_within_a_pixel_of_its_beginning_is_closed():
 )  # fmt: skip
 def test_a_shape_has_as_many_points_as_it_needs(kind, count, shape):
     assert shape_of(kind, [(float(n * n), float(n)) for n in range(count)]) == shape
+
+
+def test_a_hundred_pixels_are_as_many_millimetres_as_in_the_reference():
+    calibrated, magnified = Dataset(), Dataset()
+    calibrated.PixelSpacing, calibrated.PixelSpacingCalibrationType = [0.1, 0.07], "GEOMETRY"
+    magnified.ImagerPixelSpacing = [0.07, 0.07]
+    magnified.EstimatedRadiographicMagnificationFactor = "1.05"
+    rows, columns = spacing_of(calibrated)
+    assert (100 * columns, 100 * rows) == pytest.approx((7.0, 10.0))
+    assert [100 * each for each in spacing_of(magnified)] == pytest.approx([6.667] * 2, abs=1e-3)
