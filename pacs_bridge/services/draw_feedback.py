@@ -39,7 +39,7 @@ def draw_feedback(
     scale = (picture.width / size[0], picture.height / size[1])
     for marks, colour in ((known, TRUTH_RGB), (drawn, READER_RGB)):
         for mark in marks:
-            _draw(pen, mark, scale, colour, picture.height)
+            _draw(pen, mark, scale, colour, picture.size)
     line = max(10, picture.height // 60)
     pen.text((2, 2), "Truth", fill=TRUTH_RGB, font_size=line)
     if reader:
@@ -47,7 +47,10 @@ def draw_feedback(
     return np.asarray(picture)
 
 
-def _draw(pen: ImageDraw.ImageDraw, mark: Mark, scale: Point, colour: Colour, height: int) -> None:
+def _draw(
+    pen: ImageDraw.ImageDraw, mark: Mark, scale: Point, colour: Colour, size: tuple[int, int]
+) -> None:
+    across, height = size
     line = [(x * scale[0], y * scale[1]) for x, y in outline_of(mark)]
     width = max(1, height // 400)
     if len(line) == 1:
@@ -57,5 +60,9 @@ def _draw(pen: ImageDraw.ImageDraw, mark: Mark, scale: Point, colour: Colour, he
     else:
         pen.line(line, fill=colour, width=width)
     if words := mark.text or write_note(mark.rating, mark.finding):
-        right, middle = max(x for x, _ in line), mark.centre[1] * scale[1]
-        pen.text((right + 2 * width, middle), words, fill=colour, font_size=max(10, height // 60))
+        letters = max(10, height // 60)
+        x, y = max(x for x, _ in line) + 2 * width, mark.centre[1] * scale[1]
+        furthest = across - pen.textlength(words, font_size=letters)
+        if x > furthest:  # below the mark, where there is no room beside it
+            x, y = furthest, max(y for _, y in line) + width
+        pen.text((x, y), words, fill=colour, font_size=letters)

@@ -200,6 +200,14 @@ def test_a_capture_shows_marks_where_they_lie_and_the_image_everywhere_else(
     assert capture.BurnedInAnnotation == "YES"
 
 
+def test_words_beside_a_mark_at_the_edge_stay_within_the_picture(
+    ended: Desk, tmp_path: Path
+) -> None:
+    pixels = feedback(ended, tmp_path)["capture-R-3.dcm"].pixel_array
+    left_of_the_circle = pixels[60:, 100:160].astype(int)
+    assert (left_of_the_circle[..., 1] - left_of_the_circle[..., 0]).max() > 100
+
+
 def archived(desk: Desk, uid: str) -> Path:
     """Where an image of the set lies."""
     with desk.database.begin() as uow:
