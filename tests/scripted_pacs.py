@@ -120,3 +120,36 @@ def a_row(**elements: Any) -> Dataset:
     for keyword, value in elements.items():
         setattr(row, keyword, value)
     return row
+
+
+class Hospital(Script):
+    """Keeps what it is sent, lists it, and loses its answers when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(find=self._list, store=self._keep)
+        self.has: set[str] = set()
+        self.lose_answer: set[str] = set()
+        self.drop: set[str] = set()
+        self.lists = True
+
+    def _keep(self, uid: str) -> int | None:
+        if uid in self.drop:
+            self.drop.remove(uid)
+            return None
+        self.has.add(uid)
+        if uid in self.lose_answer:
+            self.lose_answer.remove(uid)
+            return None
+        return 0x0000
+
+    def _list(self, query: Dataset) -> list[tuple[int, Dataset | None]]:
+        if not self.lists:
+            return [(0xA900, None)]
+        uid = str(query.SOPInstanceUID)
+        row = a_row(
+            QueryRetrieveLevel="IMAGE",
+            SOPInstanceUID=uid,
+            StudyInstanceUID=query.StudyInstanceUID,
+            SeriesInstanceUID=query.SeriesInstanceUID,
+        )
+        return [(0xFF00, row), (0, None)] if uid in self.has else [(0, None)]

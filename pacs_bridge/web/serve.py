@@ -43,7 +43,7 @@ class WebServer:
             channel_timeout=60,
             channel_request_lookahead=1,  # so that a stream sees its browser go
         )
-        self._stopping = threading.Event()
+        self._stopping, self._woken = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self._thread.start()
 
@@ -59,11 +59,13 @@ class WebServer:
         if not self._stopping.is_set():
             self._stopping.set()
             self._server.pull_trigger()
+            self._woken.set()
         self._thread.join(_END_SECONDS)
 
     def _serve(self) -> None:
         """Serve until told to stop, then close in this thread, which owns the sockets."""
         while not self._stopping.is_set():
             wasyncore.loop(timeout=30, use_poll=True, map=self._sockets, count=1)
+        self._woken.wait()  # or its trigger would be gone while it is pulled
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets)

@@ -298,9 +298,23 @@ def test_patient_root_is_asked_where_study_root_is_not_offered(study_root):
 
     with scripted_pacs(Script(find=strict), sop_classes=classes) as script:
         answers = list(PEER.find_cases(a_pacs(script.port), CASES))
-    seen = Completeness.PROVEN if study_root else Completeness.COUNTED  # others are not shown
-    assert judged(answers) == [(seen, Findable.AS_NAMED)] * len(CASES)
+    assert judged(answers) == GOOD
     assert answers[-1].learned.patient_root is not study_root
+
+
+def test_a_patient_root_that_shows_one_patient_and_counts_nothing_proves_nothing():
+    def strict(query: Dataset) -> Rows:
+        if not query.get("PatientID"):
+            return [(0xA900, None)]
+        rows = well(query)
+        for _, row in rows:
+            if row is not None and "NumberOfStudyRelatedInstances" in row:
+                del row.NumberOfStudyRelatedInstances
+        return rows
+
+    with scripted_pacs(Script(find=strict), sop_classes=[PATIENT_ROOT_FIND]) as script:
+        answers = list(PEER.find_cases(a_pacs(script.port), CASES))
+    assert judged(answers) == [(Completeness.COUNTED, Findable.AS_NAMED)] * len(CASES)
 
 
 def test_a_patient_root_that_answers_for_all_patients_hides_nobody():

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from pydicom.dataset import Dataset
 
 from pacs_bridge.domain.commitment import (
     CommitmentReport,
@@ -32,7 +31,13 @@ from pacs_bridge.services.send_lanes import Lanes
 from tests.failing_peers import raw_server
 from tests.load_desk import PACS, SET, Desk, FakePeer, archive, house
 from tests.loads import MG, START, House, a_pacs, a_passport
-from tests.scripted_pacs import STUDY_ROOT_FIND, VERIFICATION, Script, a_row, scripted_pacs
+from tests.scripted_pacs import (
+    STUDY_ROOT_FIND,
+    VERIFICATION,
+    Hospital,
+    Script,
+    scripted_pacs,
+)
 from tests.waiting import wait_until
 
 __all__ = ["archive", "house"]  # fixtures
@@ -59,39 +64,6 @@ def is_sent(desk: Desk, **options: Any) -> bool:
         return not desk.send(**options)
     except RetryLater:
         return False
-
-
-class Hospital(Script):
-    """Keeps what it is sent, lists it, and loses its answers when a test says so."""
-
-    def __init__(self) -> None:
-        super().__init__(find=self._list, store=self._keep)
-        self.has: set[str] = set()
-        self.lose_answer: set[str] = set()
-        self.drop: set[str] = set()
-        self.lists = True
-
-    def _keep(self, uid: str) -> int | None:
-        if uid in self.drop:
-            self.drop.remove(uid)
-            return None
-        self.has.add(uid)
-        if uid in self.lose_answer:
-            self.lose_answer.remove(uid)
-            return None
-        return 0x0000
-
-    def _list(self, query: Dataset) -> list[tuple[int, Dataset | None]]:
-        if not self.lists:
-            return [(0xA900, None)]
-        uid = str(query.SOPInstanceUID)
-        row = a_row(
-            QueryRetrieveLevel="IMAGE",
-            SOPInstanceUID=uid,
-            StudyInstanceUID=query.StudyInstanceUID,
-            SeriesInstanceUID=query.SeriesInstanceUID,
-        )
-        return [(0xFF00, row), (0, None)] if uid in self.has else [(0, None)]
 
 
 def test_after_a_lost_answer_an_image_that_is_there_is_not_sent_twice(house):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         uow.pacs.put(Pacs("hospital", (Endpoint("HOSPITAL", "10.0.0.1", 104, ("store",)),)), now)
         uow.sites.put(Site("north", "hospital"))
         uow.case_sets.add(a_passport(1, 101))
-        uow.rounds.put(Round(SET, now.replace(year=2020), now.replace(year=2099)))
+        uow.rounds.put(Round(SET, now - timedelta(days=2000), now + timedelta(days=20000)))
         uow.readers.add("R001", now)
         uow.enrolments.put(Enrolment(SET, "R001", "north", consent=True))
         uow.objects.add(

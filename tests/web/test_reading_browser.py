@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from pacs_bridge.domain.receipts import Receipt
 from pacs_bridge.services.receipts import show_receipt
+from tests.waiting import wait_until
 from tests.web.browsing import PHONE, WIDE, Site, a_browser, a_site, broken_rules
 from tests.web.desk import COLUMNS, MASS, ROWS, SPOT, a_save, drawn
 from tests.web.seed import SET
@@ -206,8 +207,8 @@ def test_questions_are_answered_without_leaving_the_page(site: Site) -> None:
     expect(page.locator(".nhsuk-error-summary")).to_be_focused()
     expect(page.locator(".nhsuk-error-summary")).to_contain_text("with the left breast")
     assert page.evaluate("window.stayed") is True
-    shown = "document.querySelector('#view-2 img').naturalWidth > 0"
-    page.wait_for_function(shown)  # a picture that was refused is asked for again
+    shown = "document.querySelector('#view-2 img')?.naturalWidth > 0"
+    wait_until(lambda: page.evaluate(shown), "a picture that was refused to be asked for again")
     assert len(refused) == 1
     states = {mark.view + str(mark.laterality): mark.state for mark in receipt(site, case).marks}
     assert states == {"CCR": "confirmed", "CCL": "mended", "MLOR": "dropped"}

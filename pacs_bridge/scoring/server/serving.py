@@ -28,7 +28,7 @@ class ScoringServer:
 
     def __init__(self, app: Flask, server: Any, sockets: dict[int, Any]) -> None:
         self._app, self._server, self._sockets = app, server, sockets
-        self._closing = threading.Event()
+        self._closing, self._woken = threading.Event(), threading.Event()
         self.host, self.port = str(server.effective_host), int(server.effective_port)
         shown = f"[{self.host}]" if ":" in self.host else self.host
         self.url = f"http://{shown}:{self.port}"
@@ -41,6 +41,7 @@ class ScoringServer:
             return
         self._closing.set()
         self._server.pull_trigger()
+        self._woken.set()
         self._thread.join()
         close_app(self._app)
 
@@ -53,6 +54,7 @@ class ScoringServer:
     def _run(self) -> None:
         while not self._closing.is_set():
             wasyncore.loop(timeout=LOOK_AROUND, use_poll=True, map=self._sockets, count=1)
+        self._woken.wait()  # or its trigger would be gone while it is pulled
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets)
 
