@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.objects import Association, AssociationOutcome, ReceivedObject
 from pacs_bridge.services.arrivals import hand_over
 from tests.databases import TestDatabase
-from tests.dying_node import GROUP_STEPS, STEPS
+from tests.dying_node import GROUP_STEPS, STEPS, dying
 from tests.hostile.peer import Peer, Talk
 from tests.nodes import (
     associated,
@@ -28,29 +26,9 @@ from tests.nodes import (
     send,
     send_raw,
 )
-from tests.peers import ROOT
 from tests.waiting import wait_until
 
 STATE = "1.2.840.10008.5.1.4.1.1.11.1"
-
-
-@contextmanager
-def dying_node(
-    folder: Path, way: str, step: str, count: int
-) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.dying_node", str(folder), way, step, str(count)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield int(process.stdout.readline()), process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
 
 
 def hash_of(archive: LocalArchive, received: ReceivedObject) -> str:
@@ -70,7 +48,7 @@ def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
     register(database)
     acknowledged = []
     # an object in a new folder of the archive costs up to four syncs of folders
-    with dying_node(tmp_path, way, step, 3) as (port, process):
+    with dying(tmp_path, step, 3, way=way) as (port, process):
         with associated(port, STATE) as association:
             wait_until(lambda: associations(database), "the row of the association")
             for number in range(12):
@@ -118,7 +96,7 @@ def test_a_kill_within_a_commit_for_many_loses_nothing_that_was_acknowledged(
                 break
             acknowledged.append(uid)
 
-    with dying_node(tmp_path, "small", step, 5) as (port, process), ExitStack() as stack:
+    with dying(tmp_path, step, 5, way="small") as (port, process), ExitStack() as stack:
         talks = [stack.enter_context(Peer(port).associate(STATE)) for _ in range(6)]
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(send_many, range(6), talks))
