@@ -20,6 +20,12 @@ from pacs_bridge.db.repositories.commitment import Availabilities, Commitments, 
 from pacs_bridge.db.repositories.handshakes import Handshakes, Logins, ReadingSessions
 from pacs_bridge.db.repositories.images import Images
 from pacs_bridge.db.repositories.intact import IntactChecks
+from pacs_bridge.db.repositories.isolation import (
+    Exposures,
+    IsolationStatements,
+    ReadingTurns,
+    Sightings,
+)
 from pacs_bridge.db.repositories.loads import Loads
 from pacs_bridge.db.repositories.marks import Marks
 from pacs_bridge.db.repositories.objects import Objects, Refusals
@@ -28,6 +34,7 @@ from pacs_bridge.db.repositories.people import Accounts, Enrolments, Readers, Ro
 from pacs_bridge.db.repositories.proofs import Proofs, Withdrawals
 from pacs_bridge.db.repositories.query import Visible
 from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
+from pacs_bridge.db.repositories.reports import Reports
 from pacs_bridge.db.repositories.standing import Standings
 from pacs_bridge.db.repositories.watch import Associations, Events, Mails
 from pacs_bridge.db.repositories.workstations import Workstations
@@ -75,7 +82,7 @@ class UnitOfWork:
         )
         self.arrivals = Arrivals(self._connect)
         self.readings, self.outbox = Readings(session), Outbox(session)
-        self.answers = Answers(session)
+        self.answers, self.reports = Answers(session), Reports(session)
         self.summaries = Summaries(session)
         self.associations, self.events = Associations(session), Events(session)
         self.mails, self.audit = Mails(session), AuditTrail(session)
@@ -86,6 +93,8 @@ class UnitOfWork:
         self.availabilities = Availabilities(session)
         self.claims, self.handshakes = Claims(session), Handshakes(session)
         self.logins, self.sessions = Logins(session), ReadingSessions(session)
+        self.isolation, self.sightings = IsolationStatements(session), Sightings(session)
+        self.exposures, self.reading_turns = Exposures(session), ReadingTurns(session)
 
     def __exit__(
         self,

@@ -13,6 +13,12 @@ from pacs_bridge.db.tables.commitment import (
     CustodyRow,
 )
 from pacs_bridge.db.tables.intact import IntactRow
+from pacs_bridge.db.tables.isolation import (
+    ExposureRow,
+    IsolationRow,
+    ReadingTurnRow,
+    SightingRow,
+)
 from pacs_bridge.db.tables.loads import (
     EndpointRow,
     LoadCaseRow,
@@ -41,6 +47,7 @@ from pacs_bridge.db.tables.people import (
     SiteRow,
 )
 from pacs_bridge.db.tables.proofs import ProofRow, WithdrawalRow
+from pacs_bridge.db.tables.reports import ReportRow
 from pacs_bridge.db.tables.watch import AssociationRow, EventRow, MailRow
 from pacs_bridge.db.tables.who import (
     ClaimQueueRow,
@@ -75,10 +82,12 @@ __all__ = [
     "EndpointRow",
     "EnrolmentRow",
     "EventRow",
+    "ExposureRow",
     "FinishedCaseRow",
     "HandshakeRow",
     "InstanceRow",
     "IntactRow",
+    "IsolationRow",
     "LoadCaseRow",
     "LoadInstanceRow",
     "LoadRow",
@@ -95,11 +104,14 @@ __all__ = [
     "ReaderRow",
     "ReadingRow",
     "ReadingSessionRow",
+    "ReadingTurnRow",
     "RefusalRow",
     "RoleRow",
+    "ReportRow",
     "RoundRow",
     "SearchNoteRow",
     "SharedLoginRow",
+    "SightingRow",
     "SiteRow",
     "SummaryRow",
     "TruthRow",

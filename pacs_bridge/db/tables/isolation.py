@@ -1,0 +1,76 @@
+"""How PACS keep readers apart: proofs, what was seen beside our images, whose turn it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pacs_bridge.db.tables.base import Base
+
+
+class IsolationRow(Base):
+    """One statement on the way to a proof, or against it; none is ever changed."""
+
+    __tablename__ = "pb_isolation"
+    statement_id: Mapped[int] = mapped_column(primary_key=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), index=True)
+    mode: Mapped[str] = mapped_column(String(16))
+    step: Mapped[str] = mapped_column(String(8))
+    fingerprint: Mapped[str] = mapped_column(String(32))
+    set_name: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+    account_id: Mapped[int | None]
+
+
+class SightingRow(Base):
+    """An object in one of our studies at a PACS that is none of our images."""
+
+    __tablename__ = "pb_sighting"
+    __table_args__ = (Index("ix_pb_sighting_of", "pacs", "set_name"),)
+    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
+    sop_instance_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    set_name: Mapped[str] = mapped_column(String(16))
+    copy: Mapped[int] = mapped_column(default=0)
+    accession: Mapped[str] = mapped_column(String(16))
+    study_instance_uid: Mapped[str] = mapped_column(String(64), default="")
+    series_instance_uid: Mapped[str] = mapped_column(String(64), default="")
+    sop_class_uid: Mapped[str] = mapped_column(String(64), default="")
+    modality: Mapped[str] = mapped_column(String(16), default="")
+    first_seen_at: Mapped[datetime]
+    gone_at: Mapped[datetime | None]
+
+
+class ExposureRow(Base):
+    """A reading that may have been influenced by what somebody else made."""
+
+    __tablename__ = "pb_exposure"
+    reading_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    set_name: Mapped[str] = mapped_column(String(16), index=True)
+    accession: Mapped[str] = mapped_column(String(16))
+    reader: Mapped[str] = mapped_column(ForeignKey("pb_reader.code"))
+    pacs: Mapped[str] = mapped_column(String(32))
+    at: Mapped[datetime]
+    objects: Mapped[list[str]] = mapped_column(JSON)
+    words: Mapped[str] = mapped_column(String(300))
+
+
+class ReadingTurnRow(Base):
+    """One reader's turn at a PACS where one reads at a time."""
+
+    __tablename__ = "pb_reading_turn"
+    __table_args__ = (Index("ix_pb_reading_turn_of", "set_name", "pacs"),)
+    turn_id: Mapped[int] = mapped_column(primary_key=True)
+    set_name: Mapped[str] = mapped_column(String(16))
+    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"))
+    copy: Mapped[int] = mapped_column(default=0)
+    reader: Mapped[str] = mapped_column(ForeignKey("pb_reader.code"))
+    since: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[int | None]
+    asked_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
+    left: Mapped[dict[str, Any]]
