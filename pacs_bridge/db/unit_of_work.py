@@ -33,6 +33,7 @@ from pacs_bridge.db.repositories.pacs import PacsList
 from pacs_bridge.db.repositories.people import Accounts, Enrolments, Readers, Rounds, Sites
 from pacs_bridge.db.repositories.proofs import Proofs, Withdrawals
 from pacs_bridge.db.repositories.query import Visible
+from pacs_bridge.db.repositories.reader_copies import ReaderCopies
 from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
 from pacs_bridge.db.repositories.reports import Reports
 from pacs_bridge.db.repositories.standing import Standings
@@ -93,6 +94,7 @@ class UnitOfWork:
         self.availabilities = Availabilities(session)
         self.claims, self.handshakes = Claims(session), Handshakes(session)
         self.logins, self.sessions = Logins(session), ReadingSessions(session)
+        self.reader_copies = ReaderCopies(session)
         self.isolation, self.sightings = IsolationStatements(session), Sightings(session)
         self.exposures, self.reading_turns = Exposures(session), ReadingTurns(session)
 

@@ -47,6 +47,7 @@ from pacs_bridge.db.tables.people import (
     SiteRow,
 )
 from pacs_bridge.db.tables.proofs import ProofRow, WithdrawalRow
+from pacs_bridge.db.tables.reader_copies import CopiedImageRow, ReaderCopyRow
 from pacs_bridge.db.tables.reports import ReportRow
 from pacs_bridge.db.tables.watch import AssociationRow, EventRow, MailRow
 from pacs_bridge.db.tables.who import (
@@ -78,6 +79,7 @@ __all__ = [
     "ClaimRow",
     "CommitmentInstanceRow",
     "CommitmentRow",
+    "CopiedImageRow",
     "CustodyRow",
     "EndpointRow",
     "EnrolmentRow",
@@ -101,6 +103,7 @@ __all__ = [
     "ProofRow",
     "ReadObjectRow",
     "ReaderAliasRow",
+    "ReaderCopyRow",
     "ReaderRow",
     "ReadingRow",
     "ReadingSessionRow",
