@@ -191,3 +191,5 @@ class OutboxItem:
     state: str
     attempts: int = 0
     reason: str = ""
+    sealed: bool = False
+    receipt: dict[str, object] | None = None

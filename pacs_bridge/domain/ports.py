@@ -139,11 +139,18 @@ class Archive(Protocol):
 
 @dataclass(frozen=True)
 class ScorerReceipt:
-    """The scorer's JSON receipt; counts only when it echoes the content hash."""
+    """The scorer's JSON receipt; counts only when it echoes the content hash.
+
+    Parameters
+    ----------
+    reports : tuple of str
+        Which of the reports that the reading names it wants, by SHA-256.
+    """
 
     reading: str
     revision: int
     content_hash: str
+    reports: tuple[str, ...] = ()
 
 
 class Scorer(Protocol):
@@ -154,6 +161,12 @@ class Scorer(Protocol):
 
     def post_reading(self, payload: dict[str, Any]) -> ScorerReceipt:
         """Hand over one reading; returns only with a receipt that echoes its content hash.
+
+        Raises `ScorerUnavailable` or `ScorerRefused`.
+        """
+
+    def put_report(self, reading: str, revision: int, content: bytes) -> str:
+        """Hand over a report that a reading named; gives its SHA-256 as the receipt says it.
 
         Raises `ScorerUnavailable` or `ScorerRefused`.
         """

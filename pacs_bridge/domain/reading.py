@@ -115,6 +115,11 @@ def hash_payload(payload: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def name_in_report(reading_uid: str, revision: int) -> str:
+    """Name a revision in a report of it (PS3.3 C.17.2: Completion Flag Description)."""
+    return f"{reading_uid} {revision}"
+
+
 def is_location(mark: Mark) -> bool:
     """Whether a mark points at tissue: has geometry and is no label, legend or outline.
 

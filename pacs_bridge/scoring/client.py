@@ -7,6 +7,7 @@ a receipt also has to echo the content hash. Redirects are not followed.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -103,7 +104,29 @@ class HttpScorer:
         wanted = (payload["reading"], payload["revision"], content_hash)
         if (receipt.reading, receipt.revision, receipt.content_hash) != wanted:
             raise ScorerUnavailable("The scoring service's receipt is of another reading.")
-        return ScorerReceipt(receipt.reading, receipt.revision, receipt.content_hash)
+        named = {str(each["sha256"]) for each in payload.get("reports", ())}
+        wants = tuple(each for each in receipt.reports if each in named)
+        return ScorerReceipt(receipt.reading, receipt.revision, receipt.content_hash, wants)
+
+    def put_report(self, reading: str, revision: int, content: bytes) -> str:
+        """Hand over a report that a reading named; doing it again changes nothing.
+
+        Returns
+        -------
+        str
+            Its SHA-256 as the service's receipt says it.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        sent = {
+            "Content-Type": "application/dicom",
+            signing.SIGNATURE: signing.sign(self._secret, content),
+        }
+        path = f"/v1/readings/{reading}/{revision}/reports/{digest}"
+        answer = self._exchange("PUT", path, sent, content, RETRIED)
+        receipt = _parsed(answer, contract.ReportReceipt)
+        if (receipt.reading, receipt.revision, receipt.sha256) != (reading, revision, digest):
+            raise ScorerUnavailable("The scoring service's receipt is of another report.")
+        return receipt.sha256
 
     def get_result(self, reading_uid: str) -> dict[str, Any]:
         """Ask what the service made of one reading; see `contract.Result`."""

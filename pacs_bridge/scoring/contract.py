@@ -66,6 +66,14 @@ class ReadingBreast(_Body):
     density: Short | None
 
 
+class ReportDigest(_Body):
+    """A report of the standard (TID 1500) that says the same of one study; sent by itself."""
+
+    sha256: Hash = Field(description="Of the file's bytes, hexadecimal.")
+    sop_instance_uid: UidText
+    marks: Annotated[int, Field(ge=0, le=10_000)]
+
+
 class Reading(_Body):
     """Everything one reader said about one case."""
 
@@ -79,6 +87,9 @@ class Reading(_Body):
     marks: list[ReadingMark] = Field(max_length=10_000)
     breasts: list[ReadingBreast] = Field(max_length=2)
     sources: list[UidText] = Field(max_length=10_000)
+    reports: list[ReportDigest] = Field(
+        default=[], max_length=16, description="Absent where the sender gives no reports."
+    )
 
 
 class ReadingReceipt(_Body):
@@ -95,6 +106,20 @@ class ReadingReceipt(_Body):
         "blanks, nothing escaped that need not be, numbers as they were written."
     )
     status: Literal["scored", "stored", "duplicate"]
+    reports: list[Hash] = Field(
+        default=[],
+        description="Of the reports that the reading names, those that are wanted, by SHA-256; "
+        "absent from a service that takes none.",
+    )
+
+
+class ReportReceipt(_Body):
+    """Proof that a report is kept beside its reading, by the hash of its bytes."""
+
+    reading: Name
+    revision: Version
+    sha256: Hash
+    status: Literal["stored", "duplicate"]
 
 
 class TruthRegion(_Body):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.marks import BreastDecision, Code, Mark
+from pacs_bridge.domain.reading import name_in_report
 from pacs_bridge.sr import codes
 from pacs_bridge.sr.write import write_report
 
@@ -63,12 +64,25 @@ class CanonicalReading:
     closed_at: datetime
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """A document of an earlier revision, by its UIDs."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+
+
 def write_canonical(
-    reading: CanonicalReading, images: Sequence[Dataset], uid_of: UidOf
+    reading: CanonicalReading,
+    images: Sequence[Dataset],
+    uid_of: UidOf,
+    before: Sequence[Earlier] = (),
 ) -> list[Dataset]:
     """Write a reading as documents, one a study: the first says the decisions.
 
-    A revision names the one before as its predecessor. A blob of a bitmap is written as the
+    The first names all documents of the revision before as its predecessors, and so does any
+    other with those of its own study. A blob of a bitmap is written as the
     box around it, an interpolated line as its points; every other mark as it was drawn.
 
     Parameters
@@ -78,6 +92,8 @@ def write_canonical(
         study first; pixels not needed.
     uid_of : callable
         Makes every UID of the documents out of the reading's UID and revision.
+    before : sequence of Earlier
+        Documents of the last revision before that has any.
 
     Raises
     ------
@@ -92,13 +108,19 @@ def write_canonical(
     for number, (study, shown) in enumerate(_studies(images), 1):
         here = {str(image.SOPInstanceUID) for image in shown}
         marks = [
-            plain_mark(mark, f"{_name(reading, reading.revision)}/{place}", uid_of)
+            plain_mark(mark, f"{_name(reading)}/{place}", uid_of)
             for place, mark in enumerate(reading.marks, 1)
             if mark.image in here
         ]
         breasts = reading.breasts if number == 1 else ()
         if number == 1 or marks:
-            documents.append(_document(reading, study, shown, marks, breasts, uid_of))
+            document = _document(reading, study, shown, marks, breasts, uid_of)
+            replaced = [each for each in before if number == 1 or each.study_instance_uid == study]
+            if replaced:
+                document.PredecessorDocumentsSequence = _predecessors(
+                    replaced, str(document.SOPClassUID)
+                )
+            documents.append(document)
     return documents
 
 
@@ -109,8 +131,8 @@ def _studies(images: Iterable[Dataset]) -> Iterator[tuple[str, list[Dataset]]]:
     yield from studies.items()
 
 
-def _name(reading: CanonicalReading, revision: int) -> str:
-    return f"reading {reading.reading_uid}/{revision}"
+def _name(reading: CanonicalReading) -> str:
+    return f"reading {reading.reading_uid}/{reading.revision}"
 
 
 def _document(
@@ -121,37 +143,35 @@ def _document(
     breasts: Sequence[BreastDecision],
     uid_of: UidOf,
 ) -> Dataset:
-    series = uid_of(f"reading {reading.reading_uid} in {study}")
-
-    def document(revision: int) -> str:
-        return uid_of(f"{_name(reading, revision)} in {study}")
-
     ds = write_report(
         images,
         marks,
         breasts,
         login=reading.reader,
-        series_uid=series,
-        sop_uid=document(reading.revision),
+        series_uid=uid_of(f"reading {reading.reading_uid} in {study}"),
+        sop_uid=uid_of(f"{_name(reading)} in {study}"),
         when=reading.closed_at,
         session=reading.set_name,
         instance_number=reading.revision,
     )
-    if reading.revision > 1:
-        ds.PredecessorDocumentsSequence = [
-            _predecessor(study, series, str(ds.SOPClassUID), document(reading.revision - 1))
-        ]
+    ds.CompletionFlagDescription = name_in_report(reading.reading_uid, reading.revision)
     return ds
 
 
-def _predecessor(study: str, series: str, sop_class: str, document: str) -> Dataset:
+def _predecessors(before: Sequence[Earlier], sop_class: str) -> list[Dataset]:
     from pydicom.dataset import Dataset
 
-    one, within, outer = Dataset(), Dataset(), Dataset()
-    one.ReferencedSOPClassUID, one.ReferencedSOPInstanceUID = sop_class, document
-    within.SeriesInstanceUID, within.ReferencedSOPSequence = series, [one]
-    outer.StudyInstanceUID, outer.ReferencedSeriesSequence = study, [within]
-    return outer
+    studies = []
+    for each in before:
+        one, within, outer = Dataset(), Dataset(), Dataset()
+        one.ReferencedSOPClassUID = sop_class
+        one.ReferencedSOPInstanceUID = each.sop_instance_uid
+        within.SeriesInstanceUID = each.series_instance_uid
+        within.ReferencedSOPSequence = [one]
+        outer.StudyInstanceUID = each.study_instance_uid
+        outer.ReferencedSeriesSequence = [within]
+        studies.append(outer)
+    return studies
 
 
 def plain_mark(mark: Mark, name: str, uid_of: UidOf) -> Mark:

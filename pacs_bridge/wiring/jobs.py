@@ -129,6 +129,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.wiring.commitment import commitment_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
     from pacs_bridge.wiring.pulling import pull_jobs
+    from pacs_bridge.wiring.reports import build_keeper
     from pacs_bridge.wiring.sending import sending_jobs, sending_options
 
     config, begin, now = installation.config, installation.begin, installation.now
@@ -176,7 +177,14 @@ def build_jobs(installation: Installation) -> JobsRole:
         park_object=partial(park_object, begin=begin, now=now),
         judge_image=partial(judge_image, begin=begin, archive=archive, now=now),
         close_reading=partial(close_reading, begin=begin, now=now, settle=settle),
-        forward_reading=partial(forward_reading, begin=begin, scorer=scorer, now=now),
+        forward_reading=partial(
+            forward_reading,
+            begin=begin,
+            scorer=scorer,
+            now=now,
+            archive=archive,
+            keep=build_keeper(installation).keep,
+        ),
         deliver_truth=partial(deliver_truth, begin=begin, scorer=scorer, now=now),
         deliver_mail=partial(deliver_mail, begin=begin, mailer=build_mailer(installation), now=now),
         hand_over=partial(hand_over, begin=begin, read=installation.read, archive=archive),

@@ -13,7 +13,7 @@ from pacs_bridge.domain.marks import BreastDecision, Code, Mark
 from pacs_bridge.domain.reading import Reading
 from pacs_bridge.services.canonical import export_readings
 from pacs_bridge.sr import codes
-from pacs_bridge.sr.canonical import CanonicalReading, write_canonical
+from pacs_bridge.sr.canonical import CanonicalReading, Earlier, write_canonical
 from pacs_bridge.sr.read import read_object
 from tests.builders import NOON
 from tests.case_set_builders import KEY_UID, SET, Desk
@@ -41,8 +41,8 @@ def uid_of(text: str) -> str:
     return UidMap(KEY_UID, "PERFORMS121")(text)
 
 
-def written(reading: CanonicalReading = READING) -> pydicom.Dataset:
-    [document] = write_canonical(reading, four_views(), uid_of)
+def written(reading: CanonicalReading = READING, *before: Earlier) -> pydicom.Dataset:
+    [document] = write_canonical(reading, four_views(), uid_of, before)
     return document
 
 
@@ -74,8 +74,10 @@ def test_what_a_reader_typed_is_not_in_it(tmp_path: Path) -> None:
 
 
 def test_a_reading_is_written_the_same_each_time_and_a_revision_names_the_one_before() -> None:
-    one, again, next_one = written(), written(), written(replace(READING, revision=2))
+    one, again = written(), written()
     assert one == again
+    before = Earlier(one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPInstanceUID)
+    next_one = written(replace(READING, revision=2), before)
     assert next_one.SOPInstanceUID != one.SOPInstanceUID
     assert next_one.SeriesInstanceUID == one.SeriesInstanceUID
     assert read_object(next_one).predecessors == (one.SOPInstanceUID,)
@@ -108,7 +110,8 @@ def test_dciodvfy_passes_it_and_no_broken_one(report: Path) -> None:
 
 
 def test_dciodvfy_passes_a_revision_that_names_the_one_before(tmp_path: Path) -> None:
-    path = saved(written(replace(READING, revision=2)), tmp_path / "second.dcm")
+    before = Earlier("1.2.3", "1.2.3.1", "1.2.3.1.1")
+    path = saved(written(replace(READING, revision=2), before), tmp_path / "second.dcm")
     assert errors_of_dciodvfy(path) == []
 
 

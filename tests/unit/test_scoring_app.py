@@ -84,7 +84,7 @@ def test_the_description_is_valid_openapi_and_names_every_route(app, scorer):
     validate(scorer.description)
     assert scorer.description["openapi"] == "3.1.0"
     served = {
-        rule.rule.replace("<int:version>", "{version}")
+        rule.rule.replace("<int:", "<")
         .replace("<set_name>", "{set}")
         .replace("<", "{")
         .replace(">", "}")

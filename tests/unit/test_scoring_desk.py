@@ -49,6 +49,7 @@ def test_a_reading_gets_a_receipt_with_the_hash_of_its_content(informed):
         "revision": 1,
         "content_hash": a_reading().content_hash(),
         "status": "scored",
+        "reports": [],
     }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import OutboxRow, ReadingRow, SummaryRow
 from pacs_bridge.domain.objects import WAITING, OutboxItem, ReadingState
-from pacs_bridge.domain.reading import Reading
+from pacs_bridge.domain.reading import Reading, hash_payload
 
 
 class Readings:
@@ -153,6 +153,28 @@ class Outbox:
         """Look one up."""
         return _item(self._session.get_one(OutboxRow, outbox_id))
 
+    def seal(self, outbox_id: int, reports: list[dict[str, Any]]) -> None:
+        """Name the reports of a reading in its payload, before it first goes out; and no more."""
+        row = self._session.get_one(OutboxRow, outbox_id)
+        if not row.sealed:
+            row.sealed = True
+            if reports:
+                row.payload = {**row.payload, "reports": reports}
+                row.content_hash = hash_payload(row.payload)
+
+    def up_to(self, reading_uid: str, revision: int) -> list[OutboxItem]:
+        """List a reading's revisions up to one, oldest first."""
+        rows = self._session.scalars(
+            select(OutboxRow)
+            .where(OutboxRow.reading_uid == reading_uid, OutboxRow.revision <= revision)
+            .order_by(OutboxRow.revision)
+        )
+        return [_item(row) for row in rows]
+
+    def receive(self, outbox_id: int, receipt: dict[str, Any]) -> None:
+        """Keep the scorer's receipt."""
+        self._session.get_one(OutboxRow, outbox_id).receipt = receipt
+
     def settle(self, outbox_id: int, now: datetime) -> None:
         """Note that the scorer has it."""
         row = self._session.get_one(OutboxRow, outbox_id)
@@ -255,4 +277,6 @@ def _item(row: OutboxRow) -> OutboxItem:
         row.state,
         row.attempts,
         row.reason,
+        row.sealed,
+        row.receipt,
     )

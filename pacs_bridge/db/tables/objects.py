@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
@@ -130,6 +130,8 @@ class OutboxRow(Base):
     reason: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    sealed: Mapped[bool] = mapped_column(default=False, server_default=true())  # goes out so
+    receipt: Mapped[dict[str, Any] | None]
 
 
 class SummaryRow(Base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import cast
@@ -10,7 +11,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from pacs_bridge.domain.errors import BadSignature, PacsBridgeError
+from pacs_bridge.domain.errors import BadSignature, PacsBridgeError, RefusedInput
 from pacs_bridge.scoring import contract, signing
 from pacs_bridge.scoring.server.config import ScorerConfig
 from pacs_bridge.scoring.server.desk import Desk
@@ -69,6 +70,15 @@ def post_reading() -> Response:
     """Take a revision of a reading."""
     key = request.headers.get("Idempotency-Key", "")
     return _json(_desk().take_reading(request.get_data(), key))
+
+
+@signed.put("/readings/<reading>/<int:revision>/reports/<sha256>")
+def put_report(reading: str, revision: int, sha256: str) -> Response:
+    """Take a report that a revision of a reading named."""
+    raw = request.get_data()
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise RefusedInput("The report's bytes have another hash than its address; send it whole.")
+    return _json(_desk().take_report(reading, revision, raw))
 
 
 @signed.get("/results/<reading>")

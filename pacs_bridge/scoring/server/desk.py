@@ -23,10 +23,11 @@ from pacs_bridge.scoring.payload import (
     truth_as_payload,
     truth_from_payload,
 )
+from pacs_bridge.scoring.report import check_report
 from pacs_bridge.scoring.result import ReadingResult, judge_reading
 from pacs_bridge.scoring.server.config import ScorerConfig
 from pacs_bridge.scoring.server.errors import TruthMissing
-from pacs_bridge.scoring.server.store import KeptReading, KeptTruth, Store
+from pacs_bridge.scoring.server.store import KeptReading, KeptReport, KeptTruth, Store
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,25 @@ class Desk:
                 "revision": kept.revision,
                 "content_hash": kept.content_hash,
                 "status": self.store.add_reading(kept),
+                "reports": [each.sha256 for each in reading.reports],
             }
+        )
+
+    def take_report(self, name: str, revision: int, raw: bytes) -> contract.ReportReceipt:
+        """Keep a report beside the reading that named it, once it is seen to say the same.
+
+        Raises
+        ------
+        RefusedInput
+            When that reading is not here or did not name it, or when it contradicts it.
+        """
+        kept = self.store.find_reading(name, revision)
+        if kept is None:
+            raise RefusedInput("No such revision of a reading is here; send the reading first.")
+        digest = check_report(raw, contract.Reading.model_validate_json(kept.body))
+        new = self.store.add_report(KeptReport(name, revision, digest, raw, self.config.now()))
+        return contract.ReportReceipt(
+            reading=name, revision=revision, sha256=digest, status="stored" if new else "duplicate"
         )
 
     def result(self, name: str) -> contract.Result:

@@ -14,6 +14,7 @@ from pacs_bridge.scoring import contract, signing
 _BODIES: tuple[type[BaseModel], ...] = (
     contract.Reading,
     contract.ReadingReceipt,
+    contract.ReportReceipt,
     contract.Truth,
     contract.TruthReceipt,
     contract.Result,
@@ -91,6 +92,25 @@ def _paths() -> dict[str, Any]:
                 (401, 409, 413, 422, 503),
                 body=contract.Reading,
             )
+        },
+        "/v1/readings/{reading}/{revision}/reports/{sha256}": {
+            "put": {
+                **_operation(
+                    "putReport",
+                    "Hand over a report (DICOM file, TID 1500) that this revision names",
+                    [
+                        reading,
+                        _parameter("path", "revision", "Its revision.", {"type": "integer"}),
+                        _parameter("path", "sha256", "Of the file's bytes, hexadecimal."),
+                    ],
+                    contract.ReportReceipt,
+                    (401, 413, 422, 503),
+                ),
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/dicom": {}},
+                },
+            }
         },
         "/v1/truth/{set}/{version}": {
             "put": _operation(

@@ -28,6 +28,11 @@ CREATE TABLE IF NOT EXISTS reading (
     body TEXT NOT NULL, received_at REAL NOT NULL,
     PRIMARY KEY (reading, revision)
 );
+CREATE TABLE IF NOT EXISTS report (
+    reading TEXT NOT NULL, revision INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    body BLOB NOT NULL, received_at REAL NOT NULL,
+    PRIMARY KEY (reading, revision, sha256)
+);
 CREATE INDEX IF NOT EXISTS reading_by_reader ON reading (set_name, reader, accession);
 """
 _NEWEST_OF_READING = "SELECT * FROM reading WHERE reading = ? ORDER BY revision DESC LIMIT 1"
@@ -60,6 +65,17 @@ class KeptReading:
     accession: str
     reader: str
     body: str
+    received_at: float
+
+
+@dataclass(frozen=True)
+class KeptReport:
+    """A report of one revision of a reading, as the bytes of its file."""
+
+    reading: str
+    revision: int
+    sha256: str
+    body: bytes
     received_at: float
 
 
@@ -170,6 +186,30 @@ class Store:
                 "INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(reading)
             )
             return "scored" if newest is None or newest < reading.revision else "stored"
+
+    def find_reading(self, reading: str, revision: int) -> KeptReading | None:
+        """One revision of a reading."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT * FROM reading WHERE reading = ? AND revision = ?", (reading, revision)
+            ).fetchone()
+        return KeptReading(*row) if row else None
+
+    def add_report(self, report: KeptReport) -> bool:
+        """Keep a report beside its reading; False where it is here already."""
+        with self._writing() as connection:
+            done = connection.execute(
+                "INSERT OR IGNORE INTO report VALUES (?, ?, ?, ?, ?)", astuple(report)
+            )
+            return done.rowcount == 1
+
+    def reports(self, reading: str) -> list[KeptReport]:
+        """All reports of a reading, by revision."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM report WHERE reading = ? ORDER BY revision, sha256", (reading,)
+            ).fetchall()
+        return [KeptReport(*row) for row in rows]
 
     def newest_reading(self, reading: str) -> KeptReading | None:
         """The current revision of a reading."""
