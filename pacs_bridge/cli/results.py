@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from pacs_bridge.cli.results_feedback import feedback
+from pacs_bridge.cli.results_reports import reports
 from pacs_bridge.cli.terminal import Home, open_home, print_json
 
 app = typer.Typer()
 app.command("feedback")(feedback)
+app.command("reports")(reports)
 
 
 class Format(StrEnum):

@@ -7,7 +7,9 @@ changed without the other.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,11 +17,18 @@ import structlog
 from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.deid.uids import UidMap
 from pacs_bridge.domain.caseset import Case
-from pacs_bridge.domain.errors import NotFound, PacsBridgeError, RetryLater
+from pacs_bridge.domain.errors import NotFound, PacsBridgeError, RefusedInput, RetryLater
+from pacs_bridge.domain.identifiers import SetName
 from pacs_bridge.domain.objects import OutboxItem
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.domain.reports import KeptReport, ReportState
-from pacs_bridge.services.canonical import as_file, headers_of, reading_of
+from pacs_bridge.services.canonical import (
+    as_file,
+    headers_of,
+    make_folder,
+    reading_of,
+    write_whole,
+)
 from pacs_bridge.sr.canonical import CanonicalReading, Earlier, write_canonical
 
 if TYPE_CHECKING:
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
 
 LOG = structlog.get_logger()
 
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 OUR_FAULT = "Writing it failed by a fault of ours, which the log has; the reading is not touched."
 
 
@@ -70,6 +80,11 @@ class Keeper:
         with self.begin() as uow:
             kept = uow.reports.of(item.reading_uid, item.revision)
             uow.outbox.seal(outbox_id, [each.digest() for each in kept if each.number])
+
+    def content(self, report: KeptReport) -> bytes:
+        """Give the bytes of a kept document; raises `NotFound`."""
+        with self.archive.open(report.content_hash) as file:
+            return file.read()
 
     def _keep(self, item: OutboxItem, case: Case) -> None:
         """Keep the documents of one revision, with why where they cannot be written."""
@@ -142,3 +157,54 @@ def _case(cases: tuple[Case, ...], item: OutboxItem) -> Case:
     if case is None:
         raise NotFound(f"{accession} is no case of its set any more; see `case-set show`.")
     return case
+
+
+@dataclass(frozen=True)
+class ExportedReadings:
+    """What an export wrote, and which readings it could not, with why."""
+
+    written: tuple[Path, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+def export_readings(set_name: SetName, folder: Path, *, keeper: Keeper) -> ExportedReadings:
+    """Give the last closed revision of every reading of a set as the documents that are kept.
+
+    What is not kept yet is, first. A file is named for its reading and revision. Exporting again
+    writes the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+
+    Raises
+    ------
+    NotFound
+        When there is no such set.
+    RefusedInput
+        When the folder cannot be written.
+    """
+    with keeper.begin() as uow:
+        uow.case_sets.get(str(set_name))
+        newest = {item.reading_uid: item for item in uow.outbox.of_set(str(set_name))}
+    make_folder(folder)
+    written: list[Path] = []
+    refused: list[tuple[str, str]] = []
+    for uid, item in newest.items():
+        keeper.keep(item.outbox_id)
+        with keeper.begin() as uow:
+            reports = uow.reports.of(uid, item.revision)
+        refused += [(uid, each.reason) for each in reports if not each.number]
+        for each in reports:
+            if each.number:
+                write_whole(_path(folder, each), keeper.content(each))
+                written.append(_path(folder, each))
+    return ExportedReadings(tuple(written), tuple(refused))
+
+
+def _path(folder: Path, report: KeptReport) -> Path:
+    name = f"{report.reading_uid}-{report.revision}"
+    if not _FILE_NAME.fullmatch(name):
+        raise RefusedInput("A reading has a name that no file can have; tell who runs this node.")
+    return folder / (f"{name}.dcm" if report.number == 1 else f"{name}-study{report.number}.dcm")

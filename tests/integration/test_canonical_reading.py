@@ -11,7 +11,7 @@ import pytest
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.marks import BreastDecision, Code, Mark
 from pacs_bridge.domain.reading import Reading
-from pacs_bridge.services.canonical import export_readings
+from pacs_bridge.services.reports import Keeper, export_readings
 from pacs_bridge.sr import codes
 from pacs_bridge.sr.canonical import CanonicalReading, Earlier, write_canonical
 from pacs_bridge.sr.read import read_object
@@ -165,6 +165,7 @@ def close(desk: Desk, marks: tuple[Mark, ...], revision: int = 1) -> None:
             accession=reading.accession, kind="test", pacs="", now=NOON,
         )  # fmt: skip
         uow.readings.close(reading, "closed", NOON)
+        uow.outbox.add(reading, reading.content_hash(), NOON)
 
 
 def test_every_closed_reading_of_a_set_is_exported_with_the_case_s_own_images(
@@ -177,8 +178,8 @@ def test_every_closed_reading_of_a_set_is_exported_with_the_case_s_own_images(
     image = next(case.instances())
     mark = Mark(image.sop_instance_uid, None, "POINT", ((3.5, 4.5),), (3.5, 4.5), None, 4)
     close(desk, (mark,))
-    ports = {"read": desk.database.begin, "archive": desk.archive, "key_uid": KEY_UID}
-    done = export_readings(SET, tmp_path / "out", **ports)  # type: ignore[arg-type]
+    keeper = Keeper(desk.database.begin, desk.archive, desk.database.clock, KEY_UID)
+    done = export_readings(SET, tmp_path / "out", keeper=keeper)
     [path] = done.written
     assert (path.name, done.refused) == ("PERFORMS121101-R001-1.dcm", ())
     first = path.read_bytes()
@@ -187,12 +188,12 @@ def test_every_closed_reading_of_a_set_is_exported_with_the_case_s_own_images(
     assert report.StudyInstanceUID == case.studies[0].study_instance_uid
     [back] = read_object(report).marks
     assert (back.image, back.points) == (image.sop_instance_uid, ((3.5, 4.5),))
-    assert export_readings(SET, tmp_path / "out", **ports).written == (path,)  # type: ignore[arg-type]
+    assert export_readings(SET, tmp_path / "out", keeper=keeper).written == (path,)
     assert path.read_bytes() == first
     assert errors_of_dciodvfy(path) == []
 
     close(desk, (replace(mark, points=((9999.0, 4.5),)),), revision=2)
-    done = export_readings(SET, tmp_path / "out", **ports)  # type: ignore[arg-type]
+    done = export_readings(SET, tmp_path / "out", keeper=keeper)
     assert done.written == ()
     [(reading, why)] = done.refused
     assert reading == "PERFORMS121101-R001"

@@ -171,6 +171,15 @@ class Outbox:
         )
         return [_item(row) for row in rows]
 
+    def of_set(self, set_name: str) -> list[OutboxItem]:
+        """List every revision of every reading of a set, by reading, oldest first."""
+        rows = self._session.scalars(
+            select(OutboxRow)
+            .where(OutboxRow.set_name == set_name)
+            .order_by(OutboxRow.reading_uid, OutboxRow.revision)
+        )
+        return [_item(row) for row in rows]
+
     def receive(self, outbox_id: int, receipt: dict[str, Any]) -> None:
         """Keep the scorer's receipt."""
         self._session.get_one(OutboxRow, outbox_id).receipt = receipt
