@@ -8,6 +8,7 @@ Retention Policy Expired); PS3.3 A.35.4.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -71,3 +72,46 @@ def _evidence(case: Case, study: Study) -> list[Dataset]:
             ds.ReferringPhysicianName = ""
             found.append(ds)
     return found
+
+
+def write_mark_rejection(
+    case: Case, study: Study, marks: Sequence[tuple[str, str, str]], *, when: datetime
+) -> Dataset:
+    """Write the note that rejects what readers saved in one study, because its time has expired.
+
+    Parameters
+    ----------
+    marks : sequence of (str, str, str)
+        Series Instance UID, SOP Instance UID and SOP class of each.
+    when : datetime
+        When it is decided; with time zone.
+    """
+    from pydicom import Dataset
+    from pydicom.sequence import Sequence as Items
+
+    ds = write_rejection(case, study, when=when)
+    names = sorted(uid for _, uid, _ in marks)
+    ds.SeriesInstanceUID = derive_uid(study.study_instance_uid, "mark rejection series")
+    ds.SOPInstanceUID = derive_uid(study.study_instance_uid, "mark rejection", *names)
+    by_series: dict[str, list[Dataset]] = {}
+    content = []
+    for series, uid, sop_class in marks:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, uid
+        by_series.setdefault(series, []).append(item)
+        named = Dataset()
+        named.RelationshipType, named.ValueType = "CONTAINS", "COMPOSITE"
+        named.ReferencedSOPSequence = Items([item])
+        content.append(named)
+    groups = []
+    for series, items in by_series.items():
+        group = Dataset()
+        group.SeriesInstanceUID, group.ReferencedSOPSequence = series, Items(items)
+        groups.append(group)
+    held = Dataset()
+    held.StudyInstanceUID = study.study_instance_uid
+    held.ReferencedSeriesSequence = Items(groups)
+    ds.CurrentRequestedProcedureEvidenceSequence = Items([held])
+    ds.ContentSequence = Items(content)
+    ds.SeriesDescription = "Removal of readers' marks"
+    return ds
