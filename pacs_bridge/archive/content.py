@@ -7,11 +7,10 @@ lengths or padding. None of that is content.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
 from pacs_bridge.domain.errors import UnsupportedObject
 from pacs_bridge.upper_layer.elements import Buffer
-from pacs_bridge.upper_layer.prescan import Scan, scan
+from pacs_bridge.upper_layer.prescan import scan
 
 
 def same_content(data: Buffer, *, explicit: bool) -> str:
@@ -39,17 +38,6 @@ def same_content(data: Buffer, *, explicit: bool) -> str:
     PS3.5 section 6.2 (padding), 7.5 (sequences), annex A (transfer syntaxes).
     """
     content: list[bytes | memoryview] = []
-    return digest_of(scan(data, explicit=explicit, content=content), content)
-
-
-def digest_of(scanned: Scan, content: Iterable[bytes | memoryview]) -> str:
-    """Digest what `scan` has gathered; the same as `same_content` of its data set.
-
-    Raises
-    ------
-    UnsupportedObject
-        For compressed pixels.
-    """
-    if scanned.compressed:
+    if scan(data, explicit=explicit, content=content).compressed:
         raise UnsupportedObject("Compressed images are not taken here; send the marks only.")
     return hashlib.sha256(b"".join(content)).hexdigest()

@@ -38,7 +38,8 @@ from pacs_bridge.services.aliens import answer_aliens, hash_alien
 from pacs_bridge.services.arrivals import SMALL, file_of, queue_extract
 from pacs_bridge.services.group_commit import Commit
 from pacs_bridge.services.known_cases import Cases, KnownCases, Names
-from pacs_bridge.upper_layer.prescan import Scan, is_explicit, scan
+from pacs_bridge.upper_layer.prescan import is_explicit, scan
+from pacs_bridge.upper_layer.seen import Seen
 
 LOG = structlog.get_logger()
 PULLED_ALIEN = "pulled-alien"
@@ -155,7 +156,7 @@ class _Taking:
         if not keep(received, file):
             self._take_again(request, received, file)
 
-    def _recall_or_ask(self, request: StoreRequest, scanned: Scan) -> Cases:
+    def _recall_or_ask(self, request: StoreRequest, scanned: Seen) -> Cases:
         """Find the cases of an object; whether its PACS is paused is asked when it is kept."""
         names = _names(scanned)
         cases = self.known.recall(names)
@@ -164,7 +165,7 @@ class _Taking:
             self.known.remember(names, cases)
         return cases
 
-    def _ask(self, request: StoreRequest, scanned: Scan) -> Cases:
+    def _ask(self, request: StoreRequest, scanned: Seen) -> Cases:
         """Ask for the cases of ours that an object names in any way; none makes it an alien."""
         studies, images, accession = _names(scanned)
         with self.read() as uow:
@@ -230,9 +231,9 @@ class _Taking:
         return same_content(data_set, explicit=is_explicit(here.transfer_syntax_uid))
 
 
-def _names(scanned: Scan) -> Names:
-    studies = frozenset((scanned.study_instance_uid, *scanned.referenced_studies))
-    return studies, scanned.referenced_instances, scanned.accession_number
+def _names(scanned: Seen) -> Names:
+    instances = frozenset(scanned.referenced_instances)
+    return frozenset(scanned.studies), instances, scanned.accession_number
 
 
 def _check_request(request: StoreRequest, rules: Rules) -> None:
@@ -244,7 +245,7 @@ def _check_request(request: StoreRequest, rules: Rules) -> None:
         raise UnreadableObject("The SOP Instance UID is padded wrongly; export it again.")
 
 
-def _check_identifiers(request: StoreRequest, scanned: Scan) -> None:
+def _check_identifiers(request: StoreRequest, scanned: Seen) -> None:
     said = (parse_uid(scanned.sop_class_uid), parse_uid(scanned.sop_instance_uid))
     if said != (request.sop_class_uid, request.sop_instance_uid):
         raise MismatchedObject(

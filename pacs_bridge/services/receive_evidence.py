@@ -15,7 +15,7 @@ from pacs_bridge.services.receive import PAUSED, Conflict, originator_of, valid_
 from pacs_bridge.services.reception import Reception, announce
 from pacs_bridge.upper_layer.collect import Held
 from pacs_bridge.upper_layer.elements import STUDY
-from pacs_bridge.upper_layer.stream_scan import Seen
+from pacs_bridge.upper_layer.seen import Seen
 
 WINDOW = 1 << 20
 """Bytes within which an object must have named a case of ours."""
@@ -54,9 +54,9 @@ class EvidenceReception(Reception):
             standing = uow.standings.ask(
                 head.caller.pacs or "",
                 head.sop_instance_uid,
-                studies=valid_uids({seen.study_instance_uid, *seen.referenced_studies}),
+                studies=valid_uids(seen.studies),
                 images=valid_uids(seen.referenced_instances),
-                accession=seen.accession_number or seen.accession_within,
+                accession=seen.accession_number,
             )
         if not standing.pacs_is_open:
             raise PausedPeer(PAUSED)

@@ -16,7 +16,7 @@ from pacs_bridge.domain.errors import AlienObject, ConflictingObject, PausedPeer
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.services.receive import PAUSED, originator_of
 from pacs_bridge.services.reception import Reception, announce
-from pacs_bridge.upper_layer.stream_scan import Seen
+from pacs_bridge.upper_layer.seen import Seen
 
 MOST_CONTENTS = 32
 """Of one image, told apart: a PACS that changes it each time must not fill the disk."""

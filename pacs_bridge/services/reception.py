@@ -28,7 +28,8 @@ from pacs_bridge.services.receive import Rules, note_refusal
 from pacs_bridge.upper_layer.collect import Budget
 from pacs_bridge.upper_layer.contract import StoreHead
 from pacs_bridge.upper_layer.prescan import is_explicit
-from pacs_bridge.upper_layer.stream_scan import Seen, StreamScan
+from pacs_bridge.upper_layer.seen import Seen
+from pacs_bridge.upper_layer.stream_scan import StreamScan
 
 KEEP_FREE = 1 << 30
 

@@ -198,9 +198,9 @@ def test_a_damaged_one_is_refused(node: RunningNode) -> None:
 def test_a_text_too_long_to_be_compared_is_refused(node: RunningNode) -> None:
     ds = a_capture()
     del ds.PixelData
-    data = encode(ds) + struct.pack("<HH2sHL", 0x4008, 0x0300, b"UT", 0, (16 << 20) + 2)
+    data = encode(ds) + struct.pack("<HH2sHL", 0x4008, 0x0300, b"UT", 0, (1 << 20) + 2)
     assert send_as_it_is(node.port, CAPTURE, UID, data) == NEVER
-    assert "more than 16 MB" in refusals(node.database)[0].reason
+    assert "more than 1 MB" in refusals(node.database)[0].reason
 
 
 def test_marks_that_no_memory_is_left_for_are_try_again_and_small_ones_always_fit(

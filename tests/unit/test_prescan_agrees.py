@@ -15,7 +15,8 @@ from pydicom import Dataset
 from pacs_bridge.archive.content import same_content
 from pacs_bridge.domain.errors import PacsBridgeError
 from pacs_bridge.upper_layer.elements import Limits
-from pacs_bridge.upper_layer.prescan import Scan, scan
+from pacs_bridge.upper_layer.prescan import scan
+from pacs_bridge.upper_layer.seen import Seen
 from tests.nodes import encode, our_report, our_state
 from tests.peers import DATA
 from tests.unit import plain_walk
@@ -180,7 +181,7 @@ def test_objects_of_many_makers_are_judged_alike() -> None:
     sound = 0
     for data, explicit in real_data_sets():
         agree(data, explicit=explicit)
-        sound += isinstance(outcome(lambda: scan(data, explicit=explicit)), Scan)  # noqa: B023
+        sound += isinstance(outcome(lambda: scan(data, explicit=explicit)), Seen)  # noqa: B023
     assert sound > 20
 
 

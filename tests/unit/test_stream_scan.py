@@ -14,7 +14,8 @@ from pydicom import Dataset
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.upper_layer.elements import LIMITS, Limits
 from pacs_bridge.upper_layer.prescan import scan
-from pacs_bridge.upper_layer.stream_scan import Seen, StreamScan
+from pacs_bridge.upper_layer.seen import Seen
+from pacs_bridge.upper_layer.stream_scan import StreamScan
 from tests.nodes import encode, our_report, our_state
 from tests.peers import DATA
 from tests.unit.test_prescan import BROKEN, a_rich_report, a_rich_state
@@ -29,9 +30,16 @@ def pieces(data: bytes, size: int) -> Iterator[memoryview]:
     return (view[start : start + size] for start in range(0, len(data), size))
 
 
-def streamed(data: bytes, size: int, *, explicit: bool, limits: Limits = LIMITS) -> Seen | None:
+def streamed(
+    data: bytes,
+    size: int,
+    *,
+    explicit: bool,
+    limits: Limits = LIMITS,
+    content: list[bytes] | None = None,
+) -> Seen | None:
     """What is seen of an object in pieces of one size; None where it is refused."""
-    stream = StreamScan(explicit=explicit, limits=limits)
+    stream = StreamScan(explicit=explicit, limits=limits, content=content)
     try:
         for piece in pieces(data, size):
             stream.feed(piece)
@@ -45,7 +53,7 @@ def facts_of_stream(seen: Seen | None) -> object:
         return None
     return (
         seen.elements, seen.items, seen.depth, seen.sop_class_uid, seen.sop_instance_uid,
-        seen.study_instance_uid, seen.accession_number or seen.accession_within,
+        seen.study_instance_uid, seen.accession_number,
         seen.referenced_instances, seen.referenced_studies, seen.compressed,
     )  # fmt: skip
 
@@ -64,8 +72,15 @@ def facts_of_whole(data: bytes, *, explicit: bool, limits: Limits = LIMITS) -> o
 
 def agree(data: bytes, *sizes: int, explicit: bool, limits: Limits = LIMITS) -> None:
     whole = facts_of_whole(data, explicit=explicit, limits=limits)
+    parts: list[bytes] = []
+    if whole is not None:
+        scan(data, explicit=explicit, limits=limits, content=parts)
     for size in sizes:
         assert facts_of_stream(streamed(data, size, explicit=explicit, limits=limits)) == whole
+        gathered: list[bytes] = []
+        how = {"explicit": explicit, "limits": limits, "content": gathered}
+        assert facts_of_stream(streamed(data, size, **how)) == whole
+        assert whole is None or b"".join(gathered) == b"".join(parts)
 
 
 @given(data=st.data(), explicit=st.booleans())
