@@ -22,6 +22,7 @@ _SOURCES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("observer", _OBSERVER),
     ("author", ("AuthorObserverSequence", "AuthorObserverSequence code")),
     ("verifier", ("VerifyingObserverSequence", "VerifyingObserverSequence code")),
+    ("layer", ("GraphicLayerDescription",)),
     ("participant", ("ParticipantSequence", "ParticipantSequence code")),
 )
 """Who is named where: the first source that names a person is believed before the next."""

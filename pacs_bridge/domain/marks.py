@@ -106,8 +106,37 @@ class Observer:
 
 
 @dataclass(frozen=True)
+class Share:
+    """What one further person, or a device, says in an object that several made.
+
+    Parameters
+    ----------
+    observer : Observer
+        Whom the nearest observation context names, and nobody else.
+    """
+
+    observer: Observer
+    marks: tuple[Mark, ...] = ()
+    breasts: tuple[BreastDecision, ...] = ()
+
+    @property
+    def person(self) -> str:
+        """What tells this one from the others of the same object, and in its next version."""
+        facts = {key: said for key, said in self.observer.evidence.items() if key != "StationName"}
+        return repr(sorted(facts.items()))
+
+
+@dataclass(frozen=True)
 class ReadObject:
-    """Everything read out of one object. `refused` says in one sentence why nothing could be."""
+    """Everything read out of one object. `refused` says in one sentence why nothing could be.
+
+    Parameters
+    ----------
+    marks, breasts
+        What `observer`, whom the whole object names, says.
+    others : tuple of Share
+        What somebody else says, whom a part of the object names; in no case the observer's.
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -120,11 +149,25 @@ class ReadObject:
     referenced_studies: tuple[str, ...] = ()
     predecessors: tuple[str, ...] = ()
     refused: str | None = None
+    others: tuple[Share, ...] = ()
+
+    def every_mark(self) -> tuple[Mark, ...]:
+        """All marks of the object, whoever made them: the observer's first."""
+        return (*self.marks, *(mark for share in self.others for mark in share.marks))
 
     def as_json(self, file: str) -> dict[str, Any]:
-        """The contract's form of it, for one file."""
-        marks = []
-        for mark in self.marks:
+        """The contract's form of it, for one file: `others` tells which marks are whose."""
+        marks, others, place = [], [], len(self.marks)
+        for share in self.others:
+            others.append(
+                {
+                    "observer": asdict(share.observer),
+                    "marks": list(range(place, place + len(share.marks))),
+                    "breasts": [asdict(breast) for breast in share.breasts],
+                }
+            )
+            place += len(share.marks)
+        for mark in self.every_mark():
             row = asdict(mark)
             del row["tracking_uid"]
             row["finding"] = row["finding"] or {"value": "", "scheme": "", "meaning": ""}
@@ -142,4 +185,5 @@ class ReadObject:
             "marks": marks,
             "breasts": [asdict(breast) for breast in self.breasts],
             "refused": self.refused,
+            **({"others": others} if others else {}),
         }

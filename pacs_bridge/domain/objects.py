@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -84,6 +85,11 @@ class ReceivedObject:
         Of an image of ours that a PACS sent back: its own SOP Instance UID. It may come with
         more than one content, so that each is kept under a key of ours instead, which stands
         in `sop_instance_uid`; the hashes are those of its arrival until a job made them.
+    part_of : str or None
+        Of what somebody else said in an object that names several people: the object. It is
+        kept under a UID of ours (`part_uid`), so that it is somebody's, or nobody's, by itself.
+    read_by : int
+        Version of what read it last; 0 for none, or for one from before they were counted.
     """
 
     sop_instance_uid: str
@@ -102,6 +108,19 @@ class ReceivedObject:
     observed_at: datetime | None = None
     image: str | None = None
     originator: Originator | None = None
+    part_of: str | None = None
+    read_by: int = 0
+
+
+def part_uid(sop_instance_uid: str, person: str) -> str:
+    """Name one person's part of an object: the same each time, and no UID that a peer gives.
+
+    References
+    ----------
+    PS3.5 B.2 (UIDs derived from a number of 128 bits).
+    """
+    number = hashlib.sha256(f"{sop_instance_uid} {person}".encode()).hexdigest()[:32]
+    return f"2.25.{int(number, 16)}"
 
 
 @dataclass(frozen=True)

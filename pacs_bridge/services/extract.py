@@ -16,6 +16,7 @@ from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.came_back import OVERLAY
 from pacs_bridge.services.folded import end_of, learn_resave, reading_uid_of
 from pacs_bridge.services.handshake import recognise
+from pacs_bridge.services.parts import GONE, deal_out, part_named, whole_of
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.asking import flag_notes
 from pacs_bridge.sr.place import Placed, place_marks
@@ -98,6 +99,10 @@ def extract_object(
         return park_object(sop_instance_uid, str(error), begin=begin, now=now)
     if received.image is not None:  # it came under a UID that others have, too
         read = replace(read, sop_instance_uid=sop_instance_uid)
+    part = None if received.part_of is None else part_named(read, received)
+    if received.part_of is not None and part is None:
+        return park_object(sop_instance_uid, GONE, begin=begin, now=now)
+    read = part or read
     with begin() as uow:
         outcome = _place(uow, received, read, words, now(), settle)
         if isinstance(outcome, Parked):
@@ -164,7 +169,16 @@ def _place(
         },
         words,
     )
-    read = flag_notes(read, words)
+    dealt_out = deal_out(uow, received, read) if read.others else 0
+    if dealt_out:
+        uow.events.add(now, "object-of-several", received.sop_instance_uid, others=dealt_out)
+    read, several = flag_notes(whole_of(read), words), bool(read.others)
+    if several and not (read.marks or read.breasts):
+        uow.marks.keep(read, accession=case.accession, reader=None)
+        uow.objects.set_read(
+            read.sop_instance_uid, kind=read.kind, reader=None, observed_at=read.observed_at
+        )
+        return None  # all of it is said by the people whom its parts name
     if not (read.marks or read.breasts):
         uow.marks.keep(read, accession=case.accession, reader=None)
         return Parked(read.refused or "No mark or decision was found in it; it is kept as it came.")

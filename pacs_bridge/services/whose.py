@@ -102,11 +102,11 @@ def _judge(
     aliases = {n: a for n, a in uow.readers.aliases(pacs).items() if a[0] not in machines}
     meant = [{aliases[name][0] for name in each.names if name in aliases} for each in named]
     every = {reader for readers in meant for reader in readers}
-    observers = [
-        readers for each, readers in zip(named, meant, strict=True) if each.source == "observer"
-    ]
-    if len(observers) > 1 and not (len(every) == 1 and all(observers)):
-        return _undecided("It names several people; say whose it is, mark by mark.")
+    first = next((place for place, each in enumerate(named) if each.names), None)
+    for source in {"observer"} | ({named[first].source} if first is not None else set()):
+        people = [rs for each, rs in zip(named, meant, strict=True) if each.source == source]
+        if len(people) > 1 and not (len(every) == 1 and all(people)):
+            return _undecided("It names several people; say whose it is, mark by mark.")
     if len(every) > 1:
         return _waits("What it says of who made it fits two readers.")
     copy = reader_of_copy(uow, case)
@@ -114,7 +114,6 @@ def _judge(
         return _waits("It names one reader and lies on the copy of another.")
     if copy is not None:
         return copy
-    first = next((place for place, each in enumerate(named) if each.names), None)
     if first is None or not meant[first]:
         return _waits(SAYS_NOBODY)
     (reader,) = meant[first]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pacs_bridge.domain.identity import MOST_PERSONS, numbered
+from pacs_bridge.domain.identity import MOST_PERSONS, normal, numbered
 from pacs_bridge.domain.marks import Observer
 from pacs_bridge.sr import codes, elements, sop_classes
 from pacs_bridge.sr.tree import Node, read_tree
@@ -59,8 +59,10 @@ def observer_of_state(ds: Dataset) -> Observer:
     return Observer(name or None, login or None, identity or None, evidence=evidence)
 
 
-def observer_of_report(ds: Dataset, nodes: Iterable[Node], *, machine: bool = False) -> Observer:
-    """Who made a structured report.
+def observer_of_report(
+    ds: Dataset, nodes: Iterable[Node], *, machine: bool = False, alone: bool = False
+) -> Observer:
+    """Who made a structured report, or one part of it.
 
     Parameters
     ----------
@@ -69,6 +71,8 @@ def observer_of_report(ds: Dataset, nodes: Iterable[Node], *, machine: bool = Fa
         context first, then those of groups.
     machine : bool
         Whether an object of this kind comes from a machine unless a person is named.
+    alone : bool
+        Whether these items alone say who: authors and verifiers of the whole do not count.
 
     References
     ----------
@@ -89,7 +93,8 @@ def observer_of_report(ds: Dataset, nodes: Iterable[Node], *, machine: bool = Fa
             _note_person(persons, (node.path[:-1], node.path[-1]), spoken, said)
     for number, person in enumerate(_apart(persons)[:MOST_PERSONS], 1):
         evidence |= {numbered(key, number): said for key, said in person.items()}
-    _add_attributes(ds, evidence)
+    if not alone:
+        _add_attributes(ds, evidence)
     _add_station(ds, evidence)
     who = {what: _first(evidence, keys) for what, keys in _SPOKEN_BY.items()}
     return Observer(
@@ -101,9 +106,27 @@ def observer_of_report(ds: Dataset, nodes: Iterable[Node], *, machine: bool = Fa
     )
 
 
+def persons_in(nodes: Iterable[Node]) -> list[dict[str, str]]:
+    """Tell apart the persons whom observation contexts name, an organisation alone being none."""
+    persons: list[dict[str, str]] = []
+    for node in nodes:
+        said = node.said()
+        if node.name in _PERSON_FACTS and said:
+            spoken = f"{node.name[0]} {node.name[1]}"
+            _note_person(persons, (node.path[:-1], node.path[-1]), spoken, said)
+    return [person for person in _apart(persons) if person.keys() & _NAMES]
+
+
+def of_one_person(one: dict[str, str], other: dict[str, str]) -> bool:
+    """Whether two persons share a name, a log-in or a number, and differ in none."""
+    shared = _NAMES & one.keys() & other.keys()
+    return bool(shared) and all(normal(one[key]) == normal(other[key]) for key in shared)
+
+
 _PERSON_FACTS = frozenset(
     {codes.PERSON_NAME, codes.PERSON_LOGIN, codes.AIM_LOGIN, codes.PERSON_ID, codes.ORGANISATION}
 )
+_NAMES = frozenset(f"{value} {scheme}" for value, scheme in _PERSON_FACTS - {codes.ORGANISATION})
 _AUTHORS = ("AuthorObserverSequence", "VerifyingObserverSequence", "ParticipantSequence")
 _SPOKEN_BY = {
     "name": ("121008 DCM", *_AUTHORS),

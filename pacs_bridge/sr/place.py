@@ -56,7 +56,12 @@ def place_marks(
         that it does not have), ``ambiguous-frame`` (no frame named, where there are several)
         and ``side-conflict`` (the text names the other breast).
     """
-    return replace(read, marks=tuple(_placed(mark, images, words) for mark in read.marks))
+    others = tuple(
+        replace(share, marks=tuple(_placed(mark, images, words) for mark in share.marks))
+        for share in read.others
+    )
+    marks = tuple(_placed(mark, images, words) for mark in read.marks)
+    return replace(read, marks=marks, others=others)
 
 
 def _placed(

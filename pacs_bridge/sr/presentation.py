@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pacs_bridge.domain.marks import Kind, Mark, Point, ReadObject, Shape
-from pacs_bridge.sr import decided, elements, geometry, sop_classes
+from pacs_bridge.sr import elements, geometry, sop_classes
 from pacs_bridge.sr.compound import as_simple
 from pacs_bridge.sr.linking import Drawn, Written, link
 from pacs_bridge.sr.notes import flags_of, parse_breasts, parse_note
 from pacs_bridge.sr.observers import made_at, observer_of_state
 from pacs_bridge.sr.overlay import read_overlays
 from pacs_bridge.sr.references import references
+from pacs_bridge.sr.shares import Layers, shares_of
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.targets import (
     Target,
@@ -60,12 +61,17 @@ def read_state(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     lies_on = one_image(related)
     bitmaps = read_overlays(ds, lies_on.image, lies_on.flags, unread, lies_on.frame)
     alone = link(drawn, written, lambda text: parse_note(text, words).about_breast)
-    marks = [_finished(each, words) for each in drawn]
-    marks += bitmaps
-    marks += [_text_mark(each, words) for each in alone]
-    said = [breast for each in written for breast in parse_breasts(each.text, words)]
-    breasts = decided.unite(said, unread)
-    nothing = not any(mark.shape != "TEXT" for mark in marks) and not breasts
+    layers = Layers(ds)
+    marks = [(layers.who(each.mark), _finished(each, words)) for each in drawn]
+    marks += [(layers.who(mark), mark) for mark in bitmaps]
+    marks += [(layers.who(each.mark), _text_mark(each, words)) for each in alone]
+    said = [
+        (layers.who(each.mark), breast)
+        for each in written
+        for breast in parse_breasts(each.text, words)
+    ]
+    whole, *others = shares_of((observer_of_state(ds), *layers.others), marks, said, unread)
+    nothing = not any(mark.shape != "TEXT" for _, mark in marks) and not said
     refused = None
     if (nothing and (unread.flags or not marks)) or "decision-conflict" in unread.flags:
         refused = unread.sentence(NOTHING_DRAWN)
@@ -73,14 +79,15 @@ def read_state(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
         sop_class_uid=elements.uid(ds, "SOPClassUID"),
         sop_instance_uid=elements.uid(ds, "SOPInstanceUID"),
         kind=KIND,
-        observer=observer_of_state(ds),
+        observer=whole.observer,
         observed_at=made_at(ds),
-        marks=tuple(replace(mark, flags=(*mark.flags, *unread.flags)) for mark in marks),
-        breasts=breasts,
+        marks=whole.marks,
+        breasts=whole.breasts,
         referenced_images=found.images,
         referenced_studies=found.studies,
         predecessors=found.predecessors,
         refused=refused,
+        others=tuple(share for share in others if share.marks or share.breasts),
     )
 
 

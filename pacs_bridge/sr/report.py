@@ -11,8 +11,8 @@ PS3.16 TID 1500, 1410, 1501; PS3.3 C.18.6 (SCOORD); STANDARDS.md 2.2 and 4.7.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pacs_bridge.domain.marks import (
@@ -24,15 +24,16 @@ from pacs_bridge.domain.marks import (
     Mark,
     ReadObject,
 )
-from pacs_bridge.sr import codes, decided, elements, geometry, sop_classes
+from pacs_bridge.sr import codes, elements, geometry, sop_classes
 from pacs_bridge.sr.described import Said, holder_of, is_note, note_text, own, said_of
 from pacs_bridge.sr.notes import parse_breasts
-from pacs_bridge.sr.observers import made_at, observer_of_report
+from pacs_bridge.sr.observers import made_at
 from pacs_bridge.sr.planes import Room
 from pacs_bridge.sr.references import References, references
+from pacs_bridge.sr.shares import Speakers, shares_of
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.solid import OnFrame, on_frames
-from pacs_bridge.sr.tree import DRAWN, IN_ROOM, Node, Tree, read_tree
+from pacs_bridge.sr.tree import DRAWN, IN_ROOM, Node, Tree, path_of, read_tree
 from pacs_bridge.sr.unplaced import image_of, images_below, written_marks
 from pacs_bridge.sr.unread import Unread
 
@@ -63,15 +64,17 @@ def read_report(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = No
     found = references(ds)
     kind = _kind(ds, tree)
     machine = kind == "cad-sr"
-    marks = _marks(tree, found, unread, words, room, machine=machine)
-    breasts = decided.unite(_breasts(tree, unread, words), unread)
-    observer = observer_of_report(ds, _contexts(tree), machine=machine)
-    if not marks and not breasts and not unread.flags:
+    speakers = Speakers(ds, tree, machine=machine)
+    marks = _marks(tree, found, unread, words, room, speakers, machine=machine)
+    decisions = list(_breasts(tree, unread, words, speakers))
+    if not marks and not decisions and not unread.flags:
         _say_what_there_is(tree, unread)
-    nothing = not breasts and all(mark.shape == "TEXT" for mark in marks)
+    whole, *others = shares_of((speakers.observer, *speakers.others), marks, decisions, unread)
+    breasts = whole.breasts
+    nothing = not decisions and all(mark.shape == "TEXT" for _, mark in marks)
     refused = None
     if kind == "not-marks" and not marks:
-        breasts, refused = (), sop_classes.refusal("dose report")
+        breasts, others, refused = (), [], sop_classes.refusal("dose report")
     elif (
         (nothing and (unread.flags or not marks))
         or (unread.flags and not marks)
@@ -82,14 +85,15 @@ def read_report(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = No
         sop_class_uid=elements.uid(ds, "SOPClassUID"),
         sop_instance_uid=elements.uid(ds, "SOPInstanceUID"),
         kind=kind,
-        observer=observer,
+        observer=whole.observer,
         observed_at=made_at(ds),
-        marks=tuple(replace(mark, flags=(*mark.flags, *unread.flags)) for mark in marks),
+        marks=whole.marks,
         breasts=breasts,
         referenced_images=found.images,
         referenced_studies=found.studies,
         predecessors=found.predecessors,
         refused=refused,
+        others=tuple(share for share in others if share.marks or share.breasts),
     )
 
 
@@ -124,12 +128,6 @@ def _say_what_there_is(tree: Tree, unread: Unread) -> None:
         unread.add("unread-text")
 
 
-def _contexts(tree: Tree) -> list[Node]:
-    """Observation context of the report, then of its groups."""
-    nodes = [node for node in tree.root.walk() if node.relationship == "HAS OBS CONTEXT"]
-    return sorted(nodes, key=lambda node: len(node.path))
-
-
 # Marks ------------------------------------------------------------------------------------
 
 
@@ -139,10 +137,12 @@ def _marks(
     unread: Unread,
     words: SiteWords,
     room: Room | None,
+    speakers: Speakers,
     *,
     machine: bool,
-) -> list[Mark]:
-    marks: list[Mark] = []
+) -> list[tuple[int, Mark]]:
+    """All marks, each with the place of whoever made it among the speakers."""
+    marks: list[tuple[int, Mark]] = []
     seen: dict[tuple[object, ...], None] = {}
     said: dict[tuple[int, ...], Said] = {}
     described: set[tuple[int, ...]] = set()
@@ -154,6 +154,7 @@ def _marks(
             unread.add("too-large")
             break
         holder = holder_of(node, referrers.get(node.path))
+        who = speakers.of(node.path, holder.path)
         if holder.path not in said:
             said[holder.path] = said_of(holder, words, alone=holder is node, machine=machine)
             described.update(each.path for each in (holder, *own(holder, into_coordinates=True)))
@@ -165,11 +166,12 @@ def _marks(
         )
         for mark in drawn:
             # The same coordinates under several measurements are one mark.
-            same = (mark.image, mark.frame, mark.shape, mark.points, mark.group)
+            same = (who, mark.image, mark.frame, mark.shape, mark.points, mark.group)
             if same not in seen:
                 seen[same] = None
-                marks.append(mark)
-    return marks + written_marks(tree, found, words, described)
+                marks.append((who, mark))
+    notes = written_marks(tree, found, words, described)
+    return marks + [(speakers.of(path_of(note.item)), note) for note in notes]
 
 
 def _of_coordinates(
@@ -226,19 +228,25 @@ def _mark(node: Node, said: Said, drawn: OnFrame, flags: tuple[str, ...], *, sev
 # Breasts ----------------------------------------------------------------------------------
 
 
-def _breasts(tree: Tree, unread: Unread, words: SiteWords) -> Iterator[BreastDecision]:
-    """What coded items and notes decide of each breast."""
+def _breasts(
+    tree: Tree, unread: Unread, words: SiteWords, speakers: Speakers
+) -> Iterator[tuple[int, BreastDecision]]:
+    """What coded items and notes decide of each breast, each with who says so."""
     coded = 0
     groups: dict[tuple[int, ...], _Group] = {}
     for node in tree.root.walk():
         name = node.name
         if is_note(node, words):
-            yield from parse_breasts(note_text(node), words)
+            said: Iterable[BreastDecision] = parse_breasts(note_text(node), words)
         elif node.value_type != "CODE" or (value := node.value_code) is None:
             continue
         elif name in (codes.FOLLOW_UP, codes.DENSITY) and coded < MOST_DECISIONS:
             coded += 1
-            yield from _coded(node, value, groups, unread, words)
+            said = _coded(node, value, groups, unread, words)
+        else:
+            continue
+        who = speakers.of(node.path)
+        yield from ((who, each) for each in said)
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,11 @@ class Node:
         return ".".join(map(str, self.path))
 
 
+def path_of(where: str) -> tuple[int, ...]:
+    """Give the path of an item that `Node.where` names."""
+    return tuple(map(int, where.split(".")))
+
+
 @dataclass(frozen=True)
 class Tree:
     """A report's content; `cut` when it was larger than what is read."""

@@ -83,7 +83,7 @@ _NO_ROOM = "unread-3d"
 def lacks_room(read: ReadObject) -> bool:
     """Whether an object holds room coordinates, which need its images' headers to be read."""
     return SENTENCES[_NO_ROOM] in (read.refused or "") or any(
-        _NO_ROOM in mark.flags for mark in read.marks
+        _NO_ROOM in mark.flags for mark in read.every_mark()
     )
 
 

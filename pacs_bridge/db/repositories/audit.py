@@ -143,7 +143,10 @@ class AuditTrail:
                 ObjectRow.sop_class_uid,
                 ObjectRow.received_at,
             )
-            .where(ObjectRow.arrival > self._reached().get("objects", 0))
+            .where(
+                ObjectRow.arrival > self._reached().get("objects", 0),
+                ObjectRow.part_of.is_(None),  # it came with the object that it is of
+            )
             .order_by(ObjectRow.arrival)
             .limit(_AT_ONCE)
         ).all()

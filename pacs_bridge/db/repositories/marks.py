@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables import MarkRow, ObjectRow, ReadObjectRow
-from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject
+from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject, Share
 from pacs_bridge.domain.reading import is_location
 from pacs_bridge.domain.revision import Save
 
@@ -66,10 +66,13 @@ class Marks:
             .where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
             .order_by(ObjectRow.arrival)
         )
-        found: dict[str, list[Save]] = {}
+        found: dict[str, dict[str, Save]] = {}
         for row, body in rows:
-            found.setdefault(row.reading_uid or "", []).append(_save(row, read_from_json(body)))
-        return found
+            saves, save = found.setdefault(row.reading_uid or "", {}), _save(row, body)
+            came_in = row.part_of or save.key
+            known = saves.get(came_in)  # two parts of one object that are one reader's are one
+            saves[came_in] = save if known is None else _joined(known, save)
+        return {uid: list(saves.values()) for uid, saves in found.items()}
 
     def came_since(self, set_name: str, reader: str, since: datetime) -> dict[str, str]:
         """Give the readings of a reader and set that got objects since a moment, with the PACS."""
@@ -113,7 +116,22 @@ class Marks:
         return {(reader or "", kind): count for reader, kind, count in rows}
 
 
-def _save(row: ObjectRow, read: ReadObject) -> Save:
+def _joined(one: Save, other: Save) -> Save:
+    """One object of which a reader said two parts, as what was saved at once."""
+    read = one.read
+    return replace(
+        one,
+        read=replace(
+            read,
+            marks=(*read.marks, *other.read.marks),
+            breasts=(*read.breasts, *other.read.breasts),
+            predecessors=tuple(dict.fromkeys((*read.predecessors, *other.read.predecessors))),
+        ),
+    )
+
+
+def _save(row: ObjectRow, body: dict[str, Any]) -> Save:
+    read = read_from_json(body)
     station = read.observer.evidence.get("StationName") or row.calling_ae
     return Save(
         key=row.sop_instance_uid,
@@ -136,6 +154,14 @@ def read_from_json(body: dict[str, Any]) -> ReadObject:
             "marks": tuple(map(mark_from_json, body["marks"])),
             "breasts": tuple(BreastDecision(**each) for each in body["breasts"]),
             **{k: tuple(body[k]) for k in _TUPLES},
+            "others": tuple(
+                Share(
+                    Observer(**each["observer"]),
+                    tuple(map(mark_from_json, each["marks"])),
+                    tuple(BreastDecision(**breast) for breast in each["breasts"]),
+                )
+                for each in body.get("others", ())
+            ),
         }
     )
 

@@ -72,8 +72,16 @@ def row_of(received: ReceivedObject) -> dict[str, Any]:
         "originator": received.originator.ae_title if received.originator else None,
         "originator_message_id": received.originator.message_id if received.originator else None,
         "reading_uid": None,
+        "part_of": received.part_of,
+        "read_by": received.read_by,
     }
 
+
+_OF_ONE = {
+    "sop_instance_uid", "part_of", "state", "reason", "kind", "reader", "observed_at",
+    "repeats", "reading_uid", "read_by",
+}  # fmt: skip
+"""What a part of an object has for itself."""
 
 _ADD = add_object()
 _SAME_CONTENT = select(_object_table.c.same_content).where(
@@ -96,6 +104,30 @@ class Objects:
         """Keep a new object; false, and nothing is changed, where its UID is here."""
         added = self._session.connection().execute(_ADD, row_of(received))
         return added.rowcount == 1
+
+    def add_part(self, sop_instance_uid: str, part: str) -> bool:
+        """Keep one person's part of an object as if it had come with it; false where it is here."""
+        if self._session.get(ObjectRow, part) is not None:
+            return False
+        whole = self._session.get_one(ObjectRow, sop_instance_uid)
+        copied = {
+            column.name: getattr(whole, column.name)
+            for column in _object_table.c
+            if column.name not in _OF_ONE
+        }
+        row = ObjectRow(sop_instance_uid=part, part_of=sop_instance_uid, state="received", **copied)
+        self._session.add(row)
+        self._session.flush()
+        return True
+
+    def parts_of(self, sop_instance_uid: str) -> list[ReceivedObject]:
+        """List the parts of an object that are kept by themselves."""
+        rows = self._session.scalars(
+            select(ObjectRow)
+            .where(ObjectRow.part_of == sop_instance_uid)
+            .order_by(ObjectRow.sop_instance_uid)
+        )
+        return [_object(row) for row in rows]
 
     def same_content(self, sop_instance_uid: str) -> str | None:
         """Give the digest of an object's content; None where the object is not here."""
@@ -271,4 +303,6 @@ def _object(row: ObjectRow) -> ReceivedObject:
         row.observed_at,
         row.image,
         Originator(row.originator, row.originator_message_id) if row.originator else None,
+        row.part_of,
+        row.read_by,
     )

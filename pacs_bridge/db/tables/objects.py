@@ -22,7 +22,7 @@ class ObjectRow(Base):
     # PostgreSQL's are made the same by their migration; to say it here would load its dialect, 2 MB
     __table_args__ = tuple(
         Index(f"ix_pb_object_{name}", name, sqlite_where=text(f"{name} IS NOT NULL"))
-        for name in ("reader", "image", "reading_uid")
+        for name in ("reader", "image", "reading_uid", "part_of")
     )
     sop_instance_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
     sop_class_uid: Mapped[str] = mapped_column(String(64))
@@ -46,6 +46,8 @@ class ObjectRow(Base):
     originator: Mapped[str | None] = mapped_column(String(16))
     originator_message_id: Mapped[int | None]
     reading_uid: Mapped[str | None] = mapped_column(String(64))
+    part_of: Mapped[str | None] = mapped_column(String(64))
+    read_by: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
 class MarkRow(Base):
