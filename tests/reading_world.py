@@ -19,6 +19,7 @@ from pacs_bridge.services.receipts import list_receipts, show_receipt
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from tests.builders import a_passport, a_received_object
 from tests.databases import TestDatabase
+from tests.isolation import put_proven
 
 SETTLE = 60.0
 CASE = "PERFORMS121101"
@@ -41,7 +42,8 @@ class ReadingWorld:
         opened = self.clock()
         with self.begin() as uow:
             uow.case_sets.add(a_passport(*(numbers or (1, 101, 102))))
-            uow.pacs.put(Pacs("hospital", (Endpoint("HOSPITAL", "127.0.0.1", 104, ()),)), opened)
+            pacs = Pacs("hospital", (Endpoint("HOSPITAL", "127.0.0.1", 104, ()),))
+            put_proven(uow, pacs, opened)
             uow.sites.put(Site("north", "hospital"))
             uow.rounds.put(Round("PERFORMS121", opened, opened + timedelta(days=30)))
             for code, login in (("R001", "jsmith"), ("R002", "mjones")):

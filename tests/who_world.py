@@ -17,6 +17,7 @@ from pacs_bridge.services import claim_decisions, claims, handshake, reading_ses
 from pacs_bridge.services.extract import extract_object
 from tests.builders import a_mark, a_passport, a_read_object, a_received_object, both_decided
 from tests.databases import TestDatabase
+from tests.isolation import put_proven
 from tests.reading_world import PathArchive
 
 SET, SETTLE = "PERFORMS121", 60.0
@@ -28,7 +29,8 @@ def seed(database: TestDatabase, readers: Iterable[str] = ("R001", "R002"), **si
     opened = database.clock()
     with database.begin() as uow:
         uow.case_sets.add(a_passport(1, 101, 102))
-        uow.pacs.put(Pacs("hospital", (Endpoint("HOSPITAL", "127.0.0.1", 104, ()),)), opened)
+        pacs = Pacs("hospital", (Endpoint("HOSPITAL", "127.0.0.1", 104, ()),))
+        put_proven(uow, pacs, opened)
         uow.sites.put(Site("north", "hospital"))
         uow.rounds.put(Round(SET, opened - timedelta(days=1), opened + timedelta(days=30)))
         for code in readers:

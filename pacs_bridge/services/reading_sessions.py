@@ -14,6 +14,7 @@ from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.reading_sessions import ReadingSession, judge_silence
 from pacs_bridge.services.handshake import enrolled
+from pacs_bridge.services.way import way_of
 
 LONGEST_NAME = 64
 
@@ -122,11 +123,12 @@ def show_session(reader: str, set_name: str, *, begin: Begin, now: Clock) -> Ses
             session = None
         passport = uow.case_sets.get(set_name, enrolment.copy)
         before = uow.sessions.of_reader(reader)
+        way = way_of(uow, enrolment, now()).way
     return SessionNow(
         set_name,
         reader,
         pacs,
-        enrolment.way,
+        way,
         session,
         silence_of(reader, set_name, begin=begin, now=now),
         tuple(case.accession for case in passport.cases),
@@ -149,7 +151,7 @@ def silence_of(reader: str, set_name: str, *, begin: Begin, now: Clock) -> str:
     with begin() as uow:
         enrolment, pacs = enrolled(uow, set_name, reader)
         session = _open_one(uow, reader, set_name)
-        if session is None or enrolment.way != "native":
+        if session is None or way_of(uow, enrolment, moment).way != "native":
             return ""
         readings = uow.readings.of_reader(reader, set_name)
         newest = max(readings, key=lambda each: each.last_object_at, default=None)

@@ -32,6 +32,7 @@ from pacs_bridge.services.folded import (
     reading_uid_of,
 )
 from pacs_bridge.services.reading_sessions import silence_of
+from pacs_bridge.services.way import way_of
 
 NOT_YOURS = "You do not read such a case; your list of cases shows which you do."
 NOT_CONFIRMED = "It was not confirmed before the round ended, and does not count."
@@ -79,6 +80,7 @@ def list_receipts(reader: str, set_name: str, *, begin: Begin, now: Clock) -> Re
         uids = {case.accession: reading_uid_of(case.accession, reader) for case in passport.cases}
         standing = fold_readings(uow, list(uids.values()), set_name, reader)
         states = {state.reading_uid: state for state in uow.readings.of_reader(reader, set_name)}
+        way = way_of(uow, enrolment, now())
         lines = tuple(
             _line(case.accession, case.kind, states.get(uid), standing[uid])
             for case, uid in zip(passport.cases, uids.values(), strict=True)
@@ -87,10 +89,11 @@ def list_receipts(reader: str, set_name: str, *, begin: Begin, now: Clock) -> Re
             set_name=set_name,
             reader=reader,
             copy=enrolment.copy,
-            way=enrolment.way,
+            way=way.way,
             lines=lines,
             unread=tuple(line.accession for line in lines if line.state == "unread"),
             search=_search(uow, enrolment),
+            notes=(way.words,) if way.words else (),
         )
     return replace(found, silence=silence_of(reader, set_name, begin=begin, now=now))
 

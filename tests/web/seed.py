@@ -36,12 +36,13 @@ from pacs_bridge.domain.objects import (
     ReceivedObject,
     Refusal,
 )
-from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
+from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.people import Enrolment, Role, Round, Site
 from pacs_bridge.domain.ports import Message
 from pacs_bridge.domain.reading import Reading
 from pacs_bridge.services.folded import reading_uid_of
 from pacs_bridge.services.passwords import hash_password
+from tests.isolation import put_proven
 from tests.web.summaries import a_summary
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -158,7 +159,7 @@ def _case(number: int) -> Case:
 def _places(uow: UnitOfWork) -> None:
     for name, host in (("northfield", "10.20.0.5"), ("southmere", "10.30.0.7")):
         endpoint = Endpoint(name.upper(), host, 104, ("store", "query", "calls-from"))
-        uow.pacs.put(Pacs(name, (endpoint,), isolation=Isolation.PRIVATE), NOW)
+        put_proven(uow, Pacs(name, (endpoint,)), NOW)
         uow.sites.put(Site(f"{name}-unit", name))
     uow.case_sets.add(a_passport())
     uow.rounds.put(Round(SET, NOW - timedelta(days=20), NOW + timedelta(days=40)))
