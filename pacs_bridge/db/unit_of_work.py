@@ -17,6 +17,7 @@ from pacs_bridge.db.repositories.audit import AuditTrail
 from pacs_bridge.db.repositories.case_sets import CaseSets, Truths
 from pacs_bridge.db.repositories.claims import Claims
 from pacs_bridge.db.repositories.commitment import Availabilities, Commitments, Custodies
+from pacs_bridge.db.repositories.feedback import FeedbackOnPacs
 from pacs_bridge.db.repositories.handshakes import Handshakes, Logins, ReadingSessions
 from pacs_bridge.db.repositories.images import Images
 from pacs_bridge.db.repositories.intact import IntactChecks
@@ -84,7 +85,7 @@ class UnitOfWork:
         self.arrivals = Arrivals(self._connect)
         self.readings, self.outbox = Readings(session), Outbox(session)
         self.answers, self.reports = Answers(session), Reports(session)
-        self.summaries = Summaries(session)
+        self.summaries, self.feedback = Summaries(session), FeedbackOnPacs(session)
         self.associations, self.events = Associations(session), Events(session)
         self.mails, self.audit = Mails(session), AuditTrail(session)
         self.visible, self.standings = Visible(session), Standings(session)

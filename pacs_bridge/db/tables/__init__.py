@@ -12,6 +12,11 @@ from pacs_bridge.db.tables.commitment import (
     CommitmentRow,
     CustodyRow,
 )
+from pacs_bridge.db.tables.feedback import (
+    FeedbackObjectRow,
+    FeedbackRow,
+    FeedbackWithdrawalRow,
+)
 from pacs_bridge.db.tables.intact import IntactRow
 from pacs_bridge.db.tables.isolation import (
     ExposureRow,
@@ -85,6 +90,9 @@ __all__ = [
     "EnrolmentRow",
     "EventRow",
     "ExposureRow",
+    "FeedbackObjectRow",
+    "FeedbackRow",
+    "FeedbackWithdrawalRow",
     "FinishedCaseRow",
     "HandshakeRow",
     "InstanceRow",
@@ -109,8 +117,8 @@ __all__ = [
     "ReadingSessionRow",
     "ReadingTurnRow",
     "RefusalRow",
-    "RoleRow",
     "ReportRow",
+    "RoleRow",
     "RoundRow",
     "SearchNoteRow",
     "SharedLoginRow",
