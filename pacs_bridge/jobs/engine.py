@@ -29,22 +29,21 @@ def migrate_jobs(database_url: str) -> None:
     DBOS(config=_config(database_url, "init"))
     try:
         DBOS.launch()
-        for lane in LANES:
-            if lane.partitioned:
-                DBOS.register_queue(
-                    lane.name,
-                    partition_concurrency=1,
-                    worker_concurrency=lane.concurrency,
-                    polling_interval_sec=POLL_SECONDS,
-                )
-            else:
-                DBOS.register_queue(
-                    lane.name,
-                    worker_concurrency=lane.concurrency,
-                    polling_interval_sec=POLL_SECONDS,
-                )
+        _lay_lanes()
     finally:
         DBOS.destroy()
+
+
+def _lay_lanes() -> None:
+    """Write into the database how wide each lane is, whatever an older release wrote there."""
+    for lane in LANES:
+        DBOS.register_queue(
+            lane.name,
+            partition_concurrency=1 if lane.partitioned else None,
+            worker_concurrency=lane.concurrency,
+            polling_interval_sec=POLL_SECONDS,
+            on_conflict="always_update",
+        )
 
 
 class Jobs:
@@ -79,6 +78,7 @@ class Jobs:
         DBOS(config=_config(self._url, self._host))
         register(self._services)
         DBOS.launch()
+        _lay_lanes()
         self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
         self._ticker.start()
         self._porter = threading.Thread(target=self._hand_over, name="arrivals", daemon=True)

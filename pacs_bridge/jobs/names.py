@@ -30,12 +30,18 @@ class Lane:
     partitioned: bool = False
 
 
-LOADS = Lane("pb_loads", 64, partitioned=True)  # one that waits for its PACS costs little
+LOADS = Lane("pb_loads", 1000, partitioned=True)
+"""Wider than there are PACS: each has one job at a time, and most of them only wait for theirs.
+
+In a narrower lane those that wait for a PACS that is slow or dead keep all others from theirs.
+"""
+
 OBJECTS = Lane("pb_objects", 24)
 FORWARD = Lane("pb_forward", 12)
-MAIL = Lane("pb_mail", 1)
-REPORTS = Lane("pb_reports", 4)
-LANES = (LOADS, OBJECTS, FORWARD, MAIL, REPORTS)
+MAIL = Lane("pb_mail", 256)  # one is sent at a time; the others wait for a mailbox that is full
+REPORTS = Lane("pb_reports", 256)  # most of them wait for a PACS that takes no report now
+PULLS = Lane("pb_pulls", 1000, partitioned=True)
+LANES = (LOADS, OBJECTS, FORWARD, MAIL, REPORTS, PULLS)
 
 JOBS = {
     "load": LOADS,
@@ -44,6 +50,7 @@ JOBS = {
     "commit_load": LOADS,
     "check_withdrawal": LOADS,
     "rehearse": LOADS,
+    "make_copies": LOADS,
     "extract": OBJECTS,
     "came_back": OBJECTS,
     "close": OBJECTS,
@@ -51,5 +58,5 @@ JOBS = {
     "deliver_truth": FORWARD,
     "mail": MAIL,
     "report_commitment": REPORTS,
-    "pull_marks": REPORTS,
+    "pull_marks": PULLS,
 }

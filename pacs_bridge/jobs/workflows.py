@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,7 @@ class Services:
     check_withdrawal: Callable[[int], Any] = _nobody_asks
     checks_due: Callable[[], Any] = _nobody_asks
     rehearse: Callable[[int], Any] = _nobody_asks
+    make_copies: Callable[[str, str], Any] = _nobody_asks
     tidy: Callable[[], Any] = _nobody_asks
     handshakes_due: Callable[[], Any] = _nobody_asks
     end_due: Callable[[], Any] = _nobody_asks
@@ -101,6 +103,11 @@ def register(services: Services) -> None:
     DBOS.workflow(name="rehearse")(
         lambda load_id: _once("rehearse", lambda: services.rehearse(load_id))
     )
+    DBOS.workflow(name="make_copies")(
+        lambda set_name, pacs: _until_done(
+            "make_copies", lambda: services.make_copies(set_name, pacs), days=1
+        )
+    )
     DBOS.workflow(name="pull_marks")(
         lambda pacs: _once("pull_marks", lambda: services.pull_marks(pacs))
     )
@@ -117,9 +124,13 @@ def register(services: Services) -> None:
             "truth", lambda: services.deliver_truth(set_name, version), days=FORWARD_DAYS
         )
     )
-    DBOS.workflow(name="mail")(
-        lambda key: _until_done("mail", lambda: services.deliver_mail(key), days=1)
-    )
+    one_mail = threading.Lock()  # the mail server gets one connection of ours at a time
+
+    def deliver_mail(key: str) -> None:
+        with one_mail:
+            services.deliver_mail(key)
+
+    DBOS.workflow(name="mail")(lambda key: _until_done("mail", lambda: deliver_mail(key), days=1))
     DBOS.workflow(name="report_commitment")(lambda number: _report(services, number))
 
 

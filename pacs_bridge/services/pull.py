@@ -207,7 +207,8 @@ def pulls_due(*, begin: Begin, now: Clock) -> int:
             ):
                 continue
             slot = int(moment.timestamp()) // (60 * minutes)
-            uow.enqueue("pull_marks", pacs.name, key=f"pull-{pacs.name}-{minutes}-{slot}")
+            key = f"pull-{pacs.name}-{minutes}-{slot}"
+            uow.enqueue("pull_marks", pacs.name, key=key, partition=pacs.name)
             due += 1
     return due
 

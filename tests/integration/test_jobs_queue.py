@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import sessionmaker
 
 from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.migrate import migrate
 from pacs_bridge.db.unit_of_work import UnitOfWork
-from pacs_bridge.domain.errors import PeerUnavailable, ScorerUnavailable
+from pacs_bridge.domain.errors import MailUnavailable, PeerUnavailable, ScorerUnavailable
 from pacs_bridge.domain.loading import Readiness
 from pacs_bridge.jobs.engine import Jobs, migrate_jobs
 from pacs_bridge.jobs.queue import JobQueue
@@ -36,6 +37,7 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.answers: dict[str, list[Any]] = {}
+        self.refused: dict[str, Exception] = {}
         self.running: dict[int, int] = {}
         self.most_at_once: dict[int, int] = {}
         self.lock = threading.Lock()
@@ -45,6 +47,7 @@ class Recorder:
             self.calls.append((name, *args))
             answers = self.answers.get(name)
             answer = answers.pop(0) if answers else default
+            answer = self.refused.get(f"{name} {args[0] if args else ''}", answer)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -222,3 +225,49 @@ def test_work_that_a_stopped_host_left_is_taken_up_by_the_next(engine_url, begin
         wait_until(lambda: second.named("forward") == [(7,)], "the next host's attempt")
     finally:
         again.stop()
+
+
+def test_any_number_of_pacs_that_are_slow_or_dead_delay_no_other(engine_url, begin):
+    """Seventy of them hold the line; the one that answers has its images all the same.
+
+    The home was made by a release whose lanes were narrow.
+    """
+    engine = make_engine(engine_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE queues SET worker_concurrency = 1"))
+    engine.dispose()
+    recorder, gate = Recorder(), threading.Event()
+    answer = recorder.services()
+    slow = range(1, 71)
+
+    def send_next(load_id: int, limit: int) -> int:
+        if load_id in slow:
+            gate.wait(120)
+        return answer.send_next(load_id, limit)
+
+    jobs = Jobs(engine_url, replace(answer, send_next=send_next))
+    jobs.start()
+    try:
+        with begin() as uow:
+            for number in slow:
+                uow.enqueue("load", number, 1, key=f"load-{number}-1", partition=f"slow{number}")
+        queue(begin, "load", 99, 1, key="load-99-1", partition="awake")
+        wait_until(lambda: recorder.named("send"), "the PACS that answers", seconds=60)
+        assert recorder.named("send") == [(99, 4)]
+        gate.set()
+        wait_until(lambda: len(recorder.named("verify")) == 71, "all the others", seconds=60)
+    finally:
+        gate.set()
+        jobs.stop()
+
+
+def test_a_mailbox_that_is_full_keeps_nobody_elses_mail(recorder, begin):
+    full = MailUnavailable("The mail server asks us to come back later.")
+    recorder.refused["mail full"] = full
+    queue(begin, "mail", "full", key="mail-full")
+    wait_until(lambda: recorder.named("mail"), "the first attempt")
+    queue(begin, "mail", "other", key="mail-other")
+    wait_until(lambda: ("other",) in recorder.named("mail"), "the other mail")
+    recorder.refused.clear()
+    tries = len(recorder.named("mail"))
+    wait_until(lambda: len(recorder.named("mail")) > tries, "the next attempt")
