@@ -18,6 +18,7 @@ from hashlib import sha256
 from pacs_bridge.domain import questions
 from pacs_bridge.domain.answers import GivenAnswer
 from pacs_bridge.domain.deciding import fold_breasts
+from pacs_bridge.domain.linking import link_findings, with_links
 from pacs_bridge.domain.marks import NOT_A_LOCATION, BreastDecision, Mark
 from pacs_bridge.domain.reading import same_geometry
 from pacs_bridge.domain.receipts import Answer, MarkState
@@ -73,6 +74,8 @@ class Folded:
     questions : tuple of str
         What is asked of the case as a whole; `undecided` are those of a breast of which
         nothing is known, which also stand here.
+    findings : tuple of tuple of str
+        Keys of the marks of each finding that is seen on several images.
     """
 
     marks: tuple[FoldedMark, ...]
@@ -80,11 +83,23 @@ class Folded:
     questions: tuple[str, ...]
     undecided: tuple[str, ...]
     decisions_seen: dict[str, str]
+    findings: tuple[tuple[str, ...], ...] = ()
 
     @property
     def counted(self) -> tuple[Mark, ...]:
-        """The marks that go to scoring."""
-        return tuple(each.mark for each in self.marks if each.counts)
+        """The marks that go to scoring, those linked that are one finding."""
+        return with_links(
+            [(each.key, each.mark) for each in self.marks if each.counts], self.findings
+        )
+
+    def one_with(self, key: str) -> tuple[FoldedMark, ...]:
+        """The other marks of one finding, those left out that were taken back."""
+        keys = next((finding for finding in self.findings if key in finding), ())
+        return tuple(
+            each
+            for each in self.marks
+            if each.key in keys and each.key != key and each.state is not MarkState.DROPPED
+        )
 
     @property
     def asked(self) -> int:
@@ -119,7 +134,8 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     marks += _unread(ordered, given)
     marks += [_alone(answer, given) for answer in placed if answer.answer_id not in joined]
     breasts, asked, undecided, seen = fold_breasts(ordered, replacing, answers)
-    return Folded(tuple(marks), breasts, (*asked, *undecided), undecided, seen)
+    findings = tuple(link_findings(drawings))
+    return Folded(tuple(marks), breasts, (*asked, *undecided), undecided, seen, findings)
 
 
 def _placed_on(drawing: Drawing, placed: Iterable[GivenAnswer]) -> GivenAnswer | None:

@@ -66,6 +66,8 @@ class Mark:
         The same for all parts of one mark.
     tracking_uid : str or None
         TrackingUID, where the object gives one.
+    link : str or None
+        The same for marks on several images that are one finding.
     """
 
     image: str
@@ -82,6 +84,7 @@ class Mark:
     group: str | None = None
     flags: tuple[str, ...] = ()
     tracking_uid: str | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,8 @@ class ReadObject:
         for mark in self.every_mark():
             row = asdict(mark)
             del row["tracking_uid"]
+            if mark.link is None:
+                del row["link"]
             row["finding"] = row["finding"] or {"value": "", "scheme": "", "meaning": ""}
             row["points"] = [list(point) for point in mark.points]
             row["centre"] = list(mark.centre)

@@ -65,6 +65,8 @@ class Reading:
             row["centre"] = list(mark.centre)
             row["flags"] = list(mark.flags)
             row.pop("item")
+            if mark.link is None:
+                row.pop("link")
             row.pop("text")  # free text may name a person; the scorer needs none
             marks.append(row)
         return {
@@ -92,7 +94,14 @@ class Reading:
         for row, mark in zip(marks, self.marks, strict=True):
             row += _finding(mark)
         breasts = [asdict(breast) for breast in self.breasts]
-        return hash_payload({"marks": marks, "breasts": breasts, "case": self.accession})
+        said: dict[str, Any] = {"marks": marks, "breasts": breasts, "case": self.accession}
+        findings: dict[str, list[int]] = {}
+        for place, mark in enumerate(self.marks):
+            if mark.link:
+                findings.setdefault(mark.link, []).append(place)
+        if findings:
+            said["findings"] = sorted(findings.values())
+        return hash_payload(said)
 
     def content_hash(self) -> str:
         """SHA-256 over the canonical JSON of the payload, hexadecimal."""

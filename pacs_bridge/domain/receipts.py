@@ -63,6 +63,8 @@ class ReceiptMark:
         What the reader is asked, one sentence; empty where nothing is.
     sources : tuple of str
         The kinds of object that brought it, each once.
+    also : tuple of str
+        Other views on which the same finding is marked: ``L MLO``.
     """
 
     key: str
@@ -81,6 +83,7 @@ class ReceiptMark:
     text: str = ""
     flags: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

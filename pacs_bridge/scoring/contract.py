@@ -1,9 +1,9 @@
 """What travels between us and a scoring service: one model a JSON body, named as in OpenAPI.
 
 The models check what comes in, shape what goes out, and are published at ``/v1/openapi.json``,
-so that the three cannot differ. Every key must be there (null where there is nothing to say):
-a misspelt key is then an error, not a silence. Keys that no model names are passed over, so
-that a newer sender does no harm, and are not kept.
+so that the three cannot differ. Every key must be there (null where there is nothing to say),
+but those added since, which have a default: a misspelt key is then an error, not a silence. Keys
+that no model names are passed over, so that a newer sender does no harm, and are not kept.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ class ReadingMark(_Body):
     group: Short | None
     flags: list[Short]
     tracking_uid: Short | None
+    link: Short | None = Field(
+        default=None, description="The same for marks on several images that are one finding."
+    )
 
 
 class ReadingBreast(_Body):

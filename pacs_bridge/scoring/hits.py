@@ -3,7 +3,9 @@
 A mark whose centre lies in a lesion's region on that image, or within the tolerance of it,
 localises the lesion; on any view. One mark localises one lesion, and a lesion is localised
 once: further marks on it are repeats, dropped and no false positives. A mark that hits no
-region is a false-positive location. The suspicion given to a mark plays no part in where it
+region is a false-positive location. Marks that are linked are one finding on several views: where
+one of them hits, no other is a false positive, and where none does, they are one false positive,
+that of the highest rating. The suspicion given to a mark plays no part in where it
 is: a lesion seen and taken for benign was seen.
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pacs_bridge.domain.marks import Laterality, Mark
@@ -19,7 +21,7 @@ from pacs_bridge.domain.reading import is_location
 from pacs_bridge.domain.truth import Lesion, Region
 from pacs_bridge.scoring.regions import centre_of, distance_to
 
-RULE = "centre-in-region/1"
+RULE = "centre-in-region/2"
 """Name and version of this rule; the number rises with every change that can move a figure."""
 
 ROUNDING = 1e-6
@@ -35,10 +37,11 @@ class Location:
     Parameters
     ----------
     verdict : str
-        ``hit``, ``repeat`` (of a lesion already hit), ``false-positive``, or ``ignored`` (it
-        points at no tissue: a label, an outline).
+        ``hit``, ``repeat`` (of a lesion already hit, or of a finding that counts by another of
+        its marks), ``false-positive``, or ``ignored`` (it points at no tissue: a label, an
+        outline).
     lesion_id : str or None
-        The lesion that it hit or repeats.
+        The lesion that it hit or repeats; None for the repeat of a false positive.
     laterality : str or None
         The breast that it lies on: as truth knows the image, else as the mark says.
     """
@@ -82,7 +85,28 @@ def locate_marks(
             verdict: Verdict = "repeat" if lesion.lesion_id in taken else "hit"
             taken.add(lesion.lesion_id)
             found[place] = Location(verdict, lesion.lesion_id, lesion.laterality)
+    _count_once(marks, found)
     return tuple(found[place] for place in range(len(marks)))
+
+
+def _count_once(marks: Sequence[Mark], found: dict[int, Location]) -> None:
+    """Let a finding of several linked marks be no more than one false positive, or none.
+
+    `found` is in the order of the ratings, highest first.
+    """
+    located: dict[str, str | None] = {}
+    for place, location in found.items():
+        link = marks[place].link
+        if link and location.lesion_id is not None:
+            located.setdefault(link, location.lesion_id)
+    for place, location in found.items():
+        link = marks[place].link
+        if not link or location.verdict != "false-positive":
+            continue
+        if link in located:
+            found[place] = replace(location, verdict="repeat", lesion_id=located[link])
+        else:
+            located[link] = None
 
 
 def _lesion_at(mark: Mark, lesions: Sequence[Lesion], tolerance: float) -> Lesion | None:

@@ -73,6 +73,7 @@ def reading_marks(marks: Sequence[ReadingMark]) -> tuple[Mark, ...]:
             group=mark.group,
             flags=tuple(mark.flags),
             tracking_uid=mark.tracking_uid,
+            link=mark.link,
         )
         for mark in marks
     )

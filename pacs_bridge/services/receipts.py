@@ -160,7 +160,10 @@ def make_receipt(uow: UnitOfWork, own: OwnCase, moment: datetime) -> Receipt:
         reader=own.reader,
         state=_state(state, standing),
         images=tuple(map(_image, uow.case_sets.images_of(case.master))),
-        marks=tuple(_mark(mark, has_ended=has_ended) for mark in folded.marks),
+        marks=tuple(
+            replace(_mark(mark, has_ended=has_ended), also=_also(folded, mark))
+            for mark in folded.marks
+        ),
         breasts=folded.breasts,
         questions=folded.questions if standing.saves or standing.answers else (),
         objects=tuple(map(_object, standing.saves)),
@@ -211,6 +214,14 @@ def _mark(folded: FoldedMark, *, has_ended: bool) -> ReceiptMark:
         flags=mark.flags,
         sources=folded.sources,
     )
+
+
+def _also(folded: Folded, mark: FoldedMark) -> tuple[str, ...]:
+    """The other views of the finding that a mark is of."""
+    if mark.state is MarkState.DROPPED:
+        return ()
+    views = (f"{m.mark.laterality or ''} {m.mark.view or ''}" for m in folded.one_with(mark.key))
+    return tuple(dict.fromkeys(view.strip() or "another image" for view in views))
 
 
 def _object(save: Save) -> ReceivedKind:

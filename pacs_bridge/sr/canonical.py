@@ -108,7 +108,7 @@ def write_canonical(
     for number, (study, shown) in enumerate(_studies(images), 1):
         here = {str(image.SOPInstanceUID) for image in shown}
         marks = [
-            plain_mark(mark, f"{_name(reading)}/{place}", uid_of)
+            plain_mark(mark, _name_of(reading, place, mark), uid_of)
             for place, mark in enumerate(reading.marks, 1)
             if mark.image in here
         ]
@@ -133,6 +133,11 @@ def _studies(images: Iterable[Dataset]) -> Iterator[tuple[str, list[Dataset]]]:
 
 def _name(reading: CanonicalReading) -> str:
     return f"reading {reading.reading_uid}/{reading.revision}"
+
+
+def _name_of(reading: CanonicalReading, place: int, mark: Mark) -> str:
+    """Name a mark that brings no TrackingUID: marks that are one finding are named alike."""
+    return f"{_name(reading)}/{mark.link or place}"
 
 
 def _document(

@@ -23,7 +23,13 @@ from pacs_bridge.sr.tree import DRAWN, Node
 
 @dataclass(frozen=True)
 class Said:
-    """What a group says of its marks; codes speak before the note in its texts does."""
+    """What a group says of its marks; codes speak before the note in its texts does.
+
+    Parameters
+    ----------
+    link : str or None
+        Names the group where it is of one finding and draws it several times.
+    """
 
     group: str | None
     tracking_uid: str | None
@@ -31,6 +37,7 @@ class Said:
     rating: int | None
     text: str
     flags: tuple[str, ...]
+    link: str | None = None
 
 
 def holder_of(node: Node, referrer: Node | None = None) -> Node:
@@ -135,6 +142,7 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
         rating=ratings.pop() if len(ratings) == 1 else None if ratings else note.rating,
         text="\n".join(filter(None, (written, *beside)))[: elements.LONGEST_TEXT],
         flags=tuple(dict.fromkeys(flags)),
+        link=holder.where() if several and holder.name == codes.MEASUREMENT_GROUP else None,
     )
 
 

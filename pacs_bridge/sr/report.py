@@ -222,6 +222,7 @@ def _mark(node: Node, said: Said, drawn: OnFrame, flags: tuple[str, ...], *, sev
         group=said.group or (node.where() if several else None),
         flags=(*flags, *said.flags),
         tracking_uid=said.tracking_uid,
+        link=said.link,
     )
 
 

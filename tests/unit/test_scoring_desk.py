@@ -276,7 +276,7 @@ def test_a_result_tells_decisions_hits_and_versions(informed):
     assert left["agrees_with_panel"] is True
     assert [mark["verdict"] for mark in result["marks"]] == ["hit", "repeat", "false-positive"]
     assert (result["lesions"][0]["localised"], result["lesions"][0]["marks"]) == (True, [0, 1])
-    assert (result["truth_version"], result["rule"]) == (1, "centre-in-region/1")
+    assert (result["truth_version"], result["rule"]) == (1, "centre-in-region/2")
     assert (result["case"], result["reader"], result["status"]) == (
         "PERFORMS121101", "R1", "scored",
     )  # fmt: skip
