@@ -27,6 +27,10 @@ _SOURCES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """Who is named where: the first source that names a person is believed before the next."""
 
+OWN_COPY = "the reader's own copy"
+"""Evidence of what lies on a copy of the set: which, and whose. What is said of an object and
+whom it names are stronger; where they name another reader than the copy's, it waits."""
+
 MOST_PERSONS = 9
 """Persons of one source that are told apart; `numbered` names the keys of their evidence."""
 

@@ -16,6 +16,7 @@ import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pacs_bridge.domain.caseset import Case, Passport
 from pacs_bridge.domain.errors import RefusedInput
@@ -203,7 +204,7 @@ def pair_images(master: Passport, copied: Passport) -> dict[str, str]:
         When the two are not the same images under other names.
     """
     ours, theirs = _described(master), _described(copied)
-    if [row[1:] for row in ours] != [row[1:] for row in theirs]:
+    if [row[1] for row in ours] != [row[1] for row in theirs]:
         raise RefusedInput(
             f"Copy {copied.copy:02d} of {master.set_name} does not show the images of the master; "
             "tell the scheme, and send nothing of it."
@@ -211,21 +212,23 @@ def pair_images(master: Passport, copied: Passport) -> dict[str, str]:
     return {copy[0]: own[0] for own, copy in zip(ours, theirs, strict=True)}
 
 
-def _described(passport: Passport) -> list[tuple[object, ...]]:
-    """Say of each image what is the same in every copy, behind its UID."""
+def _described(passport: Passport) -> list[tuple[str, tuple[object, ...]]]:
+    """Give each image's UID, and what of it is the same in every copy."""
     return [
         (
             image.sop_instance_uid,
-            case.number,
-            study.prior,
-            series.series_number,
-            image.instance_number,
-            image.pixel_hash,
-            image.rows,
-            image.columns,
-            image.frames,
-            image.laterality,
-            image.view,
+            (
+                case.number,
+                study.prior,
+                series.series_number,
+                image.instance_number,
+                image.pixel_hash,
+                image.rows,
+                image.columns,
+                image.frames,
+                image.laterality,
+                image.view,
+            ),
         )
         for case, study, series, image in passport.instances()
     ]
@@ -243,7 +246,7 @@ class ReaderCopy:
 
 @dataclass(frozen=True)
 class PlannedCopy:
-    """What one reader's copy would be.
+    """What one reader's copy is, or would be.
 
     Parameters
     ----------
@@ -251,8 +254,8 @@ class PlannedCopy:
         Bytes that it takes at the PACS, as we send it.
     agreed : bool
         Whether somebody has agreed to that already.
-    note : str
-        What a person should know before they agree; empty where there is nothing.
+    readiness : str
+        Of its load; empty where there is none yet.
     """
 
     reader: str
@@ -260,16 +263,26 @@ class PlannedCopy:
     images: int
     size: int
     agreed: bool = False
-    note: str = ""
+    readiness: str = ""
 
 
 @dataclass(frozen=True)
 class CopiesPlan:
-    """What the copies of a set take at a PACS."""
+    """What the copies of a set take at a PACS.
+
+    Parameters
+    ----------
+    example : str
+        Accession number of a case of the master, to show what its copies are called.
+    staying : tuple of str
+        Readers who have begun on the master and go on there.
+    """
 
     set_name: str
     pacs: str
     copies: tuple[PlannedCopy, ...]
+    example: str = ""
+    staying: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -286,10 +299,28 @@ class CopiesPlan:
         """Whether every copy of it was agreed to."""
         return all(each.agreed for each in self.copies)
 
-    @property
-    def readers_to_agree(self) -> tuple[str, ...]:
-        """Readers whose copies nobody has agreed to yet."""
-        return tuple(each.reader for each in self.copies if not each.agreed)
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {
+            "set": self.set_name,
+            "pacs": self.pacs,
+            "bytes": self.size,
+            "bytes_to_agree": self.to_agree,
+            "agreed": self.is_agreed,
+            "copies": [
+                {
+                    "reader": each.reader,
+                    "copy": each.copy,
+                    "accession": name_in_copy(self.example, each.copy) if self.example else "",
+                    "images": each.images,
+                    "bytes": each.size,
+                    "agreed": each.agreed,
+                    "readiness": each.readiness,
+                }
+                for each in self.copies
+            ],
+            "staying_on_master": list(self.staying),
+        }
 
 
 def plan_numbers(readers: Iterable[str], given: Sequence[ReaderCopy]) -> dict[str, int]:

@@ -10,10 +10,12 @@ from pathlib import Path
 from pacs_bridge.db.repositories.case_sets import KnownCase
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import GiveUp
+from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.marks import Laterality, ReadObject
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.came_back import OVERLAY
+from pacs_bridge.services.copy_owner import is_of_case, on_master
 from pacs_bridge.services.folded import end_of, learn_resave, reading_uid_of
 from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.parts import GONE, deal_out, part_named, whole_of
@@ -117,8 +119,11 @@ def _images_of_case(
 ) -> tuple[Path, ...]:
     """Files of a case's images as they were distributed; none where the case is not certain."""
     known = _case_of(uow, received, read)
-    passport = None if isinstance(known, Parked) else uow.case_sets.find(known.set_name)
-    if passport is None or isinstance(known, Parked):
+    if isinstance(known, Parked):
+        return ()
+    copy = CaseName.parse(known.accession).copy
+    passport = uow.case_sets.find(known.set_name, copy)
+    if passport is None:
         return ()
     return tuple(
         archive.path(image.content_hash)
@@ -165,10 +170,11 @@ def _place(
                 image.frames,
             )
             for uid, image in images.items()
-            if image.accession == case.accession
+            if is_of_case(image.accession, case)
         },
         words,
     )
+    read = on_master(uow, read, case, received.caller.pacs or "")
     dealt_out = deal_out(uow, received, read) if read.others else 0
     if dealt_out:
         uow.events.add(now, "object-of-several", received.sop_instance_uid, others=dealt_out)
@@ -231,8 +237,8 @@ def _case_of(uow: UnitOfWork, received: ReceivedObject, read: ReadObject) -> Kno
     if not cases and received.accession:
         named = uow.case_sets.case(received.accession)
         cases = [named] if named else []
-    if len(cases) == 1:
-        return cases[0]
+    if len({case.master for case in cases}) == 1:  # of several copies: `whose` sees to that
+        return cases[-1]
     if cases:
         return Parked(
             "It refers to images of more than one case; a person must say which is meant."

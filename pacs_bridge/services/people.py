@@ -291,14 +291,29 @@ def enrol(enrolment: Enrolment, *, begin: Begin, release: Callable[[], int]) -> 
         _need_reader(uow, code)
         _need_site(uow, site)
         uow.case_sets.get(set_name, enrolment.copy)
-        uow.enrolments.put(
-            Enrolment(set_name, code, site, enrolment.copy, enrolment.way, enrolment.consent)
-        )
+        copy = _own_copy(uow, set_name, site, code, enrolment.copy)
+        uow.enrolments.put(Enrolment(set_name, code, site, copy, enrolment.way, enrolment.consent))
     release()
     with begin() as uow:
         found = uow.enrolments.find(set_name, code)
     assert found is not None  # put above, and enrolments are never removed
     return found
+
+
+def _own_copy(uow: UnitOfWork, set_name: str, site: str, reader: str, copy: int) -> int:
+    """Give the copy that is meant: a reader keeps theirs, and nobody is given another's."""
+    pacs = next(each.pacs for each in uow.sites.all() if each.name == site)
+    before = uow.enrolments.find(set_name, reader)
+    if not copy:
+        own = uow.reader_copies.of_reader(set_name, pacs, reader)
+        return own if before is not None and own == before.copy else 0
+    owner = uow.reader_copies.owner(set_name, pacs, copy)
+    if owner not in (None, reader):
+        raise RefusedInput(
+            f"Copy {copy:02d} of {set_name} is another reader's at {pacs}; leave --copy away, and "
+            "see with `load copies` who has which."
+        )
+    return copy
 
 
 def _need_reader(uow: UnitOfWork, code: str) -> None:

@@ -49,7 +49,8 @@ def start_load(
     Raises
     ------
     RefusedInput
-        When the set's name is none, or the PACS has no address that we may call.
+        When the set's name is none, the PACS has no address that we may call, or nobody has
+        agreed to that copy.
     NotFound
         When there is no such set or PACS.
     """
@@ -61,6 +62,7 @@ def start_load(
                 f"{known.name} has only called us so far; say where it is with "
                 f"`pacs change {known.name} --role store --host HOST --port PORT`."
             )
+        _check_agreed(uow, name, known.name, copy)
         load = uow.loads.plan(passport, known.name, now())
         run = uow.loads.start_run(load.load_id)
         if way is not None and way is not load.way:
@@ -83,6 +85,15 @@ def start_load(
             "load", load.load_id, run, key=f"load-{load.load_id}-{run}", partition=known.name
         )
         return uow.loads.get(load.load_id)
+
+
+def _check_agreed(uow: UnitOfWork, set_name: str, pacs: str, copy: int) -> None:
+    """Refuse to send a copy to whose disk space nobody there has agreed."""
+    if copy and uow.reader_copies.owner(set_name, pacs, copy) is None:
+        raise RefusedInput(
+            f"Nobody has agreed to copy {copy:02d} of {set_name} at {pacs} yet; see what it takes "
+            f"with `load copies {set_name} {pacs}`, then agree with --agree."
+        )
 
 
 def _bring_back(uow: UnitOfWork, load: Load, now: Clock) -> Load:

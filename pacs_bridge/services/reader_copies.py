@@ -1,9 +1,41 @@
-"""Whose each copy of a case set is; see `domain.reader_copies`."""
+"""Copies of a case set, one a reader: planned, agreed to, made, loaded; and whose each is.
+
+Nobody's disk is filled unasked: what the copies take at the PACS is shown first, and nothing is
+made or sent before somebody agrees to that very amount. On our side a copy costs its passport
+alone; its files are made of the master's while they are sent (`archive.renamed`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from pacs_bridge.archive.renamed import NamedFile, name_files
+from pacs_bridge.archive.renaming import Renaming
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.caseset import Case, Passport
+from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import SetName, parse_name
+from pacs_bridge.domain.loading import LEAVING, Readiness
+from pacs_bridge.domain.pacs import Isolation, Pacs
+from pacs_bridge.domain.people import Enrolment
+from pacs_bridge.domain.ports import Archive, Clock
+from pacs_bridge.domain.reader_copies import (
+    CopiesPlan,
+    CopyNaming,
+    PlannedCopy,
+    ReaderCopy,
+    pair_images,
+    plan_numbers,
+    told_size,
+)
+from pacs_bridge.services.copy_owner import owner_in
+from pacs_bridge.services.passports import sign_passport
+from pacs_bridge.services.plan import start_load
+
+Progress = Callable[[int, int], None]
+"""Told how many images are done, of how many."""
 
 
 def copy_of(reader: str, set_name: str, *, begin: Begin) -> int:
@@ -19,21 +51,257 @@ def owner_of(copy: int, set_name: str, pacs: str, *, begin: Begin) -> str | None
         return owner_in(uow, copy, str(SetName.parse(set_name)), parse_name(pacs))
 
 
-def owner_in(uow: UnitOfWork, copy: int, set_name: str, pacs: str) -> str | None:
-    """Tell the same in the caller's transaction.
+def plan_copies(set_name: str, pacs: str, *, begin: Begin) -> CopiesPlan:
+    """Tell what the readers' copies of a set take at a PACS; makes nothing.
 
-    A copy that was given out stays its reader's for good, also where they have left; one that
-    was only written into an enrolment is that reader's as long as there is one such.
+    Raises
+    ------
+    NotFound
+        When there is no such set or PACS.
+    RefusedInput
+        When the PACS is not set to copies.
     """
-    if not copy:
-        return None
-    owner = uow.reader_copies.owner(set_name, pacs, copy)
-    if owner is not None:
-        return owner
-    given = {each.reader for each in uow.reader_copies.given(set_name, pacs)}
-    enrolled = [
-        each.reader
-        for each in uow.enrolments.on_pacs(set_name, pacs)
-        if each.copy == copy and each.reader not in given
+    name, hospital = str(SetName.parse(set_name)), parse_name(pacs)
+    with begin() as uow:
+        return _plan(uow, name, hospital)
+
+
+def _plan(uow: UnitOfWork, set_name: str, pacs: str) -> CopiesPlan:
+    master, known = uow.case_sets.get(set_name), uow.pacs.get(pacs)
+    _check_mode(known)
+    given = uow.reader_copies.given(set_name, pacs)
+    have = {each.reader for each in given}
+    enrolled = [e for e in uow.enrolments.on_pacs(set_name, pacs) if e.way == "native"]
+    staying = [e.reader for e in enrolled if e.reader not in have and _has_begun(uow, e)]
+    wanted = [e.reader for e in enrolled if e.reader not in (*have, *staying)]
+    numbers = plan_numbers([each.reader for each in given] + wanted, given)
+    images = [image.size for *_, image in master.instances()]
+    loads = {
+        load.copy: load
+        for load in uow.loads.all()
+        if (load.set_name, load.pacs) == (set_name, pacs)
+    }
+    copies = [
+        PlannedCopy(
+            reader,
+            copy,
+            len(images),
+            sum(images),
+            agreed=reader in have,
+            readiness=loads[copy].readiness.value if copy in loads else "",
+        )
+        for reader, copy in numbers.items()
     ]
-    return enrolled[0] if len(enrolled) == 1 else None
+    copies.sort(key=lambda each: each.copy)
+    return CopiesPlan(
+        set_name, pacs, tuple(copies), master.cases[-1].accession, tuple(sorted(staying))
+    )
+
+
+def _check_mode(pacs: Pacs) -> None:
+    if pacs.isolation is not Isolation.COPIES:
+        raise RefusedInput(
+            f"Readers at {pacs.name} read by {pacs.isolation.value}, not by copies; change that "
+            f"first with `pacs change {pacs.name} --isolation copies`."
+        )
+
+
+def _has_begun(uow: UnitOfWork, enrolment: Enrolment) -> bool:
+    """Whether a reader has begun the test part: they go on where they began."""
+    readings = uow.readings.of_reader(enrolment.reader, enrolment.set_name)
+    return any(state.kind == "test" for state in readings)
+
+
+def agree_copies(
+    set_name: str,
+    pacs: str,
+    size: int,
+    *,
+    begin: Begin,
+    now: Clock,
+    account_id: int | None = None,
+) -> CopiesPlan:
+    """Agree to what the copies take, give each reader theirs, and queue that they are made.
+
+    Agreeing again to what was agreed to already has the job done once more, which sends only
+    what is missing.
+
+    Parameters
+    ----------
+    size : int
+        The bytes that were shown as still to be agreed to (`CopiesPlan.to_agree`).
+    account_id : int, optional
+        Who agrees; None from the command line.
+
+    Returns
+    -------
+    CopiesPlan
+        As it stands afterwards.
+
+    Raises
+    ------
+    NotFound
+        When there is no such set or PACS.
+    RefusedInput
+        When the PACS is not set to copies, nobody is enrolled, or another amount was shown.
+    """
+    name, hospital = str(SetName.parse(set_name)), parse_name(pacs)
+    with begin() as uow:
+        plan = _plan(uow, name, hospital)
+        if not plan.copies:
+            raise RefusedInput(
+                f"Nobody at {hospital} is enrolled to read {name} in its viewer; enrol readers "
+                "first with `account enrol`."
+            )
+        if size != plan.to_agree:
+            raise RefusedInput(
+                f"The copies now take {told_size(plan.to_agree)} more, not {told_size(size)}: "
+                "readers were enrolled meanwhile. Look at the new amount, then agree to it."
+            )
+        moment = now()
+        for each in plan.copies:
+            copy = ReaderCopy(name, hospital, each.copy, each.reader)
+            uow.reader_copies.give(copy, each.size, moment, account_id)
+        told = {str(each.copy): each.reader for each in plan.copies if not each.agreed}
+        if told:
+            uow.events.add(
+                moment, "copies-agreed", f"{name} {hospital}", bytes=size, by=account_id, **told
+            )
+        key = f"make_copies-{name}-{hospital}-{moment.timestamp():.3f}"
+        uow.enqueue("make_copies", name, hospital, key=key, partition=hospital)
+        return _plan(uow, name, hospital)
+
+
+@dataclass(frozen=True)
+class Making:
+    """What making copies needs beside the database.
+
+    Parameters
+    ----------
+    key_uid, key_passport : bytes
+        Keys of the UIDs (HMAC) and of the passport (Ed25519, 32 raw bytes).
+    progress : callable, optional
+        Told after each image.
+    """
+
+    archive: Archive
+    key_uid: bytes
+    key_passport: bytes
+    progress: Progress | None = None
+
+
+def make_copies(
+    set_name: str, pacs: str, *, begin: Begin, making: Making, now: Clock
+) -> tuple[int, ...]:
+    """Make what was agreed to: passports, enrolments, loads; gives the numbers of the copies.
+
+    Doing it again makes nothing twice, and starts each load that is not ready again.
+
+    Raises
+    ------
+    UnreadableObject
+        When an image of the master was changed since it was imported.
+    RefusedInput
+        When the PACS is no longer set to copies.
+    """
+    with begin() as uow:
+        master, known = uow.case_sets.get(set_name), uow.pacs.get(pacs)
+        _check_mode(known)
+        given = uow.reader_copies.given(set_name, pacs)
+        missing = [e.copy for e in given if uow.case_sets.find(set_name, e.copy) is None]
+    for copied in copied_passports(master, missing, making, now):
+        masters = pair_images(master, copied)
+        with begin() as uow:
+            uow.case_sets.add(copied)
+            uow.reader_copies.keep_images(copied, masters)
+            uow.events.add(now(), "copy-made", f"{set_name} {copied.copy:02d}")
+    with begin() as uow:
+        moved = [each for each in given if _move(uow, each)]
+        for each in moved:
+            uow.events.add(now(), "reader-moved-to-copy", each.reader, set=set_name, copy=each.copy)
+    for each in given:
+        _start(each, begin=begin, now=now)
+    return tuple(each.copy for each in given)
+
+
+def _move(uow: UnitOfWork, copy: ReaderCopy) -> bool:
+    """Let a reader read their own copy from now on; they are released when it is ready."""
+    enrolment = uow.enrolments.find(copy.set_name, copy.reader)
+    here = {e.reader for e in uow.enrolments.on_pacs(copy.set_name, copy.pacs)}
+    if enrolment is None or enrolment.copy == copy.copy or copy.reader not in here:
+        return False
+    uow.enrolments.move(copy.set_name, copy.reader, copy.copy)
+    return True
+
+
+def _start(copy: ReaderCopy, *, begin: Begin, now: Clock) -> None:
+    """Start the load of a copy, unless it is ready or was withdrawn on purpose."""
+    with begin() as uow:
+        load = uow.loads.find(copy.set_name, copy.pacs, copy.copy)
+        enrolled = {e.reader for e in uow.enrolments.on_pacs(copy.set_name, copy.pacs)}
+    if copy.reader not in enrolled or (load is not None and load.readiness in _LEFT_ALONE):
+        return
+    start_load(copy.set_name, copy.pacs, begin=begin, now=now, copy=copy.copy)
+
+
+_LEFT_ALONE = (Readiness.READY, *LEAVING)
+
+
+def copied_passports(
+    master: Passport, copies: Sequence[int], making: Making, now: Clock
+) -> list[Passport]:
+    """Make the passports of several copies, reading each of the master's files once.
+
+    The pixels of a copy are the master's byte for byte, and the master's file is the very one
+    whose decoded pixels were hashed: so the passport's hash of them holds for the copy.
+    """
+    namings = [CopyNaming(making.key_uid, master.set_name, copy) for copy in copies]
+    if not namings:
+        return []
+    files: dict[str, list[NamedFile]] = {}
+    total = sum(1 for _ in master.instances())
+    for done, (case, *_, image) in enumerate(master.instances(), 1):
+        files[image.sop_instance_uid] = name_files(
+            making.archive.path(image.content_hash),
+            image.content_hash,
+            [renaming_of(naming, case) for naming in namings],
+        )
+        if making.progress is not None:
+            making.progress(done, total)
+    signed = []
+    for place, naming in enumerate(namings):
+        named = partial(_named_case, naming, files, place)
+        cases = tuple(named(case) for case in master.cases)
+        manifest = replace(
+            master, copy=naming.copy, cases=cases, created_at=now(), key_id="", signature=""
+        )
+        signed.append(sign_passport(manifest, making.key_passport))
+    return signed
+
+
+def renaming_of(naming: CopyNaming, case: Case) -> Renaming:
+    """Say how the files of a case of the master are called in a copy."""
+    return Renaming(naming.uid, naming.words(case))
+
+
+def _named_case(
+    naming: CopyNaming, files: dict[str, list[NamedFile]], place: int, master: Case
+) -> Case:
+    """Give a case of the copy with what its files are."""
+    by_uid = {naming.uid(uid): named[place] for uid, named in files.items()}
+    copied = naming.case(master)
+    studies = []
+    for study in copied.studies:
+        series = [
+            replace(
+                each,
+                instances=tuple(
+                    replace(image, content_hash=file.content_hash, size=file.size)
+                    for image in each.instances
+                    for file in (by_uid[image.sop_instance_uid],)
+                ),
+            )
+            for each in study.series
+        ]
+        studies.append(replace(study, series=tuple(series)))
+    return replace(copied, studies=tuple(studies))

@@ -19,6 +19,7 @@ from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.identity import names_nobody, normal, persons_of, places_of
 from pacs_bridge.domain.marks import Observer, ReadObject
 from pacs_bridge.domain.objects import ReceivedObject
+from pacs_bridge.services.copy_owner import is_on_several, reader_of_copy
 
 SAYS_NOBODY = "It does not say which reader made it; the reader may claim it."
 
@@ -109,7 +110,9 @@ def _judge(
             return _undecided("It names several people; say whose it is, mark by mark.")
     if len(every) > 1:
         return _waits("What it says of who made it fits two readers.")
-    copy = reader_of_copy(uow, case)
+    if is_on_several(uow, read):
+        return _undecided("It refers to more than one reader's copy of its case; say whose it is.")
+    copy = reader_of_copy(uow, case, pacs)
     if copy is not None and every - {copy}:
         return _waits("It names one reader and lies on the copy of another.")
     if copy is not None:
@@ -151,15 +154,6 @@ def whom_it_names(
     return tuple(found)
 
 
-def reader_of_copy(uow: UnitOfWork, case: KnownCase) -> str | None:
-    """Find whose copy of the set a case is; None for the master, and where it is not one's."""
-    name = CaseName.parse(case.accession)
-    if not name.copy:
-        return None
-    enrolled = uow.enrolments.with_copy(case.set_name, name.copy)
-    return enrolled[0].reader if len(enrolled) == 1 else None
-
-
 def _machine(
     uow: UnitOfWork, pacs: str, case: KnownCase, observer: Observer, machines: frozenset[str]
 ) -> str | Parked:
@@ -168,7 +162,7 @@ def _machine(
     meant = {
         aliases[normal(said)][0] for said in observer.evidence.values() if normal(said) in aliases
     }
-    found = {each for each in (*meant, reader_of_copy(uow, case)) if each in machines}
+    found = {each for each in (*meant, reader_of_copy(uow, case, pacs)) if each in machines}
     if len(found) == 1:
         return str(found.pop())
     return Parked("A device made it, not a person; it is kept and never scored as a reader's.")

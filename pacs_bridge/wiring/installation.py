@@ -16,7 +16,7 @@ from pacs_bridge.domain.errors import RefusedInput
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from pacs_bridge.archive.local import LocalArchive
+    from pacs_bridge.archive.renamed import RenamedArchive
     from pacs_bridge.db.unit_of_work import UnitOfWork
     from pacs_bridge.db.watch_queries import WatchQueries
     from pacs_bridge.jobs.queue import JobQueue
@@ -115,8 +115,10 @@ class Installation:
         return WatchQueries(sessionmaker(self.reading_engine, expire_on_commit=False))
 
     @cached_property
-    def archive(self) -> LocalArchive:
-        """The objects of this home."""
-        from pacs_bridge.archive.local import LocalArchive
+    def archive(self) -> RenamedArchive:
+        """The objects of this home, and the images of readers' copies, made when wanted."""
+        from pacs_bridge.archive.renamed import RenamedArchive
+        from pacs_bridge.wiring.reader_copies import find_renamed
 
-        return LocalArchive(self.config.archive_dir)
+        folder = self.config.home / "reader-copies"
+        return RenamedArchive(self.config.archive_dir, folder, find_renamed(self))

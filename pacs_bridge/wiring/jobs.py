@@ -129,6 +129,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.wiring.commitment import commitment_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
     from pacs_bridge.wiring.pulling import pull_jobs
+    from pacs_bridge.wiring.reader_copies import copy_jobs
     from pacs_bridge.wiring.reports import build_keeper
     from pacs_bridge.wiring.sending import sending_jobs, sending_options
 
@@ -194,6 +195,7 @@ def build_jobs(installation: Installation) -> JobsRole:
         **sending_jobs(installation),
         **check_jobs(installation),
         **pull_jobs(installation),
+        **copy_jobs(installation),
         release_due=partial(release_due, begin=begin, now=now, public_url=config.web.public_url),
         end_due=partial(end_rounds, begin=begin, now=now),
         watch_due=partial(

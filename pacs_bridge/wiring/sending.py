@@ -45,10 +45,15 @@ def build_copies(installation: Installation) -> Copies:
 def sending_options(installation: Installation) -> dict[str, Any]:
     """Join what `services.send.send_next` may have beside the rest."""
     copies = build_copies(installation)
+
+    def forget(load_id: int) -> None:
+        copies.forget(load_id)
+        installation.archive.forget_unused()
+
     return {
         "lanes": Lanes(installation.now),
         "convert": copies.of,
-        "forget": copies.forget,
+        "forget": forget,
     }
 
 

@@ -192,16 +192,15 @@ class Enrolments:
         )
         return [_enrolment(row) for row in rows]
 
-    def with_copy(self, set_name: str, copy: int) -> list[Enrolment]:
-        """List who reads one copy of a set."""
-        rows = self._session.scalars(
-            select(EnrolmentRow).where(EnrolmentRow.set_name == set_name, EnrolmentRow.copy == copy)
-        )
-        return [_enrolment(row) for row in rows]
-
     def set_way(self, set_name: str, reader: str, way: str) -> None:
         """Change how a reader reads: ``native``, ``sheet`` or ``laptop``."""
         self._session.get_one(EnrolmentRow, (set_name, reader)).way = way
+        self._session.flush()
+
+    def move(self, set_name: str, reader: str, copy: int) -> None:
+        """Let a reader read another copy; they are released anew when that one is ready."""
+        row = self._session.get_one(EnrolmentRow, (set_name, reader))
+        row.copy, row.released_at = copy, None
         self._session.flush()
 
     def release(self, set_name: str, reader: str, now: datetime) -> None:

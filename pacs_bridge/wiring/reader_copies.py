@@ -1,0 +1,69 @@
+"""Copies of case sets with an installation's own database, archive and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+from pacs_bridge.wiring.case_sets import PASSPORT_KEY, UID_KEY
+from pacs_bridge.wiring.installation import Installation
+
+if TYPE_CHECKING:
+    from pacs_bridge.archive.renamed import Find, Renamed
+    from pacs_bridge.domain.caseset import Case
+    from pacs_bridge.services.reader_copies import Making, Progress
+
+
+def find_renamed(installation: Installation) -> Find:
+    """Tell how the file of a copy comes about, by its hash; see `archive.renamed.Find`."""
+
+    @lru_cache(maxsize=2)
+    def masters(set_name: str) -> dict[str, tuple[Case, str]]:
+        with installation.read() as uow:  # a passport never changes
+            passport = uow.case_sets.get(set_name)
+        return {
+            image.sop_instance_uid: (case, image.content_hash)
+            for case, *_, image in passport.instances()
+        }
+
+    def find(content_hash: str) -> Renamed | None:
+        from pacs_bridge.archive.renamed import Renamed
+        from pacs_bridge.domain.reader_copies import CopyNaming
+        from pacs_bridge.services.reader_copies import renaming_of
+
+        with installation.read() as uow:
+            copied = uow.reader_copies.by_content(content_hash)
+        if copied is None:
+            return None
+        case, source = masters(copied.set_name)[copied.master]
+        naming = CopyNaming(installation.config.secret(UID_KEY), copied.set_name, copied.copy)
+        return Renamed(source, renaming_of(naming, case))
+
+    return find
+
+
+def making_of(installation: Installation, progress: Progress | None = None) -> Making:
+    """Join what making copies needs."""
+    from pacs_bridge.services.reader_copies import Making
+
+    return Making(
+        installation.archive,
+        installation.config.secret(UID_KEY),
+        installation.config.secret(PASSPORT_KEY),
+        progress,
+    )
+
+
+def copy_jobs(installation: Installation) -> dict[str, Callable[..., Any]]:
+    """Join what the jobs call to make copies."""
+    from pacs_bridge.services.reader_copies import make_copies
+
+    return {
+        "make_copies": partial(
+            make_copies,
+            begin=installation.begin,
+            making=making_of(installation),
+            now=installation.now,
+        )
+    }
