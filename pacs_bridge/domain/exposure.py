@@ -24,6 +24,9 @@ CAD = frozenset(
 )
 """Reports that only programs make (PS3.4 B.5: mammography, chest and colon CAD, and alike)."""
 
+OURS = "OURS"
+"""In place of a modality: an object that we sent there ourselves."""
+
 _STATES, _REPORTS = "1.2.840.10008.5.1.4.1.1.11.", "1.2.840.10008.5.1.4.1.1.88."
 
 
@@ -139,7 +142,7 @@ def judge_maker(
     is_device : bool
         Whether it says itself that a program made it.
     """
-    if sighting.sop_instance_uid in ours:
+    if sighting.modality == OURS or sighting.sop_instance_uid in ours:
         return Maker.OURS
     if owner == reader:
         return Maker.OWN

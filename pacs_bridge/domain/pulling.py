@@ -30,6 +30,8 @@ class HeldMark:
         Empty where the PACS does not say.
     elsewhere : bool
         Whether it lies in a study that is none of ours.
+    modality : str
+        Of its series, as the PACS says; empty where it does not.
     """
 
     study_instance_uid: str
@@ -37,6 +39,7 @@ class HeldMark:
     sop_instance_uid: str
     sop_class_uid: str = ""
     elsewhere: bool = False
+    modality: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,13 @@ class HeldMarks:
 class MarkFinder(Protocol):
     """How a PACS is asked which marks it holds."""
 
-    def find_marks(self, pacs: Pacs, cases: Sequence[Case]) -> Iterator[HeldMarks]:
-        """Ask about each case, in order; never raises, but says what could not be asked."""
+    def find_marks(
+        self, pacs: Pacs, cases: Sequence[Case], *, everything: bool = False
+    ) -> Iterator[HeldMarks]:
+        """Ask about each case, in order; never raises, but says what could not be asked.
+
+        With `everything`, about each series that is none of ours, whatever its modality.
+        """
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,9 @@ class MarksFinder:
     def __init__(self, secure: SecureCall | None, folder: Path) -> None:
         self._secure, self._folder = secure, folder
 
-    def find_marks(self, pacs: Pacs, cases: Sequence[Case]) -> Iterator[HeldMarks]:
+    def find_marks(
+        self, pacs: Pacs, cases: Sequence[Case], *, everything: bool = False
+    ) -> Iterator[HeldMarks]:
         """Ask about each case, in order, over one conversation where that holds.
 
         A case at which it breaks off is reported as not asked; so is the rest where the PACS is
@@ -90,7 +92,7 @@ class MarksFinder:
         talk = _Talk(lambda: open_asks(pacs))
         try:
             for case in cases:
-                yield talk.about(case, ours, pacs.profile.cap)
+                yield talk.about(case, ours, pacs.profile.cap, everything=everything)
         finally:
             talk.end()
 
@@ -155,7 +157,9 @@ class _Talk:
         self._open_asks, self._asks = open_asks, None  # type: Callable[[], Asks], Asks | None
         self._breaks, self._down = 0, ""
 
-    def about(self, case: Case, ours: frozenset[str], cap: int | None) -> HeldMarks:
+    def about(
+        self, case: Case, ours: frozenset[str], cap: int | None, *, everything: bool = False
+    ) -> HeldMarks:
         """Ask about one case."""
         if self._down:
             return HeldMarks(case.accession, problems=(self._down,))
@@ -163,7 +167,7 @@ class _Talk:
         try:
             if self._asks is None:
                 self._asks = self._open_asks()
-            asking = _Asking(self._asks, case, ours, cap)
+            asking = _Asking(self._asks, case, ours, cap, everything=everything)
             asking.everything()
         except PeerUnavailable as error:
             self._note_break(error)
@@ -189,7 +193,16 @@ class _Talk:
 class _Asking:
     """The questions about one case."""
 
-    def __init__(self, asks: Asks, case: Case, ours: frozenset[str], cap: int | None) -> None:
+    def __init__(
+        self,
+        asks: Asks,
+        case: Case,
+        ours: frozenset[str],
+        cap: int | None,
+        *,
+        everything: bool = False,
+    ) -> None:
+        self._everything = everything
         self.found: dict[str, HeldMark] = {}
         self.problems: list[str] = []
         self._asks, self._case, self._ours, self._cap = asks, case, ours, cap
@@ -254,7 +267,8 @@ class _Asking:
                     "queries at IMAGE level."
                 )
             for uid, sop_class in uids.items():
-                self.found[uid] = HeldMark(study, series, uid, sop_class, elsewhere)
+                modality = row.text("Modality")
+                self.found[uid] = HeldMark(study, series, uid, sop_class, elsewhere, modality)
 
     def _series(self, study: str, own: frozenset[str]) -> dict[str, Answer]:
         """Give the series of a study that may hold marks, by their UID."""
@@ -280,7 +294,7 @@ class _Asking:
             uid, modality = _uid(row, "SeriesInstanceUID"), row.text("Modality")
             if not uid:
                 self.problems.append("The PACS does not name the series of a study; mend it there.")
-            elif modality in MODALITIES or (not modality and uid not in own):
+            elif modality in MODALITIES or (uid not in own and (self._everything or not modality)):
                 found[uid] = row
         return found
 

@@ -10,7 +10,7 @@ DESIGN.md 5; PS3.4 C.4.1 (C-FIND), C.4.3 (C-GET).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -39,11 +39,9 @@ from pacs_bridge.services.isolation import (
     show_isolation,
     state_step,
 )
+from pacs_bridge.services.mark_removal import SendNotes
 
 _EXPLICIT, _IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
-
-SendNotes = Callable[[Pacs, Case, Sequence[HeldMark]], str]
-"""Asks a PACS by a rejection note to take marks on a case away; gives its answer in words."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,11 @@ def ask_isolation(
         ours = [m for m in held.marks if m.sop_instance_uid in {*world.marked, *_uids(world.came)}]
         if ours:
             facts.append(
-                Fact("rejection note", works=True, detail=reject(world.pacs, world.cases[0], ours))
+                Fact(
+                    "rejection note",
+                    works=True,
+                    detail=reject(world.pacs, world.cases[0], ours).words,
+                )
             )
     held_marks = list(finder.find_marks(world.pacs, world.cases))
     step = {

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,10 +28,18 @@ from pacs_bridge.sr.rejection import KEY_OBJECT, write_mark_rejection
 _EXPLICIT = "1.2.840.10008.1.2.1"
 
 
+@dataclass(frozen=True)
+class Notes:
+    """What a PACS answered to rejection notes, and their SOP Instance UIDs."""
+
+    words: str
+    sent: tuple[str, ...] = ()
+
+
 def send_notes(
     pacs: Pacs, case: Case, marks: Sequence[HeldMark], *, peer: PacsPeer, now: Clock
-) -> str:
-    """Ask a PACS by one note a study to take marks away; gives its answers in words.
+) -> Notes:
+    """Ask a PACS by one note a study to take marks away.
 
     Asking again sends the same notes: they are named after what they reject.
     """
@@ -55,7 +64,8 @@ def send_notes(
                 said.append("taken" if answer.stored else refused)
         except PeerUnavailable as error:
             said.append(f"not sent: {error}")
-    return ", ".join(dict.fromkeys(said)) or "nothing to send"
+        sent = tuple(each.sop_instance_uid for each in notes)
+    return Notes(", ".join(dict.fromkeys(said)) or "nothing to send", sent)
 
 
 def removal_list(marks: Iterable[tuple[str, HeldMark]]) -> str:
@@ -67,3 +77,7 @@ def removal_list(marks: Iterable[tuple[str, HeldMark]]) -> str:
         study, series = each.study_instance_uid, each.series_instance_uid
         writer.writerow((accession, study, series, each.sop_instance_uid))
     return text.getvalue()
+
+
+SendNotes = Callable[[Pacs, Case, Sequence[HeldMark]], Notes]
+"""Asks a PACS by rejection notes to take marks on a case away."""

@@ -10,7 +10,7 @@ from pacs_bridge.wiring.installation import Installation
 
 if TYPE_CHECKING:
     from pacs_bridge.services.isolation import IsolationNow
-    from pacs_bridge.services.isolation_ask import SendNotes
+    from pacs_bridge.services.mark_removal import SendNotes
 
 
 def build_ask(installation: Installation) -> Callable[..., IsolationNow]:

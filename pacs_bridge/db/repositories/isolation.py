@@ -14,6 +14,7 @@ from pacs_bridge.db.tables import (
     IsolationRow,
     ObjectRow,
     ReadingTurnRow,
+    ReadObjectRow,
     SightingRow,
 )
 from pacs_bridge.domain.exposure import Exposure, Sighting
@@ -70,7 +71,13 @@ class IsolationStatements:
 
 @dataclass(frozen=True)
 class KnownObject:
-    """An object that came about a case: whose it is, as far as that is known."""
+    """An object that came about a case: whose it is, as far as that is known.
+
+    Parameters
+    ----------
+    device : bool
+        Whether it says that a program made it.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str
@@ -80,6 +87,7 @@ class KnownObject:
     state: str
     reader: str | None
     received_at: datetime
+    device: bool = False
 
 
 class Sightings:
@@ -99,6 +107,15 @@ class Sightings:
             row.gone_at = None
             return True
         return False
+
+    def arrived(self, sighting: Sighting) -> None:
+        """Keep what came to us from a PACS: it was there then, however it is listed now."""
+        row = self._session.get(SightingRow, (sighting.pacs, sighting.sop_instance_uid))
+        if row is None:
+            self._session.add(SightingRow(**vars(sighting)))
+            self._session.flush()
+        elif sighting.first_seen_at < row.first_seen_at:
+            row.first_seen_at = sighting.first_seen_at
 
     def set_gone(self, pacs: str, uids: Iterable[str], now: datetime) -> None:
         """Note that objects were asked for and are not there any more."""
@@ -136,8 +153,9 @@ class Sightings:
         wanted = list(accessions)
         found: list[KnownObject] = []
         for start in range(0, len(wanted), _AT_ONCE):
-            rows = self._session.scalars(
-                select(ObjectRow)
+            rows = self._session.execute(
+                select(ObjectRow, ReadObjectRow.body)
+                .outerjoin(ReadObjectRow, ReadObjectRow.object_uid == ObjectRow.sop_instance_uid)
                 .where(
                     ObjectRow.pacs == pacs,
                     ObjectRow.accession.in_(wanted[start : start + _AT_ONCE]),
@@ -155,8 +173,9 @@ class Sightings:
                     r.state,
                     r.reader,
                     r.received_at,
+                    r.kind == "cad-sr" or bool(body and body["observer"]["device"]),
                 )
-                for r in rows
+                for r, body in rows
             ]
         return found
 
