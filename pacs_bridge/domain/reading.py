@@ -43,6 +43,8 @@ class Reading:
         The reader's scheme code, never a name.
     accession : str
         The case, master name (without copy).
+    exposed : bool
+        Whether somebody else's objects may have led the reader; it is not counted as blinded.
     """
 
     reading_uid: str
@@ -55,6 +57,7 @@ class Reading:
     sources: tuple[str, ...]
     closed_at: datetime
     scale: str = SCALE
+    exposed: bool = False
 
     def as_payload(self) -> dict[str, Any]:
         """The JSON body of ``POST /v1/readings``."""
@@ -69,7 +72,9 @@ class Reading:
                 row.pop("link")
             row.pop("text")  # free text may name a person; the scorer needs none
             marks.append(row)
+        flag = {"exposed": True} if self.exposed else {}
         return {
+            **flag,
             "reading": self.reading_uid,
             "revision": self.revision,
             "set": self.set_name,
@@ -94,6 +99,8 @@ class Reading:
         for row, mark in zip(marks, self.marks, strict=True):
             row += _finding(mark)
         breasts = [asdict(breast) for breast in self.breasts]
+        if self.exposed:
+            breasts.append({"exposed": True})
         said: dict[str, Any] = {"marks": marks, "breasts": breasts, "case": self.accession}
         findings: dict[str, list[int]] = {}
         for place, mark in enumerate(self.marks):

@@ -90,6 +90,11 @@ class Reading(_Body):
     marks: list[ReadingMark] = Field(max_length=10_000)
     breasts: list[ReadingBreast] = Field(max_length=2)
     sources: list[UidText] = Field(max_length=10_000)
+    exposed: bool = Field(
+        default=False,
+        description="Whether somebody else's marks may have led the reader. Such a reading is "
+        "kept and judged, and is in no figure. Absent where it is blinded.",
+    )
     reports: list[ReportDigest] = Field(
         default=[], max_length=16, description="Absent where the sender gives no reports."
     )
@@ -239,6 +244,7 @@ class Result(_Body):
     breasts: tuple[ResultBreast, ...]
     lesions: tuple[ResultLesion, ...]
     marks: tuple[ResultMark, ...]
+    exposed: bool = Field(default=False, description="As its reading says; it is in no figure.")
 
 
 class SummaryFigure(_Body):
@@ -288,6 +294,9 @@ class Summary(_Body):
     test_cases: int = Field(description="Test cases of the truth: how many there are to read.")
     readings_unscored: int = Field(
         description="Readings of cases that the present truth does not score."
+    )
+    readings_exposed: int = Field(
+        default=0, description="Readings left out: somebody else's marks may have led the reader."
     )
     figures: dict[str, SummaryFigure]
     roc: tuple[SummaryRocPoint, ...]

@@ -61,6 +61,7 @@ def close_now(uow: UnitOfWork, state: ReadingState, standing: StandingReading, n
         breasts=folded.breasts,
         sources=tuple(save.key for save in standing.saves if save.key not in late),
         closed_at=now(),
+        exposed=uow.exposures.find(state.reading_uid) is not None,
     )
     if reading.essence() == state.essence:
         uow.readings.close_unchanged(state.reading_uid)

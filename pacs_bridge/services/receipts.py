@@ -24,6 +24,7 @@ from pacs_bridge.domain.receipts import (
     ReceivedKind,
 )
 from pacs_bridge.domain.revision import Save
+from pacs_bridge.services.exposure import exposed_of
 from pacs_bridge.services.folded import (
     StandingReading,
     end_of,
@@ -168,6 +169,7 @@ def make_receipt(uow: UnitOfWork, own: OwnCase, moment: datetime) -> Receipt:
         questions=folded.questions if standing.saves or standing.answers else (),
         objects=tuple(map(_object, standing.saves)),
         last_object_at=max((save.received_at for save in standing.saves), default=None),
+        exposed=exposed_of(uow, own.reading_uid),
         late=len(standing.late),
     )
 

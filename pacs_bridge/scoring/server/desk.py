@@ -155,6 +155,7 @@ class Desk:
             breasts=tuple(map(contract.ResultBreast.model_validate, judged.breasts)),
             lesions=tuple(map(contract.ResultLesion.model_validate, judged.lesions)),
             marks=tuple(map(contract.ResultMark.model_validate, judged.marks)),
+            exposed=_is_exposed(kept),
         )
 
     def summary(self, set_name: str, reader: str) -> contract.Summary:
@@ -171,7 +172,8 @@ class Desk:
         version, cases = self._truth_in_force(set_name)
         kept = self.store.newest_readings(set_name, reader)
         scored = [each for each in kept if each.accession in cases]
-        summary = summarise(self._judge(each, cases[each.accession]) for each in scored)
+        blinded = [each for each in scored if not _is_exposed(each)]
+        summary = summarise(self._judge(each, cases[each.accession]) for each in blinded)
         return contract.Summary(
             set=set_name,
             reader=reader,
@@ -180,6 +182,7 @@ class Desk:
             tolerance=self.config.tolerance,
             test_cases=len(cases),
             readings_unscored=len(kept) - len(scored),
+            readings_exposed=len(scored) - len(blinded),
             figures={
                 figure.name: contract.SummaryFigure.model_validate(figure)
                 for figure in summary.figures
@@ -211,6 +214,10 @@ class Desk:
         reading = contract.Reading.model_validate_json(kept.body)
         marks, breasts = reading_marks(reading.marks), reading_breasts(reading.breasts)
         return judge_reading(case, marks, breasts, tolerance=self.config.tolerance)
+
+
+def _is_exposed(kept: KeptReading) -> bool:
+    return bool(json.loads(kept.body).get("exposed"))
 
 
 @lru_cache(maxsize=8)
