@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.deid.uids import UidMap
 from pacs_bridge.domain.caseset import Case, Instance
-from pacs_bridge.domain.errors import NotFound, RefusedInput
+from pacs_bridge.domain.errors import GiveUp, NotFound, RefusedInput
 from pacs_bridge.domain.marks import Mark
 from pacs_bridge.domain.ports import Archive
 from pacs_bridge.domain.reader_copies import CopyNaming
@@ -202,14 +202,28 @@ class CaseFeedback:
             for number, ((study, side, rows, columns), images) in enumerate(groups.items(), 1)
         ]
 
-    def captures(self, archive: Archive, render: Render) -> list[tuple[str, Dataset]]:
-        """Write the captures: one an image and frame."""
+    def captures(
+        self, archive: Archive, render: Render, left_out: list[str] | None = None
+    ) -> list[tuple[str, Dataset]]:
+        """Write the captures: one an image and frame.
+
+        Parameters
+        ----------
+        left_out : list of str, optional
+            Takes why an image has none; without it, the first that can have none is raised.
+        """
         made: list[tuple[str, Dataset]] = []
         for study, image in self._shown():
             here = partial(_on, image)
             for frame in sorted({m.frame or 1 for m in here((*self.known, *self.drawn))}):
                 known, drawn = here(self.known, frame), here(self.drawn, frame)
-                png = render(PictureRequest(archive.path(image.content_hash), frame))
+                try:
+                    png = render(PictureRequest(archive.path(image.content_hash), frame))
+                except GiveUp as error:
+                    if left_out is None:
+                        raise
+                    left_out.append(str(error))
+                    continue
                 number = len(made) + 1
                 document = write_capture(
                     self._headers([image], archive)[0],

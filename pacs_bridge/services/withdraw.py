@@ -11,6 +11,7 @@ QUIRKS.md C6; IHE Radiology, IOCM.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -153,7 +154,10 @@ def check_withdrawal(
             current = replace(current, gone_at=None)
             uow.loads.set_readiness(load_id, Readiness.WITHDRAWING)
         uow.withdrawals.put(current)
-        came = uow.withdrawals.came(load.pacs, [case.accession for case in passport.cases])
+        names = {case.accession for case in passport.cases}
+        came = uow.withdrawals.came(load.pacs, names)
+        for accession, counted in uow.feedback.sent(load.pacs, names).items():
+            came[accession] = came.get(accession, Counter()) + counted
         csv = withdrawal_list(passport, came)
         if tell:
             _tell(uow, load, current, csv, now(), public_url)

@@ -154,6 +154,15 @@ class FeedbackOnPacs:
         row.in_doubt = False
         self._session.flush()
 
+    def lose(self, uid: str, why: str, attempts: int) -> None:
+        """Count an attempt of which no answer came; the PACS may or may not have the object."""
+        row = self._session.get_one(FeedbackObjectRow, uid)
+        row.attempts += 1
+        row.in_doubt, row.comment = True, why[:200]
+        if row.attempts >= attempts:
+            row.state = InstanceState.FAILED.value
+        self._session.flush()
+
     def doubt(self, uids: Collection[str], *, in_doubt: bool) -> None:
         """Note of which objects it is not known whether the PACS has them."""
         self._set(uids, in_doubt=in_doubt)
