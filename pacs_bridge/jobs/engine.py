@@ -17,7 +17,6 @@ from pacs_bridge.jobs.workflows import Services, register
 
 LOG = structlog.get_logger()
 
-POLL_SECONDS = 0.2
 TICK_SECONDS = 5.0
 ARRIVALS_SECONDS = 0.1  # between two looks for objects that wait to be handed over
 GRACE_SECONDS = 3.0  # for what is going on when the jobs are to stop
@@ -41,7 +40,7 @@ def _lay_lanes() -> None:
             lane.name,
             partition_concurrency=1 if lane.partitioned else None,
             worker_concurrency=lane.concurrency,
-            polling_interval_sec=POLL_SECONDS,
+            polling_interval_sec=lane.poll,
             on_conflict="always_update",
         )
 

@@ -23,11 +23,14 @@ class Lane:
         How many of its jobs run at once on this host.
     partitioned : bool
         One at a time for each partition key: for loads, that is each PACS.
+    poll : float
+        Seconds between two looks for jobs that are due.
     """
 
     name: str
     concurrency: int
     partitioned: bool = False
+    poll: float = 0.2
 
 
 LOADS = Lane("pb_loads", 1000, partitioned=True)
@@ -37,11 +40,15 @@ In a narrower lane those that wait for a PACS that is slow or dead keep all othe
 """
 
 OBJECTS = Lane("pb_objects", 24)
+"""The way to a receipt: a reader waits at its end, so nothing else goes along it."""
+
+IMAGES = Lane("pb_images", 2)
+CLOSING = Lane("pb_closing", 32, poll=1.0)  # after a minute of silence: a second more is nothing
 FORWARD = Lane("pb_forward", 12)
 MAIL = Lane("pb_mail", 256)  # one is sent at a time; the others wait for a mailbox that is full
 REPORTS = Lane("pb_reports", 256)  # most of them wait for a PACS that takes no report now
 PULLS = Lane("pb_pulls", 1000, partitioned=True)
-LANES = (LOADS, OBJECTS, FORWARD, MAIL, REPORTS, PULLS)
+LANES = (LOADS, OBJECTS, IMAGES, CLOSING, FORWARD, MAIL, REPORTS, PULLS)
 
 JOBS = {
     "load": LOADS,
@@ -52,8 +59,8 @@ JOBS = {
     "rehearse": LOADS,
     "make_copies": LOADS,
     "extract": OBJECTS,
-    "came_back": OBJECTS,
-    "close": OBJECTS,
+    "came_back": IMAGES,
+    "close": CLOSING,
     "forward": FORWARD,
     "deliver_truth": FORWARD,
     "mail": MAIL,

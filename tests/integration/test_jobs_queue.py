@@ -261,6 +261,44 @@ def test_any_number_of_pacs_that_are_slow_or_dead_delay_no_other(engine_url, beg
         jobs.stop()
 
 
+def test_a_receipt_waits_behind_no_image_and_no_reading_that_closes(engine_url, begin):
+    recorder, gate = Recorder(), threading.Event()
+    services = recorder.services()
+
+    def stand_still(call: Any) -> Any:
+        def stand(key: str) -> Any:
+            answer = call(key)
+            gate.wait(120)
+            return answer
+
+        return stand
+
+    jobs = Jobs(
+        engine_url,
+        replace(
+            services,
+            judge_image=stand_still(services.judge_image),
+            close_reading=stand_still(services.close_reading),
+        ),
+    )
+    jobs.start()
+    try:
+        with begin() as uow:
+            for number in range(60):
+                uow.enqueue("came_back", f"2.25.{number}", key=f"came-back-{number}")
+                uow.enqueue("close", f"reading-{number}", key=f"close-{number}")
+        wait_until(lambda: recorder.named("came-back"), "images that are looked at", seconds=60)
+        wait_until(lambda: recorder.named("close"), "readings that close", seconds=60)
+        queue(begin, "extract", "2.25.99", key="extract-2.25.99")
+        wait_until(lambda: recorder.named("extract"), "the object with marks", seconds=60)
+        gate.set()
+        wait_until(lambda: len(recorder.named("came-back")) == 60, "the other images", seconds=60)
+        wait_until(lambda: len(recorder.named("close")) == 60, "the other readings", seconds=60)
+    finally:
+        gate.set()
+        jobs.stop()
+
+
 def test_a_mailbox_that_is_full_keeps_nobody_elses_mail(recorder, begin):
     full = MailUnavailable("The mail server asks us to come back later.")
     recorder.refused["mail full"] = full
