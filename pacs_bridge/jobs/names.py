@@ -56,6 +56,8 @@ JOBS = {
     "check_intact": LOADS,
     "commit_load": LOADS,
     "check_withdrawal": LOADS,
+    "send_feedback": LOADS,
+    "withdraw_feedback": LOADS,
     "rehearse": LOADS,
     "make_copies": LOADS,
     "extract": OBJECTS,

@@ -72,6 +72,8 @@ class Services:
     commit_load: Callable[[int], None] = _nobody_asks
     check_intact: Callable[[int], Any] = _nobody_asks
     check_withdrawal: Callable[[int], Any] = _nobody_asks
+    send_feedback: Callable[[int], Any] = _nobody_asks
+    withdraw_feedback: Callable[[int], Any] = _nobody_asks
     checks_due: Callable[[], Any] = _nobody_asks
     rehearse: Callable[[int], Any] = _nobody_asks
     make_copies: Callable[[str, str], Any] = _nobody_asks
@@ -99,6 +101,12 @@ def register(services: Services) -> None:
     )
     DBOS.workflow(name="check_withdrawal")(
         lambda load_id: _once("check_withdrawal", lambda: services.check_withdrawal(load_id))
+    )
+    DBOS.workflow(name="send_feedback")(
+        lambda number: _once("send_feedback", lambda: services.send_feedback(number))
+    )
+    DBOS.workflow(name="withdraw_feedback")(
+        lambda number: _once("withdraw_feedback", lambda: services.withdraw_feedback(number))
     )
     DBOS.workflow(name="rehearse")(
         lambda load_id: _once("rehearse", lambda: services.rehearse(load_id))

@@ -31,6 +31,7 @@ def extend_reader(
             raise NotFound(f"{reader} is not enrolled in {name}; `account enrol` enrols.")
         if until <= round_.closes_at:
             raise RefusedInput("The round is open as long as that; give a later end.")
+        refuse_shown(uow, name)
         before = end_of(uow, name, reader)
         uow.enrolments.extend(name, reader, until)
         uow.events.add(now(), "reader-extended", reader, set=name, until=until.isoformat())
@@ -45,10 +46,27 @@ def reopen_late(uow: UnitOfWork, made: Round, now: datetime, settle: float) -> N
     before = uow.rounds.find(made.set_name)
     if before is None or made.closes_at <= before.closes_at:
         return
+    refuse_shown(uow, made.set_name)
     for pacs in sorted({site.pacs for site in uow.sites.all()}):
         for each in uow.enrolments.on_pacs(made.set_name, pacs):
             ended = end_of(uow, made.set_name, each.reader)
             reconsider(uow, made.set_name, each.reader, ended, now, settle)
+
+
+def refuse_shown(uow: UnitOfWork, set_name: str) -> None:
+    """Refuse to let anybody read on who may have seen the truth.
+
+    Raises
+    ------
+    RefusedInput
+        Once an object that shows it was sent, or is about to be, to any PACS.
+    """
+    for each in uow.feedback.of_set(set_name):
+        if not each.ended or any(o.may_be_there for o in uow.feedback.objects(each.feedback_id)):
+            raise RefusedInput(
+                f"The truth of {set_name} was put on {each.pacs}; nobody can be given longer to "
+                "read it."
+            )
 
 
 def reconsider(

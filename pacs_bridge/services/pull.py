@@ -124,7 +124,8 @@ def _ask_ours(pacs: Pacs, held: HeldMarks, read: Begin, alien_key: bytes) -> _To
     if not hashes:
         return _Told(frozenset(), frozenset())
     with read() as uow:
-        here = uow.objects.known([each.sop_instance_uid for each in held.marks])
+        uids = [each.sop_instance_uid for each in held.marks]
+        here = set(uow.objects.known(uids)) | uow.feedback.known(uids)
         refused = uow.refusals.refused_of(pacs.name, list(hashes))
     # in a study of ours nothing is an alien: it was one before the case was known
     for_good = {

@@ -5,7 +5,7 @@ What is asked for and by when it goes are one transaction with the job that send
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
@@ -136,8 +136,13 @@ def ask_feedback(
         feedback, is_new = uow.feedback.ask(
             name, where, copy, reader, now=now(), due_at=due, account_id=account_id
         )
+        number = feedback.feedback_id
+        if not is_new and feedback.tries and feedback.next_at is None:
+            feedback = replace(feedback, tries=0, note="")  # it was given up: try anew
+            uow.feedback.put(feedback)
+            key = f"feedback-{number}-again-{int(now().timestamp())}"
+            uow.enqueue("send_feedback", number, key=key, partition=where)
         if is_new:
-            number = feedback.feedback_id
             uow.enqueue("send_feedback", number, key=f"feedback-{number}", partition=where)
             uow.events.add(
                 now(), "feedback-asked", f"{name} {where}", feedback=number, copy=copy,

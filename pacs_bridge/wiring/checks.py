@@ -37,6 +37,7 @@ def check_jobs(installation: Installation) -> dict[str, Any]:
     from pacs_bridge.services.intact import checks_due
     from pacs_bridge.services.rehearsals import rehearsals_due, rehearse_for_round
     from pacs_bridge.services.withdraw import check_withdrawal, withdrawals_due
+    from pacs_bridge.services.withdraw_feedback import feedback_due
     from pacs_bridge.wiring.rehearse import build_rehearse
 
     begin, now, url = installation.begin, installation.now, installation.config.web.public_url
@@ -46,6 +47,7 @@ def check_jobs(installation: Installation) -> dict[str, Any]:
     def all_due() -> None:
         checks_due(begin=begin, now=now)
         withdrawals_due(begin=begin, now=now, within=within, public_url=url)
+        feedback_due(begin=begin, now=now)
         rehearsals_due(begin=begin, now=now, ahead=ahead)
 
     return {
