@@ -68,4 +68,6 @@ JOBS = {
     "mail": MAIL,
     "report_commitment": REPORTS,
     "pull_marks": PULLS,
+    "watch_exposure": PULLS,
+    "clear_turn": PULLS,
 }

@@ -81,6 +81,9 @@ class Services:
     handshakes_due: Callable[[], Any] = _nobody_asks
     end_due: Callable[[], Any] = _nobody_asks
     pulls_due: Callable[[], Any] = _nobody_asks
+    isolation_due: Callable[[], Any] = _nobody_asks
+    watch_exposure: Callable[[str, str], Any] = _nobody_asks
+    clear_turn: Callable[[str, str], Any] = _nobody_asks
     pull_marks: Callable[[str], Any] = _nobody_asks
 
 
@@ -115,6 +118,14 @@ def register(services: Services) -> None:
         lambda set_name, pacs: _until_done(
             "make_copies", lambda: services.make_copies(set_name, pacs), days=1
         )
+    )
+    DBOS.workflow(name="watch_exposure")(
+        lambda pacs, set_name: _once(
+            "watch_exposure", lambda: services.watch_exposure(pacs, set_name)
+        )
+    )
+    DBOS.workflow(name="clear_turn")(
+        lambda pacs, set_name: _once("clear_turn", lambda: services.clear_turn(pacs, set_name))
     )
     DBOS.workflow(name="pull_marks")(
         lambda pacs: _once("pull_marks", lambda: services.pull_marks(pacs))

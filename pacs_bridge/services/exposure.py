@@ -107,9 +107,7 @@ def watch_exposure(
         for copy, case, answer in held:
             _note(uow, pacs.name, set_name, copy, case, answer, moment)
         cases = [case for some in tests for case in some]
-        came = uow.sightings.came(pacs.name, [case.accession for case in cases])
-        for each in came:
-            _note_arrived(uow, set_name, each)
+        came = note_what_came(uow, pacs.name, set_name, cases)
         _note_gone(uow, pacs.name, set_name, held, moment)
         flagged, unclear = _judge(uow, pacs, set_name, cases, came, moment, public_url)
         seen = sum(each.gone_at is None for each in uow.sightings.of_set(pacs.name, set_name))
@@ -165,14 +163,19 @@ def _note(
         )
 
 
-def _note_arrived(uow: UnitOfWork, set_name: str, each: KnownObject) -> None:
-    """Keep what came from the PACS: it was there when it came, whether it is listed or not."""
-    copy = CaseName.parse(each.accession).copy
-    kept = Sighting(
-        each.pacs, each.sop_instance_uid, set_name, copy, each.accession, "", "",
-        each.sop_class_uid, "", each.received_at,
-    )  # fmt: skip
-    uow.sightings.arrived(kept)
+def note_what_came(
+    uow: UnitOfWork, pacs: str, set_name: str, cases: Iterable[Case]
+) -> list[KnownObject]:
+    """Keep what came from a PACS: it was there when it came, whether it is listed or not."""
+    came = uow.sightings.came(pacs, [case.accession for case in cases])
+    for each in came:
+        copy = CaseName.parse(each.accession).copy
+        kept = Sighting(
+            pacs, each.sop_instance_uid, set_name, copy, each.accession, "", "",
+            each.sop_class_uid, "", each.received_at,
+        )  # fmt: skip
+        uow.sightings.arrived(kept)
+    return came
 
 
 def _note_gone(

@@ -8,7 +8,9 @@ from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.loading import Load, Readiness
 from pacs_bridge.domain.people import judge_release
 from pacs_bridge.domain.ports import Clock
+from pacs_bridge.services.exposure import ask_soon
 from pacs_bridge.services.mails import mail_released
+from pacs_bridge.services.turns import begin_turn, may_begin, reads_in_turn
 
 
 def release_due(*, begin: Begin, now: Clock, public_url: str = "") -> int:
@@ -24,6 +26,9 @@ def release_due(*, begin: Begin, now: Clock, public_url: str = "") -> int:
 def release_readers(uow: UnitOfWork, load: Load, now: datetime, public_url: str) -> int:
     """Release the readers of one load in the caller's transaction, each with a mail.
 
+    Where one reads at a time, only the next is released, and only once nothing of the one
+    before is left in the PACS.
+
     Returns
     -------
     int
@@ -35,8 +40,12 @@ def release_readers(uow: UnitOfWork, load: Load, now: datetime, public_url: str)
     released = 0
     checked = {each.site for each in uow.workstations.passed(load.set_name, load.copy)}
     waived = {site.name for site in uow.sites.all() if not site.requires_check}
+    in_turn = reads_in_turn(uow, load.pacs, now)
     for enrolment in uow.enrolments.on_pacs(load.set_name, load.pacs):
-        if enrolment.copy != load.copy or enrolment.released_at is not None:
+        takes_turn = in_turn and enrolment.way != "laptop"
+        if enrolment.copy != load.copy or (enrolment.released_at and not takes_turn):
+            continue
+        if takes_turn and not may_begin(uow, load, enrolment):
             continue
         seen = enrolment.site in checked | waived
         if not judge_release(enrolment, round_, load.readiness, now, checked=seen):
@@ -45,7 +54,11 @@ def release_readers(uow: UnitOfWork, load: Load, now: datetime, public_url: str)
         uow.events.add(
             now, "reader-released", enrolment.reader, set=load.set_name, site=enrolment.site
         )
-        for account in uow.accounts.of_reader(enrolment.reader):
-            mail_released(uow, account, load, round_.closes_at, now, public_url)
+        ask_soon(uow, load.pacs, load.set_name, f"released-{enrolment.reader}")
+        if takes_turn:
+            begin_turn(uow, load, enrolment, now, public_url)
+        else:
+            for account in uow.accounts.of_reader(enrolment.reader):
+                mail_released(uow, account, load, round_.closes_at, now, public_url)
         released += 1
     return released

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pacs_bridge.wiring.installation import Installation
 
@@ -33,3 +33,33 @@ def build_reject(installation: Installation) -> SendNotes:
     from pacs_bridge.wiring.peers import build_peer
 
     return partial(send_notes, peer=build_peer(installation), now=installation.now)
+
+
+def isolation_jobs(installation: Installation) -> dict[str, Any]:
+    """Give what the jobs role does of it, as arguments of its `Services`."""
+    from pacs_bridge.services.clear_turn import clear_turn
+    from pacs_bridge.services.exposure import exposures_due, watch_exposure
+    from pacs_bridge.services.turns import turns_due
+    from pacs_bridge.wiring.peers import build_finder
+
+    begin, now, url = installation.begin, installation.now, installation.config.web.public_url
+    finder = build_finder(installation)
+
+    def all_due() -> None:
+        exposures_due(begin=begin, now=now)
+        turns_due(begin=begin, now=now)
+
+    return {
+        "isolation_due": all_due,
+        "watch_exposure": partial(
+            watch_exposure, begin=begin, finder=finder, now=now, public_url=url
+        ),
+        "clear_turn": partial(
+            clear_turn,
+            begin=begin,
+            finder=finder,
+            reject=build_reject(installation),
+            now=now,
+            public_url=url,
+        ),
+    }

@@ -128,6 +128,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.wiring.checks import build_check, check_jobs
     from pacs_bridge.wiring.commitment import commitment_jobs
     from pacs_bridge.wiring.feedback import feedback_jobs
+    from pacs_bridge.wiring.isolation import isolation_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
     from pacs_bridge.wiring.pulling import pull_jobs
     from pacs_bridge.wiring.reader_copies import copy_jobs
@@ -197,6 +198,7 @@ def build_jobs(installation: Installation) -> JobsRole:
         **check_jobs(installation),
         **feedback_jobs(installation, stopping),
         **pull_jobs(installation),
+        **isolation_jobs(installation),
         **copy_jobs(installation),
         release_due=partial(release_due, begin=begin, now=now, public_url=config.web.public_url),
         end_due=partial(end_rounds, begin=begin, now=now),
