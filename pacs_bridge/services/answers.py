@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -363,7 +364,21 @@ def _points(shape: str, points: Iterable[Point], rows: int, columns: int) -> tup
     drawn = tuple((float(x), float(y)) for x, y in points)
     fewest, most = _POINTS[shape]
     if not fewest <= len(drawn) <= most:
-        raise RefusedInput(f"A {shape} has {fewest} to {most} points.")
+        raise RefusedInput(f"This {shape.lower()} is not whole; draw it again.")
     if not all(0 <= x <= columns and 0 <= y <= rows for x, y in drawn):
         raise RefusedInput("A mark lies on the image; draw it there.")
+    if _is_nothing(shape, drawn):
+        raise RefusedInput(f"This {shape.lower()} is too small to be seen; draw it larger.")
     return drawn
+
+
+def _is_nothing(shape: str, drawn: tuple[Point, ...]) -> bool:
+    """Whether what is drawn has no extent, so that no viewer could show it."""
+    if shape == "POINT":
+        return False
+    if shape == "ELLIPSE":
+        return min(math.dist(*drawn[:2]), math.dist(*drawn[2:])) < 1
+    if shape == "POLYGON":
+        ring = zip(drawn, (*drawn[1:], drawn[0]), strict=True)
+        return abs(sum(ax * by - bx * ay for (ax, ay), (bx, by) in ring)) / 2 < 1
+    return all(math.dist(drawn[0], point) < 1 for point in drawn)

@@ -50,7 +50,18 @@ _PAGES = (
     watch,
     workstation,
 )
-_ASSETS = ("pages.css", "pages.js", "reading.css", "reading.js")
+_ASSETS = (
+    "outbox.js",
+    "pages.css",
+    "pages.js",
+    "reading.css",
+    "reading.js",
+    "sheet.js",
+    "sheet_controls.js",
+    "sheet_paint.js",
+    "sheet_shapes.js",
+    "sheet_view.js",
+)
 _MENU = (
     ("home.show", "Start", None),
     ("loads.index", "Loads", (Role.CONTACT, Role.ADMIN)),

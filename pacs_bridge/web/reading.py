@@ -131,7 +131,7 @@ def place(set_name: str, accession: str) -> ResponseReturnValue:
         receipt = _receipt(_released(set_name), accession)
         said = said_mark(request.form, receipt.images)
         _ours().place_mark(_reader(), accession, token=said_token(request.form), **said)
-        return "The mark is put."
+        return "The mark is saved."
 
     return _answered(set_name, accession, take)
 
@@ -189,6 +189,7 @@ def _list_page(set_name: str, trouble: str = "") -> str:
         version=_version(shown),
         seconds=LOOK_AT_ALL_SECONDS,
         new_token=_new_token,
+        who=_version(_reader()),
     )
 
 
@@ -239,6 +240,7 @@ def _case_page(set_name: str, accession: str, trouble: str = "") -> str:
         version=_case_version(receipt, line),
         seconds=LOOK_SECONDS,
         new_token=_new_token,
+        who=_version(_reader()),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pacs_bridge.domain.errors import RefusedInput
-from pacs_bridge.domain.marks import Decision, Laterality
+from pacs_bridge.domain.marks import Decision, Laterality, Point
 from pacs_bridge.domain.receipts import ReceiptImage
 
 _FINDINGS = {
@@ -32,6 +32,8 @@ DENSITIES = {
     "c": "c, heterogeneously dense",
     "d": "d, extremely dense",
 }
+MOST_POINTS = 2000
+"""Of one mark."""
 KEEP = "as-read"
 """A choice that leaves what was read as it is."""
 
@@ -73,9 +75,9 @@ def said_mark(form: Form, images: Sequence[ReceiptImage]) -> dict[str, Any]:
     if place is None or not 1 <= place <= len(images):
         raise RefusedInput("Choose the image that the mark lies on.")
     image = images[place - 1]
-    point = (_number(form.get("x", "")), _number(form.get("y", "")))
-    if not (0 <= point[0] <= image.columns and 0 <= point[1] <= image.rows):
-        raise RefusedInput("Put the cross on the image first.")
+    shape, points = form.get("shape") or "POINT", _drawn(form)
+    if not points or not all(0 <= x <= image.columns and 0 <= y <= image.rows for x, y in points):
+        raise RefusedInput("Put the mark on the image first.")
     if image.frames > 1 and (frame is None or not 1 <= frame <= image.frames):
         raise RefusedInput("Choose the frame that the mark lies on.")
     rating = _rating(form)
@@ -87,11 +89,20 @@ def said_mark(form: Form, images: Sequence[ReceiptImage]) -> dict[str, Any]:
     return {
         "image": image.sop_instance_uid,
         "frame": frame if image.frames > 1 else None,
-        "shape": "POINT",
-        "points": (point,),
+        "shape": shape,
+        "points": points,
         "rating": rating,
         "finding": finding,
     }
+
+
+def _drawn(form: Form) -> tuple[Point, ...]:
+    """Give the points of a mark: drawn, ``x,y x,y``, else the one that was typed."""
+    pairs = form.get("points", "").split()[:MOST_POINTS] or [
+        f"{form.get('x', '')},{form.get('y', '')}"
+    ]
+    halves = [pair.partition(",") for pair in pairs]
+    return tuple((_number(x), _number(y)) for x, _, y in halves)
 
 
 def said_decision(form: Form) -> tuple[Laterality, Decision, dict[str, Any]]:

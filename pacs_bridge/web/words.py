@@ -20,7 +20,11 @@ READINESS = {
     "sending": ("Sending", "blue", "Images are on their way to the PACS."),
     "sent": ("Sent", "blue", "All images are sent. We are asking the PACS whether it has them."),
     "ready": ("Ready", "green", "The PACS has every image and finds every case by name."),
-    "incomplete": ("Incomplete", "orange", "Not every case is in the PACS as it should be."),
+    "incomplete": (
+        "Not ready",
+        "orange",
+        "Not every case is in the PACS, found by its name and at hand.",
+    ),
     "withdrawing": ("To be withdrawn", "orange", "It is to leave the PACS; we ask until it has."),
     "withdrawn": ("Withdrawn", "grey", "It has gone: the PACS has none of its studies."),
 }
@@ -58,7 +62,7 @@ FINDABLE = {
 }
 NEAR = {
     "online": ("Online", "green"),
-    "nearline": ("Nearline", "orange"),
+    "nearline": ("Not online", "orange"),
     "unknown": ("Unknown", "grey"),
 }
 READING = {

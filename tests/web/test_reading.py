@@ -49,9 +49,9 @@ def words(page: str) -> str:
 A_MARK = {"image": "4", "x": "352.5", "y": "470.25", "finding": "MILL", "rating": "4"}
 
 WRONG: list[tuple[str, dict[str, str], str]] = [
-    ("marks", {"x": ""}, "Put the cross on the image first."),
-    ("marks", {"x": "nan"}, "Put the cross on the image first."),
-    ("marks", {"y": "2294.1"}, "Put the cross on the image first."),
+    ("marks", {"x": ""}, "Put the mark on the image first."),
+    ("marks", {"x": "nan"}, "Put the mark on the image first."),
+    ("marks", {"y": "2294.1"}, "Put the mark on the image first."),
     ("marks", {"image": "5"}, "Choose the image that the mark lies on."),
     ("marks", {"rating": ""}, "Choose the level of concern"),
     ("marks", {"rating": "6"}, "The level of concern is 1, 2, 3, 4 or 5."),

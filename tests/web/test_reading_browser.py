@@ -112,13 +112,12 @@ def test_a_mark_is_put_by_mouse_where_it_was_clicked_and_once(site: Site) -> Non
     box = cross.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 40, box["y"] + 60)
-    expect(page.get_by_label("What you see", exact=True)).to_be_focused()
-    expect(page.locator("#said")).to_contain_text("The cross is put on L MLO")
+    expect(page.locator("#said")).to_contain_text("The point is set on L MLO")
     say_of_it(page, "MILL", "4 suspicious")
     both = "button => { button.click(); button.click() }"  # before any answer can come
-    page.get_by_role("button", name="Put this mark").evaluate(both)
+    page.get_by_role("button", name="Save this mark").evaluate(both)
     expect(page.locator("#mark-1")).to_contain_text("L MLO, ill-defined mass, 4")
-    expect(page.locator("#said")).to_have_text("The mark is put.")
+    expect(page.locator("#said")).to_have_text("The mark is saved.")
     (mark,) = receipt(site, case).marks
     pixel = COLUMNS / box["width"]
     assert mark.points[0] == pytest.approx((40 * pixel, 60 * pixel), abs=pixel)
@@ -141,9 +140,11 @@ def test_a_case_is_read_by_keyboard_alone(site: Site) -> None:
     assert page.locator("#cross-1").get_attribute("aria-describedby") == "cross-how"
     page.keyboard.press("ArrowLeft")
     said = page.locator("#said")
-    expect(said).to_have_text(f"column {957 - 38} of {COLUMNS}, row {ROWS // 2} of {ROWS}")
+    expect(said).to_have_text(f"R CC: column {957 - 38} of {COLUMNS}, row {ROWS // 2} of {ROWS}")
     page.keyboard.press("Shift+ArrowDown")
     page.keyboard.press("Enter")
+    expect(said).to_contain_text("The point is set on R CC")
+    page.keyboard.press("Enter")  # what is missing is asked for, there where it is said
     finding = page.get_by_label("What you see", exact=True)
     expect(finding).to_be_focused()
     for _ in range(20):  # letters would have to come within a second of one another
@@ -158,9 +159,7 @@ def test_a_case_is_read_by_keyboard_alone(site: Site) -> None:
     expect(page.locator("#cross-1")).to_be_focused()
     (mark,) = receipt(site, 124).marks
     assert mark.points == ((919.0, 1148.0),)
-    tab_to("#R-RTS")
-    page.keyboard.press("ArrowDown")
-    tab_to("#breast-R button")
+    tab_to("#R-RECALL")
     page.keyboard.press("Enter")
     expect(page.locator("#breast-R")).to_be_focused()
     expect(page.locator("#breast-R h3")).to_have_text("Right breast: recall for assessment")
@@ -203,9 +202,12 @@ def test_questions_are_answered_without_leaving_the_page(site: Site) -> None:
     expect(second).to_contain_text("L CC, mark, 4")
     third.get_by_role("button", name="Not a mark of mine").click()
     expect(third).to_contain_text("Not counted")
-    page.get_by_role("button", name="Save the left breast").click()
+    page.locator("#breast-L").get_by_role("button", name="Technical recall").click()
+    expect(page.locator("#breast-L h3")).to_have_text("Left breast: technical recall")
+    first.get_by_text("Change", exact=False).first.click()
+    first.get_by_role("button", name="Save the change").click()
     expect(page.locator(".nhsuk-error-summary")).to_be_focused()
-    expect(page.locator(".nhsuk-error-summary")).to_contain_text("with the left breast")
+    expect(page.locator(".nhsuk-error-summary")).to_contain_text("another level of concern")
     assert page.evaluate("window.stayed") is True
     shown = "document.querySelector('#view-2 img')?.naturalWidth > 0"
     wait_until(lambda: page.evaluate(shown), "a picture that was refused to be asked for again")
@@ -229,7 +231,7 @@ def test_what_arrives_appears_by_itself_and_takes_nothing_from_under_the_hand(si
     expect(page.locator("#mark-2")).to_contain_text("R MLO, mark, 3")
     expect(page.locator("#shapes-3 .app-shape")).to_have_count(1)
     expect(page.get_by_label("What you see", exact=True)).to_have_value("MILL")
-    expect(page.locator("#new-where")).to_contain_text("On L CC")
+    expect(page.locator("#new-where")).to_contain_text("Point on L CC")
 
 
 def test_without_scripts_a_mark_is_typed(site: Site) -> None:
@@ -240,7 +242,7 @@ def test_without_scripts_a_mark_is_typed(site: Site) -> None:
     page.get_by_label("Column, from the left").fill("811")
     page.get_by_label("Row, from the top").fill("922.5")
     say_of_it(page, "MWELL", "2 benign")
-    page.get_by_role("button", name="Put this mark").click()
+    page.get_by_role("button", name="Save this mark").click()
     expect(page.locator("#mark-1")).to_contain_text("R MLO, well-defined mass, 2")
     (mark,) = receipt(site, 127).marks
     assert mark.points == ((811.0, 922.5),)

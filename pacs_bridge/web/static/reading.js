@@ -1,9 +1,10 @@
 // A reader's pages: they look by themselves for what reached us, send answers without leaving
-// the page, and let a mark be put by mouse or keyboard. Without scripts the forms do it all.
+// the page, and let marks be drawn. Without scripts the forms do it all.
 
 const root = document.querySelector('[data-live-url]')
 const said = document.getElementById('said')
 const say = (text) => { if (said) said.textContent = text }
+const newMark = () => document.getElementById('new-mark')
 const parse = (text) => new DOMParser().parseFromString(text, 'text/html')
 
 // What somebody has begun to fill in is not taken from under their hand.
@@ -37,7 +38,7 @@ function takeOver (page, own) {
     if (old && old !== own && isInUse(old)) whole = false
     else if (old) replacePart(old, fresh)
   }
-  prepareSheet()
+  sheet?.prepare()
   return whole
 }
 
@@ -70,142 +71,121 @@ function startLooking () {
   window.setTimeout(look, Number(liveSeconds) * 1000)
 }
 
-async function send (form, submitter) {
-  const body = new URLSearchParams(new FormData(form, submitter))
-  const answer = await fetch(form.action, { method: 'POST', body })
-  const page = parse(await answer.text())
+// Answers ------------------------------------------------------------------------------------
+
+const beside = new URL(import.meta.url).search
+const { Outbox } = await import(`./outbox.js${beside}`)
+let sheet = null
+const csrf = () => document.querySelector('input[name="csrf_token"]')?.value ?? ''
+const outbox = root && new Outbox(root.dataset.who, { answered, told, csrf })
+
+// What came of one: its page stands for the case that it was about.
+function answered (entry, status, page) {
   const fresh = page.querySelector('[data-live-url]')
+  if (entry.form) delete document.getElementById(entry.form)?.dataset.touched
   if (!fresh) {
-    window.location.reload() // signed out, or no such page any more: it says so itself
+    say(`${entry.words || 'An answer'}: that could not be kept; it is no longer yours to answer.`)
     return
   }
-  if (answer.status === 422) {
-    replacePart(document.getElementById('troubles'), page.getElementById('troubles'))
-    const troubles = document.querySelector('.nhsuk-error-summary')
-    troubles?.setAttribute('tabindex', '-1')
-    troubles?.focus()
+  const isHere = fresh.dataset.liveUrl === root.dataset.liveUrl
+  if (status === 422) {
+    const why = page.querySelector('#troubles .nhsuk-error-summary__list')?.textContent.trim() ?? ''
+    if (isHere) showTroubles(page)
+    else say(`${entry.words || 'An answer'}, ${entry.case}: not kept. ${why}`)
+    if (entry.mark && isHere) sheet?.giveBack(entry.mark)
     return
   }
-  delete form.dataset.touched
-  if (takeOver(page, form.closest('[data-live]'))) root.dataset.liveVersion = fresh.dataset.liveVersion
-  say(page.querySelector('.nhsuk-notification-banner__heading')?.textContent ?? 'Kept.')
-  document.getElementById(form.dataset.then)?.focus({ preventScroll: form.id === 'new-mark' })
+  if (!isHere) return
+  if (takeOver(page, partOf(entry))) root.dataset.liveVersion = fresh.dataset.liveVersion
+  say(page.querySelector('.nhsuk-notification-banner__heading')?.textContent ?? 'Saved.')
+  const next = document.getElementById(entry.then)
+  if (next && !document.activeElement.matches('input, select, textarea')) {
+    next.focus({ preventScroll: Boolean(entry.mark) })
+  }
 }
 
-document.addEventListener('submit', async (event) => {
+const partOf = (entry) => document.getElementById(entry.part ?? '')
+
+function showTroubles (page) {
+  replacePart(document.getElementById('troubles'), page.getElementById('troubles'))
+  const troubles = document.querySelector('.nhsuk-error-summary')
+  troubles?.setAttribute('tabindex', '-1')
+  troubles?.focus()
+}
+
+const WHY = {
+  away: 'We cannot be reached; we try again every few seconds.',
+  'signed-out': 'You are signed out: sign in again in this window, and it is saved.'
+}
+
+// Say what is not safe yet, for as long as it is not.
+function told (entries, why) {
+  sheet?.show()
+  const line = document.getElementById('kept')
+  if (!line) return
+  const waits = entries.length > 0 && why !== ''
+  line.hidden = !waits
+  if (!waits) return
+  const many = entries.length > 1
+  line.querySelector('[data-kept-said]').textContent = `${entries.length} ${many ? 'answers are' : 'answer is'} not saved yet. ${WHY[why]} Until then ${many ? 'they are' : 'it is'} kept in this window: leave it open.`
+  line.querySelector('ul').replaceChildren(...entries.map((each) => {
+    const item = document.createElement('li')
+    item.textContent = `${each.case ?? ''} ${each.words || 'an answer'}`.trim()
+    return item
+  }))
+}
+
+let warned = 0
+
+document.addEventListener('submit', (event) => {
   const form = event.target
-  if (!form.matches('[data-inline]')) return
-  event.preventDefault()
-  if (form.dataset.sending) return
-  form.dataset.sending = 'yes'
-  try {
-    await send(form, event.submitter)
-  } catch {
-    say('That was not kept: we could not be reached. Try again.')
+  if (form.matches('.nhsuk-header__account-form') && outbox?.entries.length && !warned++) {
+    event.preventDefault()
+    say('Not everything is saved yet. Sign out once more, and what is listed as not saved is lost.')
     said.focus()
+    return
   }
-  delete form.dataset.sending
+  if (!form.matches('[data-inline]') || !outbox) return
+  event.preventDefault()
+  if (form.id === 'new-mark') {
+    sheet?.save()
+    return
+  }
+  if (form.dataset.sending) return
+  if (form.dataset.decides && sheet?.draft && !(sheet.isComplete && sheet.save())) {
+    sheet.ask()
+    said.focus()
+    return
+  }
+  form.dataset.sending = 'yes'
+  const body = new URLSearchParams(new FormData(form, event.submitter)).toString()
+  const words = (event.submitter?.dataset.words ?? event.submitter?.textContent ?? '').trim()
+  const part = form.closest('[data-live]')?.id
+  outbox.keep({ url: form.action, body, then: form.dataset.then, case: root.dataset.case, words, part, form: form.id })
+    .finally(() => { delete form.dataset.sending })
 })
 
-// The sheet ---------------------------------------------------------------------------------
+// What is added to a decision that stands is sent with it.
+document.addEventListener('change', (event) => {
+  const form = event.target.form
+  if (!form?.matches('[data-decides]')) return
+  form.querySelector('button[aria-pressed="true"]')?.click()
+})
 
-const newMark = () => document.getElementById('new-mark')
-
-function prepareSheet () {
-  const form = newMark()
-  if (!form || form.dataset.prepared) return
-  form.dataset.prepared = 'yes'
-  form.querySelector('[data-typed]').hidden = true
-  document.getElementById('cross-how').hidden = false
-  document.querySelectorAll('.app-cross--put').forEach((each) => each.classList.remove('app-cross--put'))
-}
-
-function lineOf (lines) {
-  const line = document.createElementNS('http://www.w3.org/2000/svg', 'line')
-  lines.append(line)
-  return line
-}
-
-function layCross (view) {
-  const { columns, rows, what, view: number } = view.dataset
-  const size = [Number(columns), Number(rows)]
-  const at = size.map((each) => each / 2)
-  const cross = document.createElement('div')
-  cross.className = 'app-cross'
-  cross.id = `cross-${number}`
-  cross.tabIndex = 0
-  cross.setAttribute('role', 'application')
-  cross.setAttribute('aria-label', `Cross on ${what}`)
-  cross.setAttribute('aria-describedby', 'cross-how')
-  const lines = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
-  lines.setAttribute('class', 'app-cross__lines')
-  lines.setAttribute('aria-hidden', 'true')
-  const [level, upright] = [lineOf(lines), lineOf(lines)]
-  cross.append(lines)
-  view.querySelector('.app-view__frame').append(cross)
-
-  const where = () => `column ${Math.round(at[0])} of ${columns}, row ${Math.round(at[1])} of ${rows}`
-  const show = () => {
-    const [x, y] = at.map((each, axis) => `${each / size[axis] * 100}%`)
-    for (const [line, x1, x2, y1, y2] of [[level, '0', '100%', y, y], [upright, x, x, '0', '100%']]) {
-      for (const [name, value] of Object.entries({ x1, x2, y1, y2 })) line.setAttribute(name, value)
-    }
-  }
-  const put = () => {
-    const form = newMark()
-    if (!form) return
-    form.elements.image.value = number
-    form.elements.frame.value = view.dataset.frame
-    form.elements.x.value = at[0].toFixed(2)
-    form.elements.y.value = at[1].toFixed(2)
-    form.dataset.touched = 'yes'
-    form.dataset.then = cross.id
-    document.querySelectorAll('.app-cross--put').forEach((each) => each.classList.remove('app-cross--put'))
-    cross.classList.add('app-cross--put')
-    const told = document.getElementById('new-where')
-    told.hidden = false
-    told.textContent = `On ${what}: ${where()}`
-    const details = form.closest('details')
-    if (details) details.open = true
-    form.elements.finding.focus()
-    say(`The cross is put on ${what}, ${where()}. Choose what you see and the level of concern.`)
-  }
-  cross.addEventListener('click', (event) => {
-    const box = cross.getBoundingClientRect()
-    at[0] = (event.clientX - box.left) / box.width * size[0]
-    at[1] = (event.clientY - box.top) / box.height * size[1]
-    at.forEach((each, axis) => { at[axis] = Math.min(Math.max(each, 0), size[axis]) })
-    show()
-    put()
-  })
-  cross.addEventListener('keydown', (event) => {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key]
-    if (way) {
-      const step = event.shiftKey ? 1 : Math.max(1, Math.round(size[0] / 50))
-      at.forEach((each, axis) => { at[axis] = Math.min(Math.max(each + way[axis] * step, 0), size[axis]) })
-      show()
-      say(where())
-    } else if (event.key === 'Enter' || event.key === ' ') put()
-    else return
+// A mark that is not finished holds once whoever goes on; one that is finished goes with them.
+let held = null
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('a[href]')
+  if (!link || !sheet?.draft || link.getAttribute('href').startsWith('#')) return
+  if (sheet.isComplete) {
+    sheet.save()
+  } else if (held !== link) {
+    held = link
     event.preventDefault()
-  })
-  show()
-  addEnlarge(view, what)
-}
-
-// To put a mark exactly on a phone, an image can be as wide as the page.
-function addEnlarge (view, what) {
-  const button = document.createElement('button')
-  button.type = 'button'
-  button.className = 'app-link'
-  button.setAttribute('aria-pressed', 'false')
-  button.setAttribute('aria-label', `Enlarge ${what}`)
-  button.textContent = 'Enlarge'
-  button.addEventListener('click', () => {
-    button.setAttribute('aria-pressed', String(view.classList.toggle('app-view--large')))
-  })
-  view.querySelector('figcaption').append(button)
-}
+    sheet.ask()
+    said.focus()
+  }
+})
 
 // A picture that is not ready yet, because others are being made, is asked for again.
 function askAgain (picture) {
@@ -218,10 +198,11 @@ function askAgain (picture) {
 }
 
 if (root) {
-  startLooking()
   document.querySelectorAll('.app-view__picture').forEach(askAgain)
   if (newMark()) {
-    prepareSheet()
-    document.querySelectorAll('[data-view]').forEach(layCross)
+    const { Sheet } = await import(`./sheet.js${beside}`)
+    sheet = new Sheet(root, outbox, say)
   }
+  startLooking()
+  outbox.flush()
 }

@@ -1,0 +1,79 @@
+// One image of the sheet: zoom and pan, and where a place of the window lies in the image.
+
+const MOST_ZOOM = 12
+const light = { brightness: 1, contrast: 1 }
+const within = (value, least, most) => Math.min(Math.max(value, least), most)
+
+export class View {
+  constructor (figure) {
+    const { columns, rows, view, frame, what } = figure.dataset
+    this.figure = figure
+    this.size = [Number(columns), Number(rows)]
+    this.number = view
+    this.shown = frame
+    this.what = what
+    this.frame = figure.querySelector('.app-view__frame')
+    this.stage = figure.querySelector('.app-view__stage')
+    this.picture = figure.querySelector('.app-view__picture')
+    this.zoom = 1
+    this.off = [0, 0] // what is hidden at the left and top, in widths and heights of the frame
+    this.at = this.size.map((each) => each / 2)
+  }
+
+  // Where a place of the window lies in the image, at whatever zoom.
+  placeOf (clientX, clientY) {
+    const box = this.stage.getBoundingClientRect()
+    const [columns, rows] = this.size
+    return [(clientX - box.left) / box.width * columns, (clientY - box.top) / box.height * rows]
+  }
+
+  // How many pixels of the image one pixel of the window is.
+  get pixel () {
+    return this.size[0] / this.stage.getBoundingClientRect().width
+  }
+
+  // Zoom about a place of the window, else about the middle.
+  zoomTo (zoom, clientX, clientY) {
+    const box = this.frame.getBoundingClientRect()
+    const about = clientX === undefined
+      ? [0.5, 0.5]
+      : [(clientX - box.left) / box.width, (clientY - box.top) / box.height]
+    const next = within(zoom, 1, MOST_ZOOM)
+    this.off = this.off.map((off, axis) => (off + about[axis]) / this.zoom * next - about[axis])
+    this.zoom = next
+    this.lay()
+  }
+
+  panBy (x, y) {
+    const box = this.frame.getBoundingClientRect()
+    this.off = [this.off[0] - x / box.width, this.off[1] - y / box.height]
+    this.lay()
+  }
+
+  // Bring a place of the image into sight.
+  reveal ([x, y]) {
+    const there = [x / this.size[0] * this.zoom, y / this.size[1] * this.zoom]
+    this.off = this.off.map((off, axis) => within(off, there[axis] - 0.9, there[axis] - 0.1))
+    this.lay()
+  }
+
+  lay () {
+    this.off = this.off.map((off) => within(off, 0, this.zoom - 1))
+    const zoomed = this.zoom > 1
+    this.figure.classList.toggle('app-view--zoomed', zoomed)
+    this.frame.style.aspectRatio = zoomed ? `${this.size[0]} / ${this.size[1]}` : ''
+    Object.assign(this.stage.style, zoomed
+      ? { width: `${this.zoom * 100}%`, left: `${-this.off[0] * 100}%`, top: `${-this.off[1] * 100}%` }
+      : { width: '', left: '', top: '' })
+  }
+}
+
+// Brightness and contrast of all images of the case, as far as a picture of 8 bits bears it.
+export function setLight (views, changes) {
+  light.brightness = within(changes.brightness ?? light.brightness, 0.3, 3)
+  light.contrast = within(changes.contrast ?? light.contrast, 0.3, 4)
+  const plain = light.brightness === 1 && light.contrast === 1
+  const filter = plain ? '' : `brightness(${light.brightness}) contrast(${light.contrast})`
+  views.forEach((view) => { view.picture.style.filter = filter })
+  return light
+}
