@@ -179,12 +179,24 @@ class CaseFeedback:
             if image.sop_instance_uid in used
         ]
 
-    def states(self, archive: Archive) -> list[tuple[str, Dataset]]:
-        """Write the states: one a study, side and size."""
+    def _groups(self) -> dict[tuple[str, str, int, int], list[Instance]]:
+        """Images that one state speaks of: by study, side, rows and columns."""
         groups: dict[tuple[str, str, int, int], list[Instance]] = {}
         for study, image in self._shown():
             key = (study, image.laterality, image.rows, image.columns)
             groups.setdefault(key, []).append(image)
+        return groups
+
+    def _frames(self, image: Instance) -> list[int]:
+        """Frames of an image on which anything lies."""
+        return sorted({mark.frame or 1 for mark in _on(image, (*self.known, *self.drawn))})
+
+    def count(self) -> int:
+        """Count the objects that it takes, without writing one."""
+        return len(self._groups()) + sum(len(self._frames(image)) for _, image in self._shown())
+
+    def states(self, archive: Archive) -> list[tuple[str, Dataset]]:
+        """Write the states: one a study, side and size."""
         return [
             (
                 f"state-{side or 'X'}-{number}.dcm",
@@ -199,7 +211,9 @@ class CaseFeedback:
                     instance_number=number,
                 ),
             )
-            for number, ((study, side, rows, columns), images) in enumerate(groups.items(), 1)
+            for number, ((study, side, rows, columns), images) in enumerate(
+                self._groups().items(), 1
+            )
         ]
 
     def captures(
@@ -215,7 +229,7 @@ class CaseFeedback:
         made: list[tuple[str, Dataset]] = []
         for study, image in self._shown():
             here = partial(_on, image)
-            for frame in sorted({m.frame or 1 for m in here((*self.known, *self.drawn))}):
+            for frame in self._frames(image):
                 known, drawn = here(self.known, frame), here(self.drawn, frame)
                 try:
                     png = render(PictureRequest(archive.path(image.content_hash), frame))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.deid.uids import UidMap
 from pacs_bridge.domain.errors import GiveUp, NotFound, RefusedInput
 from pacs_bridge.domain.feedback import Feedback
 from pacs_bridge.domain.identifiers import SetName, parse_name
 from pacs_bridge.domain.loading import LEAVING, Load, Readiness
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.withdrawal import WITHIN
-from pacs_bridge.services.feedback_objects import check_closed
+from pacs_bridge.services.feedback_objects import case_feedback, check_closed, closed_round
 from pacs_bridge.services.withdraw import promised
 
 
@@ -39,6 +41,8 @@ class FeedbackOffer:
         Why it may not, one sentence; empty where it may.
     standing : tuple of Feedback
         What was asked for of it already and has not gone, and the last that has.
+    cases, objects : int
+        What would be sent; 0 where it was not counted.
     """
 
     set_name: str
@@ -48,11 +52,27 @@ class FeedbackOffer:
     until: datetime | None
     why: str
     standing: tuple[Feedback, ...] = ()
+    cases: int = 0
+    objects: int = 0
 
     @property
     def stands(self) -> Feedback | None:
         """What has not gone yet."""
         return next((each for each in self.standing if not each.ended), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {
+            "set": self.set_name,
+            "reader": self.reader or None,
+            "pacs": self.pacs,
+            "copy": self.copy,
+            "may": not self.why,
+            "why": self.why,
+            "until": None if self.until is None else self.until.isoformat(),
+            "cases": self.cases,
+            "objects": self.objects,
+        }
 
     def seen_by(self) -> str:
         """Say who else sees it there."""
@@ -69,6 +89,7 @@ def offer_feedback(
     now: Clock,
     pacs: str = "",
     within: timedelta = WITHIN,
+    key_uid: bytes = b"",
 ) -> FeedbackOffer:
     """Tell whether truth may be put beside a reader's marks now, or truth alone.
 
@@ -80,18 +101,25 @@ def offer_feedback(
         Where; for a reader, the PACS of their site.
     within : timedelta
         How long after the end of a round its set may stand on a PACS.
+    key_uid : bytes
+        The installation's key of UIDs; without it nothing is counted.
     """
     name = str(SetName.parse(set_name))
+    cases = objects = 0
     with read() as uow:
         where, copy, until, why = pacs, 0, None, ""
         try:
             where, copy = _place(uow, name, reader, pacs)
             _, until = _check(uow, name, where, copy, now(), within)
+            if key_uid:
+                closed = closed_round(uow, name, reader, now())
+                counted = [each.count() for each in case_feedback(closed, UidMap(key_uid, name))]
+                cases, objects = len(counted), sum(counted)
         except GiveUp as refused:
             why = str(refused)
         asked = [each for each in uow.feedback.at(where, name, copy) if each.reader == reader]
         shown = [each for each in asked if not each.ended] or asked[-1:]
-        return FeedbackOffer(name, reader, where, copy, until, why, tuple(shown))
+        return FeedbackOffer(name, reader, where, copy, until, why, tuple(shown), cases, objects)
 
 
 def ask_feedback(
