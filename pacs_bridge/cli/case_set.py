@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
+from pacs_bridge.cli.terminal import CopyNumber, Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.caseset import Case
@@ -133,13 +133,13 @@ def show(set_name: Set, home: Home = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def check(set_name: Set, home: Home = None, as_json: Json = False) -> None:
+def check(set_name: Set, copy: CopyNumber = 0, home: Home = None, as_json: Json = False) -> None:
     """Check a set against its passport: signature, bytes and identity of every image."""
     from dataclasses import asdict
 
     from pacs_bridge.wiring.case_sets import check_set
 
-    found = check_set(open_home(home), set_name)
+    found = check_set(open_home(home), set_name, copy)
     if as_json:
         print_json({"whole": found.whole, **asdict(found)})
     else:

@@ -10,17 +10,19 @@ import typer
 from pacs_bridge.cli.load_accept import accept
 from pacs_bridge.cli.load_check import check
 from pacs_bridge.cli.load_commit import commit
+from pacs_bridge.cli.load_copies import copies
 from pacs_bridge.cli.load_fetch import fetch
 from pacs_bridge.cli.load_withdraw import withdraw
-from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
+from pacs_bridge.cli.terminal import CopyNumber, Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
-    from pacs_bridge.domain.loading import InstanceCounts
+    from pacs_bridge.domain.loading import InstanceCounts, Load
     from pacs_bridge.services.plan import LoadStatus
     from pacs_bridge.wiring.installation import Installation
 
 app = typer.Typer()
 app.command()(fetch)
+app.command()(copies)
 app.command()(check)
 app.command()(withdraw)
 app.command()(commit)
@@ -52,6 +54,7 @@ def start(
             show_default=False,
         ),
     ] = None,
+    copy: CopyNumber = 0,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -61,7 +64,9 @@ def start(
 
     installation = open_home(home)
     way = None if by is None else Way(by)
-    load = start_load(set_name, pacs, begin=installation.begin, now=installation.now, way=way)
+    load = start_load(
+        set_name, pacs, begin=installation.begin, now=installation.now, copy=copy, way=way
+    )
     if wait is not None:
         status = _wait(installation, load.load_id, wait)
     else:
@@ -85,6 +90,7 @@ def status(
         str | None,
         typer.Argument(metavar="[PACS]", help="The PACS's name here.", show_default=False),
     ] = None,
+    copy: CopyNumber = 0,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -94,7 +100,7 @@ def status(
     installation = open_home(home)
     read = installation.read
     if set_name is not None and pacs is not None:
-        load = find_load(set_name, pacs, begin=read)
+        load = find_load(set_name, pacs, begin=read, copy=copy)
         _show(load_status(load.load_id, begin=read, now=installation.now), json=json)
         return
     statuses = load_statuses(begin=read, set_name=set_name, now=installation.now)
@@ -107,7 +113,13 @@ def status(
 
 
 @app.command()
-def verify(set_name: SetPrefix, pacs: PacsName, home: Home = None, json: Json = False) -> None:
+def verify(
+    set_name: SetPrefix,
+    pacs: PacsName,
+    copy: CopyNumber = 0,
+    home: Home = None,
+    json: Json = False,
+) -> None:
     """Ask the PACS now for every case of a set, and judge what it says."""
     from pacs_bridge.services.plan import find_load, load_status
     from pacs_bridge.services.verify import verify_load
@@ -115,7 +127,7 @@ def verify(set_name: SetPrefix, pacs: PacsName, home: Home = None, json: Json = 
     from pacs_bridge.wiring.peers import build_peer
 
     installation = open_home(home)
-    load = find_load(set_name, pacs, begin=installation.read)
+    load = find_load(set_name, pacs, begin=installation.read, copy=copy)
     sweep = verify_load(
         load.load_id,
         begin=installation.begin,
@@ -140,13 +152,14 @@ def pack(
     set_name: SetPrefix,
     pacs: PacsName,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where its files go.")],
+    copy: CopyNumber = 0,
     home: Home = None,
     json: Json = False,
 ) -> None:
     """Write the site pack: what the hospital needs for this set, to print and to paste."""
     from pacs_bridge.wiring.site_pack import write_pack
 
-    files = write_pack(open_home(home), set_name, pacs, folder)
+    files = write_pack(open_home(home), set_name, pacs, folder, copy=copy)
     if json:
         print_json([str(file) for file in files])
         return
@@ -197,7 +210,7 @@ def _show(status: LoadStatus, *, json: bool) -> None:
         return
     load, counts = status.load, status.instances
     say(
-        f"{load.set_name} in {load.pacs}: {load.readiness.value}; "
+        f"{_name_of(load)} in {load.pacs}: {load.readiness.value}; "
         f"{counts.confirmed} of {counts.total} images sent ({counts.warned} with a warning, "
         f"{counts.failed} refused{_skipped(counts)}), {_proven(status)} of {len(status.cases)} "
         "cases proven."
@@ -223,6 +236,10 @@ def _show(status: LoadStatus, *, json: bool) -> None:
     console().print(table)
 
 
+def _name_of(load: Load) -> str:
+    return f"{load.set_name} copy {load.copy:02d}" if load.copy else load.set_name
+
+
 def _skipped(counts: InstanceCounts) -> str:
     return f", {counts.skipped} unsupported there" if counts.skipped else ""
 
@@ -246,7 +263,7 @@ def _show_all(statuses: list[LoadStatus]) -> None:
     for status in statuses:
         counts = status.instances
         table.add_row(
-            status.load.set_name,
+            _name_of(status.load),
             status.load.pacs,
             status.load.readiness.value,
             f"{counts.confirmed} of {counts.total}",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pacs_bridge.cli.terminal import Home, Json, open_home, print_json, say
+from pacs_bridge.cli.terminal import CopyNumber, Home, Json, open_home, print_json, say
 
 SetPrefix = Annotated[
     str, typer.Argument(metavar="SET", help="The set's prefix.", show_default=False)
@@ -26,6 +26,7 @@ def accept(
     every: Annotated[
         bool, typer.Option("--all", help="Every case that stands under another name.")
     ] = False,
+    copy: CopyNumber = 0,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -37,7 +38,7 @@ def accept(
     if (case is None) is not every:
         raise RefusedInput("Name one case, or say --all.")
     installation = open_home(home)
-    load = find_load(set_name, pacs, begin=installation.read)
+    load = find_load(set_name, pacs, begin=installation.read, copy=copy)
     names = accept_names(load.load_id, case, begin=installation.begin, now=installation.now)
     if json:
         print_json(names)

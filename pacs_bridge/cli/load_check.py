@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pacs_bridge.cli.terminal import Home, Json, open_home, print_json, say
+from pacs_bridge.cli.terminal import CopyNumber, Home, Json, open_home, print_json, say
 
 
 def check(
@@ -19,6 +19,7 @@ def check(
     every: Annotated[
         bool, typer.Option("--all", help="Every image; else the practice cases and some others.")
     ] = False,
+    copy: CopyNumber = 0,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -29,7 +30,7 @@ def check(
     from pacs_bridge.wiring.checks import build_check
 
     installation = open_home(home)
-    load = find_load(set_name, pacs, begin=installation.read)
+    load = find_load(set_name, pacs, begin=installation.read, copy=copy)
     found = build_check(installation)(load.load_id, every=every)
     if json:
         print_json({"set": load.set_name, "pacs": load.pacs, **found.as_dict()})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pacs_bridge.cli.terminal import Home, Json, open_home, print_json, say
+from pacs_bridge.cli.terminal import CopyNumber, Home, Json, open_home, print_json, say
 
 if TYPE_CHECKING:
     from pacs_bridge.services.commitment import LoadCommitment
@@ -30,6 +30,7 @@ def commit(
         float,
         typer.Option("--wait", help="Wait so many seconds for the report."),
     ] = _LISTEN_SECONDS,
+    copy: CopyNumber = 0,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -38,7 +39,7 @@ def commit(
     from pacs_bridge.wiring.commitment import ask_commitment
 
     installation = open_home(home)
-    load = find_load(set_name, pacs, begin=installation.read)
+    load = find_load(set_name, pacs, begin=installation.read, copy=copy)
     standing = ask_commitment(installation, load.load_id, min(wait, _LISTEN_SECONDS))
     standing = _wait(installation, standing, wait)
     _show(standing, json=json)

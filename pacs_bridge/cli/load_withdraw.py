@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pacs_bridge.cli.terminal import Home, Json, open_home, print_json, say
+from pacs_bridge.cli.terminal import CopyNumber, Home, Json, open_home, print_json, say
 
 
 def withdraw(
@@ -29,6 +29,7 @@ def withdraw(
         Path | None,
         typer.Option("--csv", help="Write the list of what must go there.", show_default=False),
     ] = None,
+    copy: CopyNumber = 0,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -39,7 +40,7 @@ def withdraw(
     from pacs_bridge.wiring.checks import build_withdraw
 
     installation = open_home(home)
-    load = find_load(set_name, pacs, begin=installation.read)
+    load = find_load(set_name, pacs, begin=installation.read, copy=copy)
     done = build_withdraw(installation)(load.load_id, notes=notes)
     if csv is not None:
         try:

@@ -23,6 +23,12 @@ Home = Annotated[
         show_default=False,
     ),
 ]
+CopyNumber = Annotated[
+    int,
+    typer.Option(
+        "--copy", min=0, max=99, help="Which reader's copy of the set is meant; 0 is the master."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 

@@ -276,6 +276,8 @@ class CopiesPlan:
         Accession number of a case of the master, to show what its copies are called.
     staying : tuple of str
         Readers who have begun on the master and go on there.
+    failure : str
+        Why those that were agreed to could not be made, the last time; empty where they were.
     """
 
     set_name: str
@@ -283,6 +285,7 @@ class CopiesPlan:
     copies: tuple[PlannedCopy, ...]
     example: str = ""
     staying: tuple[str, ...] = ()
+    failure: str = ""
 
     @property
     def size(self) -> int:
@@ -320,6 +323,7 @@ class CopiesPlan:
                 for each in self.copies
             ],
             "staying_on_master": list(self.staying),
+            "failure": self.failure,
         }
 
 

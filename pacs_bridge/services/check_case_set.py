@@ -43,9 +43,9 @@ class SetCheck:
 
 
 def check_case_set(
-    set_name: SetName, *, begin: Begin, archive: Archive, key_passport: bytes
+    set_name: SetName, *, begin: Begin, archive: Archive, key_passport: bytes, copy: int = 0
 ) -> SetCheck:
-    """Check a set against its passport.
+    """Check a set, or a reader's copy of it, against its passport.
 
     Every archived object is hashed again and read: its bytes, identifiers, side, view and
     size must be those that were signed.
@@ -56,7 +56,7 @@ def check_case_set(
         When there is no such set.
     """
     with begin() as uow:
-        passport = uow.case_sets.get(str(set_name))
+        passport = uow.case_sets.get(str(set_name), copy)
     cases = tuple(_check_case(case, passport, archive) for case in passport.cases)
     return SetCheck(
         passport.set_name,

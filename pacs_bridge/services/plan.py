@@ -56,13 +56,14 @@ def start_load(
     """
     name, hospital = str(SetName.parse(set_name)), parse_name(pacs)
     with begin() as uow:
-        passport, known = uow.case_sets.get(name, copy), uow.pacs.get(hospital)
+        known = uow.pacs.get(hospital)
+        _check_agreed(uow, name, known.name, copy)
+        passport = uow.case_sets.get(name, copy)
         if not known.is_called:
             raise RefusedInput(
                 f"{known.name} has only called us so far; say where it is with "
                 f"`pacs change {known.name} --role store --host HOST --port PORT`."
             )
-        _check_agreed(uow, name, known.name, copy)
         load = uow.loads.plan(passport, known.name, now())
         run = uow.loads.start_run(load.load_id)
         if way is not None and way is not load.way:

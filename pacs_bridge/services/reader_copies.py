@@ -15,7 +15,7 @@ from pacs_bridge.archive.renamed import NamedFile, name_files
 from pacs_bridge.archive.renaming import Renaming
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.caseset import Case, Passport
-from pacs_bridge.domain.errors import RefusedInput
+from pacs_bridge.domain.errors import GiveUp, RefusedInput
 from pacs_bridge.domain.identifiers import SetName, parse_name
 from pacs_bridge.domain.loading import LEAVING, Readiness
 from pacs_bridge.domain.pacs import Isolation, Pacs
@@ -94,8 +94,25 @@ def _plan(uow: UnitOfWork, set_name: str, pacs: str) -> CopiesPlan:
     ]
     copies.sort(key=lambda each: each.copy)
     return CopiesPlan(
-        set_name, pacs, tuple(copies), master.cases[-1].accession, tuple(sorted(staying))
+        set_name,
+        pacs,
+        tuple(copies),
+        master.cases[-1].accession,
+        tuple(sorted(staying)),
+        _failure(uow, set_name, pacs),
     )
+
+
+def _failure(uow: UnitOfWork, set_name: str, pacs: str) -> str:
+    """Say why the copies could not be made the last time; empty where they were."""
+    ends = [
+        event
+        for kind in ("copies-made", "copies-not-made")
+        for event in uow.events.newest(kind=kind)
+        if event.subject == f"{set_name} {pacs}"
+    ]
+    newest = max(ends, key=lambda event: event.event_id, default=None)
+    return "" if newest is None else str(newest.detail.get("reason", ""))
 
 
 def _check_mode(pacs: Pacs) -> None:
@@ -199,11 +216,31 @@ def make_copies(
 
     Raises
     ------
-    UnreadableObject
-        When an image of the master was changed since it was imported.
-    RefusedInput
-        When the PACS is no longer set to copies.
+    GiveUp
+        When an image of the master was changed or is gone, or the PACS is no longer set to
+        copies; the reason is shown where the copies are.
     """
+    try:
+        given = _make_passports(set_name, pacs, begin=begin, making=making, now=now)
+        with begin() as uow:
+            for each in [each for each in given if _move(uow, each)]:
+                moment, copy = now(), each.copy
+                uow.events.add(moment, "reader-moved-to-copy", each.reader, set=set_name, copy=copy)
+        for each in given:
+            _start(each, begin=begin, now=now)
+    except GiveUp as error:
+        with begin() as uow:
+            uow.events.add(now(), "copies-not-made", f"{set_name} {pacs}", reason=str(error))
+        raise
+    with begin() as uow:
+        uow.events.add(now(), "copies-made", f"{set_name} {pacs}", copies=len(given))
+    return tuple(each.copy for each in given)
+
+
+def _make_passports(
+    set_name: str, pacs: str, *, begin: Begin, making: Making, now: Clock
+) -> list[ReaderCopy]:
+    """Make the passports that are missing; gives every copy that was given out."""
     with begin() as uow:
         master, known = uow.case_sets.get(set_name), uow.pacs.get(pacs)
         _check_mode(known)
@@ -212,16 +249,10 @@ def make_copies(
     for copied in copied_passports(master, missing, making, now):
         masters = pair_images(master, copied)
         with begin() as uow:
-            uow.case_sets.add(copied)
-            uow.reader_copies.keep_images(copied, masters)
-            uow.events.add(now(), "copy-made", f"{set_name} {copied.copy:02d}")
-    with begin() as uow:
-        moved = [each for each in given if _move(uow, each)]
-        for each in moved:
-            uow.events.add(now(), "reader-moved-to-copy", each.reader, set=set_name, copy=each.copy)
-    for each in given:
-        _start(each, begin=begin, now=now)
-    return tuple(each.copy for each in given)
+            if uow.case_sets.find(set_name, copied.copy) is None:
+                uow.case_sets.add(copied)
+                uow.reader_copies.keep_images(copied, masters)
+    return given
 
 
 def _move(uow: UnitOfWork, copy: ReaderCopy) -> bool:

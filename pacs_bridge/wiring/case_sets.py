@@ -54,7 +54,7 @@ def import_set(
     )
 
 
-def check_set(installation: Installation, set_name: str) -> SetCheck:
+def check_set(installation: Installation, set_name: str, copy: int = 0) -> SetCheck:
     """Check a set against its passport; see `services.check_case_set.check_case_set`."""
     from pacs_bridge.services.check_case_set import check_case_set
 
@@ -63,6 +63,7 @@ def check_set(installation: Installation, set_name: str) -> SetCheck:
         begin=installation.read,
         archive=installation.archive,
         key_passport=installation.config.secret(PASSPORT_KEY),
+        copy=copy,
     )
 
 

@@ -131,7 +131,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.wiring.isolation import isolation_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
     from pacs_bridge.wiring.pulling import pull_jobs
-    from pacs_bridge.wiring.reader_copies import copy_jobs
+    from pacs_bridge.wiring.reader_copies import copy_jobs, tidy_with_copies
     from pacs_bridge.wiring.reports import build_keeper
     from pacs_bridge.wiring.sending import sending_jobs, sending_options
 
@@ -191,7 +191,7 @@ def build_jobs(installation: Installation) -> JobsRole:
         deliver_truth=partial(deliver_truth, begin=begin, scorer=scorer, now=now),
         deliver_mail=partial(deliver_mail, begin=begin, mailer=build_mailer(installation), now=now),
         hand_over=partial(hand_over, begin=begin, read=installation.read, archive=archive),
-        tidy=Tidying(read=installation.read, archive=archive),
+        tidy=tidy_with_copies(Tidying(read=installation.read, archive=archive), archive),
         handshakes_due=partial(judge_overdue, begin=begin, now=now),
         **commitment_jobs(installation),
         **sending_jobs(installation),

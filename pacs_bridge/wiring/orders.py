@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def write_orders(
-    installation: Installation, set_name: str, folder: Path, addressee: Addressee
+    installation: Installation, set_name: str, folder: Path, addressee: Addressee, *, copy: int = 0
 ) -> list[Path]:
-    """Write a set's orders in every form into a folder; gives the files.
+    """Write the orders of a set, or of a copy of it, in every form into a folder.
 
     Raises
     ------
     RefusedInput
         When the folder cannot be written to.
     """
-    orders = _orders(installation, set_name, addressee)
+    orders = _orders(installation, set_name, addressee, copy)
     files = {"orders.csv": orders.table}
     files |= {f"orders-{kind.value}.hl7": "".join(all_) for kind, all_ in orders.messages.items()}
     try:
@@ -62,7 +62,11 @@ def send_orders(
     return send_messages(messages, host.strip("[]"), int(port))
 
 
-def _orders(installation: Installation, set_name: str, addressee: Addressee) -> Orders:
+def _orders(
+    installation: Installation, set_name: str, addressee: Addressee, copy: int = 0
+) -> Orders:
     from pacs_bridge.services.site_pack import orders_for
 
-    return orders_for(set_name, begin=installation.read, now=installation.now, addressee=addressee)
+    return orders_for(
+        set_name, begin=installation.read, now=installation.now, addressee=addressee, copy=copy
+    )

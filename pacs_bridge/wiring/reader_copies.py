@@ -10,7 +10,7 @@ from pacs_bridge.wiring.case_sets import PASSPORT_KEY, UID_KEY
 from pacs_bridge.wiring.installation import Installation
 
 if TYPE_CHECKING:
-    from pacs_bridge.archive.renamed import Find, Renamed
+    from pacs_bridge.archive.renamed import Find, Renamed, RenamedArchive
     from pacs_bridge.domain.caseset import Case
     from pacs_bridge.services.reader_copies import Making, Progress
 
@@ -67,3 +67,13 @@ def copy_jobs(installation: Installation) -> dict[str, Callable[..., Any]]:
             now=installation.now,
         )
     }
+
+
+def tidy_with_copies(tidy: Callable[[], int], archive: RenamedArchive) -> Callable[[], int]:
+    """Have the clock throw away the files of copies that nobody uses any more, too."""
+
+    def both() -> int:
+        archive.forget_unused()
+        return tidy()
+
+    return both

@@ -33,8 +33,10 @@ def our_node(config: Config) -> OurNode:
     )
 
 
-def write_pack(installation: Installation, set_name: str, pacs: str, folder: Path) -> list[Path]:
-    """Write the pack of one set for one PACS, with its orders, into a folder; gives the files.
+def write_pack(
+    installation: Installation, set_name: str, pacs: str, folder: Path, *, copy: int = 0
+) -> list[Path]:
+    """Write the pack of a set, or a copy of it, for one PACS, with its orders; gives the files.
 
     Raises
     ------
@@ -48,10 +50,11 @@ def write_pack(installation: Installation, set_name: str, pacs: str, folder: Pat
     from pacs_bridge.wiring.orders import write_orders
     from pacs_bridge.wiring.web import build_web
 
-    pack = site_pack(set_name, pacs, begin=installation.read, node=our_node(installation.config))
+    node = our_node(installation.config)
+    pack = site_pack(set_name, pacs, begin=installation.read, node=node, copy=copy)
     page = render_file(build_web(installation), pack)
     orders = write_orders(
-        installation, pack.set_name, folder, Addressee(facility=pack.pacs.upper())
+        installation, pack.set_name, folder, Addressee(facility=pack.pacs.upper()), copy=copy
     )
     try:
         (folder / "site-pack.html").write_text(page, "utf-8")

@@ -136,6 +136,11 @@ class CaseSets:
     def get(self, set_name: str, copy: int = 0) -> Passport:
         """Look a passport up; raises `NotFound` where there is none."""
         passport = self.find(set_name, copy)
+        if passport is None and copy and self.find(set_name) is not None:
+            raise NotFound(
+                f"Copy {copy:02d} of {set_name} has not been made; `load copies {set_name} PACS` "
+                "shows who has which."
+            )
         if passport is None:
             raise NotFound(f"There is no case set {set_name}; `case-set list` shows what there is.")
         return passport
