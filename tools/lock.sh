@@ -11,6 +11,7 @@ compile() {
 }
 compile ${UPGRADE:-} requirements/dev.in -o requirements/dev.txt
 compile ${UPGRADE:-} requirements/run.in -c requirements/dev.txt -o requirements/run.txt
+compile ${UPGRADE:-} requirements/htj2k.in -c requirements/dev.txt -o requirements/htj2k.txt
 compile ${UPGRADE:-} requirements/build.in -o requirements/build.txt
 
 if grep -nE '://|--(index|extra|find)' requirements/*.txt; then

@@ -3,13 +3,14 @@
 #
 #   tools/setup.sh run    what the product needs
 #   tools/setup.sh dev    that, and what building and testing need
+#   tools/setup.sh htj2k  beside one of them, the encoder of HTJ2K (docs/sending.md)
 #
 # Needs Python 3.11 or newer with venv, and a package index that pip can reach. PYTHON=… names
 # another interpreter. Run again, it does only what is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-what=${1:?say run or dev}
+what=${1:?say run, dev or htj2k}
 venv=.venv
 unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE # a caller's habits are not ours
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
@@ -71,7 +72,8 @@ hand_on_index
 case $what in
   run) install_lock requirements/run.txt add ;;
   dev) install_lock requirements/dev.txt sync ;;
-  *) stop "say run or dev" ;;
+  htj2k) install_lock requirements/htj2k.txt add && exit ;;
+  *) stop "say run, dev or htj2k" ;;
 esac
 
 # The project itself: a link to this folder, from what is here, without an index.

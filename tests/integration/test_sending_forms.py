@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLosslessSV1
@@ -42,6 +43,7 @@ from tests.peers import ROOT, need, need_data, need_npm
 from tests.scripted_pacs import Script, scripted_pacs
 
 PEER = DimsePeer()
+HOW_TO_GET_IT = "the encoder of HTJ2K is optional; run: tools/setup.sh htj2k"
 
 
 @pytest.fixture(scope="module")
@@ -179,20 +181,62 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "imagecodecs", module)
 
 
+@pytest.fixture
+def no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of HTJ2K, whatever is installed here."""
+    monkeypatch.setattr("pacs_bridge.archive.transcode.find_spec", lambda _name: None)
+
+
+def send_as_htj2k(
+    folder: Path, each: Sendable, make: Callable[[CopyRequest], str] = make_copy
+) -> Path:
+    """Send an image to a PACS that takes HTJ2K alone; gives the copy that went out."""
+    assert forms_here() == FORMS_WITH_HTJ2K
+    copies = Copies(folder / "copies", make, forms=forms_here())
+    with scripted_pacs(Script(), syntaxes=[HTJ2K]) as pacs:
+        (answer,) = PEER.store(a_pacs(pacs.port), [each], convert=copies.of(1))
+    assert (answer.status, answer.sent_as) == (0, HTJ2K)
+    (copy,) = (folder / "copies").rglob(f"*{HTJ2K}")
+    return copy
+
+
 def test_where_an_encoder_is_installed_a_pacs_that_takes_htj2k_alone_gets_it(
     tmp_path, images, encoder
 ):
-    assert forms_here() == FORMS_WITH_HTJ2K
-    copies = Copies(tmp_path / "copies", make_copy, forms=forms_here())
-    script = Script()
-    with scripted_pacs(script, syntaxes=[HTJ2K]) as pacs:
-        (answer,) = PEER.store(a_pacs(pacs.port), images[:1], convert=copies.of(1))
-    assert (answer.status, answer.sent_as) == (0, HTJ2K)
-    (copy,) = (tmp_path / "copies").rglob(f"*{HTJ2K}")
+    copy = send_as_htj2k(tmp_path, images[0])
     assert pixels_of(copy) == (HTJ2K, images[0].pixel_hash)
 
 
-def test_without_an_encoder_htj2k_is_neither_offered_nor_made(tmp_path, images, copies):
+def a_frame(bits: int, signed: bool) -> np.ndarray:
+    """Noise over all values that so many bits have, in an odd number of rows and columns."""
+    kind = np.dtype(f"<{'i' if signed else 'u'}{2 if bits > 8 else 1}")
+    low = -(1 << bits - 1) if signed else 0
+    return np.random.default_rng(bits).integers(low, low + (1 << bits), (301, 203)).astype(kind)
+
+
+@pytest.mark.parametrize(("bits", "signed"), [(8, False), (12, False), (16, False), (12, True)])
+def test_the_encoder_that_can_be_installed_beside_keeps_each_bit(tmp_path, images, bits, signed):
+    pytest.importorskip("imagecodecs", reason=HOW_TO_GET_IT)
+    frame, ds = a_frame(bits, signed), dcmread(images[0].path)
+    ds.Rows, ds.Columns = frame.shape
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 8 * frame.itemsize, bits, bits - 1
+    ds.PixelRepresentation = int(signed)
+    ds.PixelData = frame.tobytes() + b"\0" * (frame.nbytes % 2)
+    ds.save_as(tmp_path / "image.dcm")
+    each = replace(images[0], path=tmp_path / "image.dcm", pixel_hash=pixel_hash(ds))
+    copy = send_as_htj2k(tmp_path, each)
+    assert pixels_of(copy) == (HTJ2K, each.pixel_hash)
+
+
+def test_a_compressed_mammogram_goes_out_as_htj2k_from_a_child_process(tmp_path, child):
+    pytest.importorskip("imagecodecs", reason=HOW_TO_GET_IT)
+    image = a_real_mammogram(tmp_path)
+    copy = send_as_htj2k(tmp_path, image, child)
+    assert pixels_of(copy) == (HTJ2K, image.pixel_hash)
+
+
+def test_without_an_encoder_htj2k_is_neither_offered_nor_made(tmp_path, images, copies, no_encoder):
+    assert forms_here() == FORMS
     assert HTJ2K not in FORMS
     assert copies.of(1).forms == FORMS
     with scripted_pacs(Script(), syntaxes=[HTJ2K]) as pacs:
