@@ -16,6 +16,7 @@ from pacs_bridge.web import (
     claims,
     health,
     home,
+    isolation,
     loads,
     pack,
     reading,
@@ -41,6 +42,7 @@ _PAGES = (
     claims,
     health,
     home,
+    isolation,
     loads,
     pack,
     reading,
@@ -96,6 +98,7 @@ def create_app(web_settings: WebSettings, web_services: WebServices) -> Flask:
         app.register_blueprint(module.blueprint)
     set_up_words(app)
     pack.set_up_pack(app)
+    isolation.set_up_isolation(app)
     set_up_streams(app)
     harden(app)
     protect(app)  # before the form tokens: who is signed out is told so first

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from pacs_bridge.db.queries import Queries
     from pacs_bridge.db.watch_queries import WatchQueries
     from pacs_bridge.domain.receipts import Receipt, ReceiptList
+    from pacs_bridge.domain.turns import Turn
     from pacs_bridge.domain.workstation import WorkstationCheck
     from pacs_bridge.services.adopt import Adopted
     from pacs_bridge.services.claims import Claimable
     from pacs_bridge.services.handshake import HandshakeNow
+    from pacs_bridge.services.isolation import IsolationNow
     from pacs_bridge.services.reading_sessions import SessionNow
     from pacs_bridge.services.sending_status import SendingStatus
     from pacs_bridge.services.site_pack import Orders, SitePack
+    from pacs_bridge.services.turns import TurnsNow
     from pacs_bridge.services.workstation import ToCheck
 
 EXTENSION = "pacs_bridge"
@@ -114,6 +117,30 @@ class WhoServices:
 
 
 @dataclass(frozen=True)
+class IsolationServices:
+    """What the pages about keeping readers apart call.
+
+    Parameters
+    ----------
+    show, ask, say_seen, take_back : callable
+        See `services.isolation` and `services.isolation_ask`; each takes the PACS.
+    turns, hand_on : callable
+        See `services.turns`; each takes PACS and set.
+    my_turn, finish_turn : callable
+        A reader's own turn; each takes reader and set.
+    """
+
+    show: Callable[..., IsolationNow]
+    ask: Callable[..., IsolationNow]
+    say_seen: Callable[..., IsolationNow]
+    take_back: Callable[..., IsolationNow]
+    turns: Callable[[str, str], TurnsNow]
+    hand_on: Callable[..., object]
+    my_turn: Callable[[str, str], Turn | None]
+    finish_turn: Callable[[str, str], object]
+
+
+@dataclass(frozen=True)
 class WebServices:
     """What the pages call.
 
@@ -137,6 +164,8 @@ class WebServices:
         A reader's receipts and sheet.
     who : WhoServices
         Whose marks are whose: practice drawing, reading session, claims.
+    isolation : IsolationServices
+        How a PACS keeps readers apart, and whose turn it is.
     """
 
     now: Callable[[], datetime]
@@ -156,6 +185,7 @@ class WebServices:
     sending: Callable[[int], SendingStatus]
     reading: ReadingServices
     who: WhoServices
+    isolation: IsolationServices
 
 
 def settings() -> WebSettings:

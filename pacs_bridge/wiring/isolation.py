@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from pacs_bridge.wiring.installation import Installation
 
 if TYPE_CHECKING:
+    from pacs_bridge.db.unit_of_work import Begin
+    from pacs_bridge.domain.ports import Clock
     from pacs_bridge.services.isolation import IsolationNow
     from pacs_bridge.services.mark_removal import SendNotes
+    from pacs_bridge.web.context import IsolationServices
 
 
 def build_ask(installation: Installation) -> Callable[..., IsolationNow]:
@@ -63,3 +66,36 @@ def isolation_jobs(installation: Installation) -> dict[str, Any]:
             public_url=url,
         ),
     }
+
+
+def build_isolation(installation: Installation) -> IsolationServices:
+    """Join what the pages call."""
+    return isolation_services(
+        begin=installation.begin,
+        now=installation.now,
+        ask=build_ask(installation),
+        reject=build_reject(installation),
+    )
+
+
+def isolation_services(
+    *, begin: Begin, now: Clock, ask: Callable[..., IsolationNow], reject: SendNotes
+) -> IsolationServices:
+    """Join what the pages call out of its ports."""
+    from pacs_bridge.services import isolation, turns
+    from pacs_bridge.web.context import IsolationServices
+
+    def ask_now(pacs: str, *, remove: bool = False, **more: Any) -> IsolationNow:
+        return ask(pacs, reject=reject if remove else None, **more)
+
+    known: dict[str, Any] = {"begin": begin, "now": now}
+    return IsolationServices(
+        show=partial(isolation.show_isolation, **known),
+        ask=ask_now,
+        say_seen=partial(isolation.say_what_was_seen, **known),
+        take_back=partial(isolation.take_back, **known),
+        turns=partial(turns.show_turns, begin=begin),
+        hand_on=partial(turns.hand_on, **known),
+        my_turn=partial(turns.my_turn, **known),
+        finish_turn=partial(turns.finish_turn, **known),
+    )

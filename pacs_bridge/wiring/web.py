@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pacs_bridge.wiring.installation import Installation
+from pacs_bridge.wiring.isolation import build_isolation
 from pacs_bridge.wiring.reading import build_reading
 from pacs_bridge.wiring.site_pack import our_node
 from pacs_bridge.wiring.who import build_who
@@ -64,6 +65,7 @@ def build_web(installation: Installation) -> Flask:
             sending=partial(sending_status, begin=installation.read, now=now),
             reading=build_reading(installation),
             who=build_who(installation),
+            isolation=build_isolation(installation),
         ),
     )
 

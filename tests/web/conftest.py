@@ -30,6 +30,7 @@ from pacs_bridge.services.site_pack import OurNode, orders_for, site_pack
 from pacs_bridge.services.workstation import check_workstation, what_to_check
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
 from pacs_bridge.wiring.who import who_services
+from tests.isolation import isolation_of
 from tests.web.desk import reading_services
 from tests.web.seed import (
     DATABASE,
@@ -85,6 +86,7 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
             sending=partial(sending_status, begin=scheme.begin, now=scheme.now),
             reading=reading_services(scheme),
             who=who_services(begin=scheme.begin, now=scheme.now, settle=60.0),
+            isolation=isolation_of(scheme),
         ),
     )
 
