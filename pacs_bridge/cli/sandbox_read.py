@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pacs_bridge.cli.terminal import Json, console, print_json, say
+from pacs_bridge.cli.terminal import CopyNumber, Json, console, print_json, say
 
 
 class SavedAs(StrEnum):
@@ -54,6 +54,7 @@ def read(
             show_default=False,
         ),
     ] = 0,
+    copy: CopyNumber = 0,
     *,
     json: Json = False,
 ) -> None:
@@ -80,6 +81,7 @@ def read(
             cases=_numbers(cases),
             retrieve="move" if move_port else "get",
             listen_port=move_port,
+            copy=copy,
         )
     if json:
         print_json(summary.as_dict())

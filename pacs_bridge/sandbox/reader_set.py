@@ -63,6 +63,7 @@ def read_set(
     cases: Sequence[int] = (),
     retrieve: Literal["get", "move"] = "get",
     listen_port: int = 0,
+    copy: int = 0,
 ) -> ReadSummary:
     """Read every case of a set that the truth file knows, and save the readings.
 
@@ -75,6 +76,8 @@ def read_set(
         Told (cases done, cases in all) after each case.
     cases : sequence of int
         Only these case numbers; all when empty.
+    copy : int
+        Which copy of the set the reader opens; 0 is the master.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def read_set(
     objects = marks = recalled = 0
     with Viewer(login, aet, pacs_aet, host, port, retrieve, listen_port) as viewer:
         for done, (number, truth) in enumerate(known.items(), 1):
-            accession = str(CaseName(named, number))
+            accession = str(CaseName(named, number, copy))
             case = viewer.open_case(accession)
             read = read_case(
                 case.hang(),
