@@ -32,6 +32,8 @@ class HeldMark:
         Whether it lies in a study that is none of ours.
     modality : str
         Of its series, as the PACS says; empty where it does not.
+    patient_id : str
+        Whose study it lies in, as we name the patient.
     """
 
     study_instance_uid: str
@@ -40,6 +42,27 @@ class HeldMark:
     sop_class_uid: str = ""
     elsewhere: bool = False
     modality: str = ""
+    patient_id: str = ""
+
+
+@dataclass(frozen=True)
+class HeldSeries:
+    """A series of which a PACS does not list the objects, for it refuses the IMAGE level.
+
+    Parameters
+    ----------
+    count : int or None
+        How many objects it says that the series holds.
+    problem : str
+        The sentence on it among the problems: it holds until the series was fetched as a whole.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    patient_id: str
+    problem: str
+    elsewhere: bool = False
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,11 +73,14 @@ class HeldMarks:
     ----------
     problems : tuple of str
         What could not be asked, in one sentence each; then there may be more than `marks`.
+    series : tuple of HeldSeries
+        Those whose objects are not listed; each has its sentence among the problems, too.
     """
 
     accession: str
     marks: tuple[HeldMark, ...] = ()
     problems: tuple[str, ...] = ()
+    series: tuple[HeldSeries, ...] = ()
 
 
 class MarkFinder(Protocol):

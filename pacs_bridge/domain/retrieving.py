@@ -11,7 +11,7 @@ PS3.4 C.4.2 (C-MOVE), C.4.3 (C-GET), C.6.2 (Study Root).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pacs_bridge.domain.pacs import Pacs
@@ -31,6 +31,11 @@ its own, so that one syntax refused does not hide another accepted.
 class Asked:
     """What is to be retrieved: a study, a series of it, or some of that one's instances.
 
+    Parameters
+    ----------
+    patient_id : str
+        Whose the study is: without it, a PACS with the Patient Root model alone cannot be asked.
+
     Raises
     ------
     ValueError
@@ -40,6 +45,7 @@ class Asked:
     study_instance_uid: str
     series_instance_uid: str = ""
     sop_instance_uids: tuple[str, ...] = ()
+    patient_id: str = ""
 
     def __post_init__(self) -> None:
         is_whole = self.series_instance_uid or not self.sop_instance_uids
@@ -54,6 +60,11 @@ class Asked:
         if self.sop_instance_uids:
             return "IMAGE"
         return "SERIES" if self.series_instance_uid else "STUDY"
+
+    @property
+    def whole_series(self) -> Asked:
+        """The same, by its series: what a PACS is asked that refuses the IMAGE level."""
+        return replace(self, sop_instance_uids=())
 
 
 @dataclass(frozen=True)

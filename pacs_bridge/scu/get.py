@@ -28,16 +28,18 @@ from pacs_bridge.domain.retrieving import (
     never,
     tell_nobody,
 )
-from pacs_bridge.scu.association import EXPLICIT, IMPLICIT, associate
-from pacs_bridge.scu.retrieval import follow, identifier_of
+from pacs_bridge.scu.association import associate
+from pacs_bridge.scu.retrieval import Followed, Models, follow, refuses_level
 from pacs_bridge.upper_layer.command import Field
 from pacs_bridge.upper_layer.requested import RequestedAssociation
 from pacs_bridge.upper_layer.requestor import ContextsRefused, SecureCall
 
 STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
+_MODELS = Models(STUDY_ROOT_GET, PATIENT_ROOT_GET)
 
 NOT_ASKED_FOR, TOO_LARGE, UNREADABLE = 0x0124, 0xA700, 0xC000
-_MOST_KINDS = 127  # contexts, beside the one that asks (PS3.8 9.3.2.2)
+_MOST_KINDS = 126  # contexts, beside the two that ask (PS3.8 9.3.2.2)
 
 OpenSink = Callable[[Arriving], ObjectSink]
 
@@ -55,12 +57,15 @@ def get(
 ) -> Retrieved:
     """Have a PACS send objects over the association that asks for them.
 
+    It is asked in the Study Root model, else in Patient Root, and where it refuses to send single
+    objects, for their whole series; then what else that holds is refused as it comes.
+
     Parameters
     ----------
     open_sink : callable
         Gives what takes an object, as it begins to arrive. Neither it nor a sink may raise.
     kinds : sequence of (str, sequence of str)
-        What may arrive; a context each, at most 127.
+        What may arrive; a context each, at most 126.
     progress, cancelled : callable
         As for a move.
 
@@ -79,22 +84,21 @@ def get(
     pairs = [(sop_class, syntax) for sop_class, syntaxes in kinds for syntax in syntaxes]
     if len(set(pairs)) != len(pairs):
         raise ValueError("a C-GET names each transfer syntax of a SOP class once")
-    offers = [(STUDY_ROOT_GET, (EXPLICIT, IMPLICIT)), *kinds]
+    offers = [*_MODELS.offers(asked), *kinds]
     roles = tuple(dict.fromkeys(sop_class for sop_class, _ in kinds))
     endpoint = pacs.endpoint("retrieve")
     with associate(pacs, endpoint, offers, secure, roles) as association:
-        syntax, context_id = _context(association, pacs)
+        chosen = _context(association, pacs, frozenset(roles))
         desk = _Desk(association, asked, open_sink, limits)
-        answers = association.retrieve(
-            Field.C_GET,
-            STUDY_ROOT_GET,
-            identifier_of(asked, syntax),
-            context_id=context_id,
-            open_store=desk.open,
-            cancelled=cancelled,
-        )
-        with closing(answers):
-            said = follow(association, answers, syntax, limits=limits, progress=progress)
+        for level in (asked, asked.whole_series):
+            said = _ask(association, chosen, level, desk, limits, progress, cancelled)
+            if (
+                level.level != "IMAGE"
+                or not refuses_level(said.status, unable=True)
+                or desk.has_seen_any
+            ):
+                break
+            desk.expect_series()
     return Retrieved(
         said.status,
         said.comment,
@@ -106,15 +110,39 @@ def get(
     )
 
 
-def _context(association: RequestedAssociation, pacs: Pacs) -> tuple[str, int]:
-    """Give transfer syntax and context of the question; something must be able to come back."""
-    own = [(s, n) for (uid, s), n in association.accepted.items() if uid == STUDY_ROOT_GET]
-    if not own:
+def _ask(
+    association: RequestedAssociation,
+    chosen: tuple[str, str, int],
+    asked: Asked,
+    desk: _Desk,
+    limits: Limits,
+    progress: Callable[[Progress], None],
+    cancelled: Callable[[], bool],
+) -> Followed:
+    model, syntax, context_id = chosen
+    answers = association.retrieve(
+        Field.C_GET,
+        model,
+        _MODELS.identifier_of(asked, model, syntax),
+        context_id=context_id,
+        open_store=desk.open,
+        cancelled=cancelled,
+    )
+    with closing(answers):
+        return follow(association, answers, syntax, limits=limits, progress=progress)
+
+
+def _context(
+    association: RequestedAssociation, pacs: Pacs, roles: frozenset[str]
+) -> tuple[str, str, int]:
+    """Give how to ask; something must be able to come back."""
+    chosen = _MODELS.choose(association)
+    if chosen is None:
         raise ContextsRefused(pacs.name, "association", "it offers no C-GET; try C-MOVE")
-    if len(own) == len(association.accepted):
+    if not any(uid in roles for uid, _ in association.accepted):
         detail = "it would send back no kind of object that is asked for; try C-MOVE"
         raise ContextsRefused(pacs.name, "association", detail)
-    return own[0]
+    return chosen
 
 
 class _Desk:
@@ -149,6 +177,15 @@ class _Desk:
             return _Entry(self, uid, None, NOT_ASKED_FOR)
         arriving = Arriving(sop_class_uid, uid, transfer_syntax_uid)
         return _Entry(self, uid, self._open_sink(arriving), 0)
+
+    @property
+    def has_seen_any(self) -> bool:
+        """Whether anything has come by now."""
+        return self._objects > 0
+
+    def expect_series(self) -> None:
+        """Let a whole series come: of what was not asked for nothing is kept."""
+        self._most = self._limits.objects
 
     def count(self, size: int) -> None:
         """Count bytes of all objects."""

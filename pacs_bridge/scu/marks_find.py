@@ -20,7 +20,7 @@ from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.errors import PeerUnavailable, UnreadableObject
 from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.pacs import Pacs
-from pacs_bridge.domain.pulling import MODALITIES, HeldMark, HeldMarks
+from pacs_bridge.domain.pulling import MODALITIES, HeldMark, HeldMarks, HeldSeries
 from pacs_bridge.scu.find import FindRefused, Questions, associate_for_questions
 from pacs_bridge.upper_layer.requestor import SecureCall
 
@@ -173,9 +173,11 @@ class _Talk:
             self._note_break(error)
             found = asking.found if asking else {}
             problems = (*(asking.problems if asking else ()), str(error))
-            return HeldMarks(case.accession, tuple(found.values()), tuple(problems))
+            unlisted = tuple(asking.unlisted) if asking else ()
+            return HeldMarks(case.accession, tuple(found.values()), tuple(problems), unlisted)
         problems = tuple(dict.fromkeys(asking.problems))
-        return HeldMarks(case.accession, tuple(asking.found.values()), problems)
+        held = tuple(asking.found.values())
+        return HeldMarks(case.accession, held, problems, tuple(asking.unlisted))
 
     def end(self) -> None:
         """Close the conversation, if there is one."""
@@ -206,7 +208,9 @@ class _Asking:
         self.found: dict[str, HeldMark] = {}
         self.problems: list[str] = []
         self._asks, self._case, self._ours, self._cap = asks, case, ours, cap
+        self.unlisted: list[HeldSeries] = []
         self._counts: dict[str, int] = {}  # series of a study, by its UID
+        self._cannot = False  # whether the last refusal was of the level, not of the moment
 
     def everything(self) -> None:
         """Look into every study of the case, then for others of its patient."""
@@ -258,6 +262,7 @@ class _Asking:
             match = self._keys(StudyInstanceUID=study, SeriesInstanceUID=series)
             objects = self._ask("IMAGE", match, _IMAGE_KEYS)
             if objects is None:
+                self._note_unlisted(study, series, row, elsewhere=elsewhere)
                 continue
             uids = {_uid(each, "SOPInstanceUID"): _uid(each, "SOPClassUID") for each in objects}
             uids.pop("", None)
@@ -268,7 +273,24 @@ class _Asking:
                 )
             for uid, sop_class in uids.items():
                 modality = row.text("Modality")
-                self.found[uid] = HeldMark(study, series, uid, sop_class, elsewhere, modality)
+                patient = self._case.patient_id
+                self.found[uid] = HeldMark(
+                    study, series, uid, sop_class, elsewhere, modality, patient
+                )
+
+    def _note_unlisted(self, study: str, series: str, row: Answer, *, elsewhere: bool) -> None:
+        """Note a series of which the PACS refuses to list the objects; it may be fetched whole."""
+        if self._cannot:
+            self.unlisted.append(
+                HeldSeries(
+                    study,
+                    series,
+                    self._case.patient_id,
+                    self.problems[-1],
+                    elsewhere,
+                    row.whole_number("NumberOfSeriesRelatedInstances"),
+                )
+            )
 
     def _series(self, study: str, own: frozenset[str]) -> dict[str, Answer]:
         """Give the series of a study that may hold marks, by their UID."""
@@ -311,6 +333,7 @@ class _Asking:
             rows = self._asks.ask(level, match, wanted)
         except FindRefused as refused:
             self.problems.append(f"The marks could not be asked for: {refused}.")
+            self._cannot = refused.cannot
             return None
         if self._cap is not None and len(rows) >= self._cap:
             self.problems.append(f"The PACS cuts its answers off after {self._cap}.")

@@ -23,12 +23,15 @@ from pacs_bridge.domain.retrieving import (
     never,
     tell_nobody,
 )
-from pacs_bridge.scu.association import EXPLICIT, IMPLICIT, associate
-from pacs_bridge.scu.retrieval import follow, identifier_of
+from pacs_bridge.scu.association import associate
+from pacs_bridge.scu.retrieval import Followed, Models, follow, has_sent, refuses_level
 from pacs_bridge.upper_layer.command import Field
+from pacs_bridge.upper_layer.requested import RequestedAssociation
 from pacs_bridge.upper_layer.requestor import SecureCall
 
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
+_MODELS = Models(STUDY_ROOT_MOVE, PATIENT_ROOT_MOVE)
 
 
 def move(
@@ -41,6 +44,9 @@ def move(
     cancelled: Callable[[], bool] = never,
 ) -> Retrieved:
     """Have a PACS send objects to our node.
+
+    It is asked in the Study Root model, else in Patient Root, and where it refuses to send single
+    objects, for their whole series.
 
     Parameters
     ----------
@@ -58,17 +64,35 @@ def move(
         When it does not offer C-MOVE.
     """
     endpoint = pacs.endpoint("retrieve")
-    offers = [(STUDY_ROOT_MOVE, (EXPLICIT, IMPLICIT))]
-    with associate(pacs, endpoint, offers, secure) as association:
-        (_, syntax), context_id = next(iter(association.accepted.items()))
-        answers = association.retrieve(
-            Field.C_MOVE,
-            STUDY_ROOT_MOVE,
-            identifier_of(asked, syntax),
-            context_id=context_id,
-            destination=pacs.towards(endpoint).our_ae_title,
-            cancelled=cancelled,
-        )
-        with closing(answers):
-            said = follow(association, answers, syntax, limits=limits, progress=progress)
+    with associate(pacs, endpoint, _MODELS.offers(asked), secure) as association:
+        chosen = _MODELS.choose(association)
+        assert chosen is not None  # else there is no association
+        unable = pacs.profile.image_level is False
+        for level in (asked, asked.whole_series):
+            said = _ask(pacs, association, chosen, level, limits, progress, cancelled)
+            is_refused = refuses_level(said.status, unable=unable) and not has_sent(said.counted)
+            if level.level != "IMAGE" or not is_refused:
+                break
     return said.retrieved()
+
+
+def _ask(
+    pacs: Pacs,
+    association: RequestedAssociation,
+    chosen: tuple[str, str, int],
+    asked: Asked,
+    limits: Limits,
+    progress: Callable[[Progress], None],
+    cancelled: Callable[[], bool],
+) -> Followed:
+    model, syntax, context_id = chosen
+    answers = association.retrieve(
+        Field.C_MOVE,
+        model,
+        _MODELS.identifier_of(asked, model, syntax),
+        context_id=context_id,
+        destination=pacs.towards(pacs.endpoint("retrieve")).our_ae_title,
+        cancelled=cancelled,
+    )
+    with closing(answers):
+        return follow(association, answers, syntax, limits=limits, progress=progress)

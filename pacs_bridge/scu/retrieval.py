@@ -2,7 +2,7 @@
 
 References
 ----------
-PS3.4 C.4.2.1, C.4.3.1 (identifiers, responses), C.6.2.1 (Study Root).
+PS3.4 C.4.2.1, C.4.3.1 (identifiers, responses), C.6.1.1 (Patient Root), C.6.2.1 (Study Root).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydicom.datadict import tag_for_keyword
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.retrieving import Asked, Limits, Progress, Retrieved
+from pacs_bridge.scu.association import EXPLICIT, IMPLICIT
 from pacs_bridge.scu.identifier import decode, encode
 from pacs_bridge.scu.words import clean
 from pacs_bridge.upper_layer.command import Command
@@ -25,14 +26,64 @@ _FAILED_LIST = tag_for_keyword("FailedSOPInstanceUIDList")
 _MOST_FAILED = 20_000  # UIDs of such a list that we look at
 
 
-def identifier_of(asked: Asked, transfer_syntax: str) -> bytes:
+@dataclass(frozen=True)
+class Models:
+    """The two forms of one service: by study, and by patient and study."""
+
+    study_root: str
+    patient_root: str
+
+    def offers(self, asked: Asked) -> list[tuple[str, tuple[str, ...]]]:
+        """Give the presentation contexts to offer: both, where the patient is known."""
+        models = (self.study_root, *((self.patient_root,) if asked.patient_id else ()))
+        return [(model, (EXPLICIT, IMPLICIT)) for model in models]
+
+    def choose(self, association: RequestedAssociation) -> tuple[str, str, int] | None:
+        """Give model, transfer syntax and context of the question; None where it offers neither.
+
+        Study Root where it is offered at all (STANDARDS.md 5.1).
+        """
+        for model in (self.study_root, self.patient_root):
+            for (uid, syntax), context_id in association.accepted.items():
+                if uid == model:
+                    return model, syntax, context_id
+        return None
+
+    def identifier_of(self, asked: Asked, model: str, transfer_syntax: str) -> bytes:
+        """Encode what is asked for, as this model wants it."""
+        return identifier_of(asked, transfer_syntax, by_patient=model == self.patient_root)
+
+
+def identifier_of(asked: Asked, transfer_syntax: str, *, by_patient: bool = False) -> bytes:
     """Encode what is asked for; only unique keys stand in it."""
     keys = {"QueryRetrieveLevel": asked.level, "StudyInstanceUID": asked.study_instance_uid}
+    if by_patient:
+        keys["PatientID"] = asked.patient_id
     if asked.series_instance_uid:
         keys["SeriesInstanceUID"] = asked.series_instance_uid
     if asked.sop_instance_uids:
         keys["SOPInstanceUID"] = "\\".join(asked.sop_instance_uids)
     return encode(keys, transfer_syntax)
+
+
+def refuses_level(status: int, *, unable: bool) -> bool:
+    """Whether a PACS says that it cannot answer such a question, not that it failed at it.
+
+    0122 (SOP class not supported), A9xx (identifier does not match it), as in C-FIND; a C-GET or
+    C-MOVE that cannot calculate the matches says A701.
+
+    Parameters
+    ----------
+    unable : bool
+        Whether Cxxx (unable to process) says so, too: some say that after they have sent things.
+    """
+    is_unable = unable and status >> 12 == 0xC
+    return status in (0x0122, 0xA701) or status >> 8 == 0xA9 or is_unable
+
+
+def has_sent(counted: Progress) -> bool:
+    """Whether a PACS says that it has sent anything, or tried to."""
+    return any((counted.completed, counted.failed, counted.warning))
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ def fetch_case(
     results: list[Retrieved] = []
     fetched: dict[str, Fetched] = {}
     for study in case.studies:
-        asked = Asked(study.study_instance_uid)
+        asked = Asked(study.study_instance_uid, patient_id=case.patient_id)
         kinds = kinds_of(tuple(study.instances()))
         retrieved, files = fetch(pacs, asked, folder, peer=peer, kinds=kinds)
         results.append(retrieved)
@@ -237,7 +237,10 @@ def move_case(
     with read() as uow:
         pacs = uow.pacs.get(pacs_name)
     case = find_case(accession, read=read)
-    return tuple(peer.move(pacs, Asked(study.study_instance_uid)) for study in case.studies)
+    return tuple(
+        peer.move(pacs, Asked(study.study_instance_uid, patient_id=case.patient_id))
+        for study in case.studies
+    )
 
 
 def find_case(accession: str, *, read: Begin) -> Case:

@@ -293,7 +293,12 @@ def _given(pacs: Pacs, retriever: Retriever, marks: Sequence[HeldMark]) -> set[s
     """Try to have objects by C-GET, as a workstation would; nothing of them is kept."""
     came: set[str] = set()
     for each in marks:
-        asked = Asked(each.study_instance_uid, each.series_instance_uid, (each.sop_instance_uid,))
+        asked = Asked(
+            each.study_instance_uid,
+            each.series_instance_uid,
+            (each.sop_instance_uid,),
+            each.patient_id,
+        )
         kinds = [(each.sop_class_uid, (syntax,)) for syntax in (_EXPLICIT, _IMPLICIT)]
         if not each.sop_class_uid:
             continue

@@ -205,7 +205,10 @@ def _fetching(pacs: Pacs, retriever: Retriever, case: Case) -> Iterator[Fact]:
     study = case.studies[0]
     image = study.series[0].instances[0]
     asked = Asked(
-        study.study_instance_uid, study.series[0].series_instance_uid, (image.sop_instance_uid,)
+        study.study_instance_uid,
+        study.series[0].series_instance_uid,
+        (image.sop_instance_uid,),
+        case.patient_id,
     )
     with TemporaryDirectory(prefix="probed-") as folder:
         shelf = Folder(Path(folder))

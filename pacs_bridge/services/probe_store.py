@@ -151,7 +151,8 @@ class Trial:
 
     def _gives_back(self, pacs: Pacs, ds: Dataset) -> bool:
         uid = str(ds.SOPInstanceUID)
-        asked = Asked(str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID), (uid,))
+        study, series = str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID)
+        asked = Asked(study, series, (uid,), str(ds.PatientID))
         kinds = [(str(ds.SOPClassUID), (syntax,)) for syntax in (_EXPLICIT, _IMPLICIT)]
         with TemporaryDirectory(prefix="tried-") as folder:
             shelf = Folder(Path(folder))

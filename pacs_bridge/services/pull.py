@@ -12,7 +12,6 @@ QUIRKS.md C7 (marks that never leave the PACS; retrieval); decision 0054.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,9 +22,10 @@ from pacs_bridge.domain.errors import NotFound, PausedPeer, RefusedInput
 from pacs_bridge.domain.loading import LEAVING, Readiness
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Clock
-from pacs_bridge.domain.pulling import HeldMark, HeldMarks, MarkFinder, Pulled, PulledCase
+from pacs_bridge.domain.pulling import HeldMarks, MarkFinder, Pulled, PulledCase
 from pacs_bridge.services.aliens import hash_alien
-from pacs_bridge.services.pull_fetch import Fetched
+from pacs_bridge.services.pull_fetch import Fetched, FetchMarks
+from pacs_bridge.services.pull_series import SERIES, FetchedSeries, fetch_series
 from pacs_bridge.services.receive import PAUSED, PULLED_ALIEN
 
 PULLED = "marks-pulled"
@@ -49,7 +49,7 @@ def pull_marks(
     begin: Begin,
     read: Begin,
     finder: MarkFinder,
-    fetch: Callable[[Pacs, Sequence[HeldMark]], Fetched],
+    fetch: FetchMarks,
     alien_key: bytes,
     sop_classes: frozenset[str],
     now: Clock,
@@ -62,8 +62,8 @@ def pull_marks(
     ----------
     set_name : str
         Only of this set; empty for all that stand at the PACS.
-    fetch : callable
-        Has objects brought here, see `services.pull_fetch.FetchMarks`.
+    fetch : FetchMarks
+        Has objects brought here.
     sop_classes : frozenset of str
         What is taken; nothing else is fetched.
 
@@ -83,13 +83,18 @@ def pull_marks(
     """
     moment = now()
     pacs, cases = _loaded(pacs_name, set_name, read)
-    lines, down = [], ""
+    lines, series, down = [], dict[str, int](), ""
     for held in finder.find_marks(pacs, cases):
         told = _ask_ours(pacs, held, read, alien_key)
         line, down = _pull_case(pacs, held, told, sop_classes, fetch, down)
+        if held.series:
+            brought = fetch_series(fetch, pacs, held.series, down=down)
+            line, down = _with_series(line, held, brought), brought.fetched.down
+            series |= brought.whole
         lines.append(line)
     pulled = Pulled(pacs.name, moment, tuple(lines))
     _keep(pulled, begin, moment, whole=not set_name)
+    _keep_series(pacs.name, series, begin, moment)
     return pulled
 
 
@@ -141,7 +146,7 @@ def _pull_case(
     held: HeldMarks,
     told: _Told,
     sop_classes: frozenset[str],
-    fetch: Callable[[Pacs, Sequence[HeldMark]], Fetched],
+    fetch: FetchMarks,
     down: str,
 ) -> tuple[PulledCase, str]:
     """Fetch what is new of one case, unless the PACS is down; gives that too."""
@@ -169,6 +174,35 @@ def _pull_case(
         unasked=bool(held.problems),
     )
     return line, fetched.down
+
+
+def _with_series(line: PulledCase, held: HeldMarks, brought: FetchedSeries) -> PulledCase:
+    """Add what came of series that the PACS does not list; what came whole is asked about."""
+    counted = Counter(brought.fetched.became.values())
+    known = sum(brought.known.values())
+    left = {each.problem for each in held.series if not brought.has(each)}
+    settled = {each.problem for each in held.series} - left
+    problems = [each for each in line.problems if each not in settled]
+    return replace(
+        line,
+        found=line.found + known + sum(counted.values()) + brought.short,
+        had=line.had + known + counted["had"],
+        fetched=line.fetched + counted["fetched"],
+        refused=line.refused + counted["refused"],
+        failed=line.failed + counted["failed"] + brought.short,
+        elsewhere=line.elsewhere + sum(each.elsewhere for each in held.series),
+        problems=tuple(dict.fromkeys((*problems, *brought.fetched.problems))),
+        unasked=any(each not in settled for each in held.problems),
+    )
+
+
+def _keep_series(pacs: str, series: dict[str, int], begin: Begin, moment: datetime) -> None:
+    """Keep which series came whole, so that they come again only when they have grown."""
+    if series:
+        with begin() as uow:
+            before = uow.proofs.find(pacs, SERIES)
+            known = {} if before is None else dict(before.body)
+            uow.proofs.put(pacs, SERIES, known | series, moment)
 
 
 def _keep(pulled: Pulled, begin: Begin, moment: datetime, *, whole: bool) -> None:

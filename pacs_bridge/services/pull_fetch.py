@@ -12,8 +12,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -99,22 +99,21 @@ class FetchMarks:
     def _ask(self, pacs: Pacs, asked: Asked, kinds: Sequence[Kind], fetched: Fetched) -> None:
         is_web = bool(pacs.endpoint("retrieve").url)
         try:
-            self._get(pacs, asked, kinds, fetched)
+            self.get(pacs, asked, kinds, fetched)
         except PeerUnavailable as error:
             may_move = isinstance(error, ContextsRefused) or error.phase in ("data", "answer")
             if is_web or not may_move:
                 raise
         left = tuple(uid for uid in asked.sop_instance_uids if uid not in fetched.became)
         if left and not is_web:
-            rest = Asked(asked.study_instance_uid, asked.series_instance_uid, left)
-            self._move(pacs, rest, fetched)
+            self._move(pacs, replace(asked, sop_instance_uids=left), fetched)
 
-    def _get(self, pacs: Pacs, asked: Asked, kinds: Sequence[Kind], fetched: Fetched) -> None:
+    def get(self, pacs: Pacs, asked: Asked, kinds: Sequence[Kind], fetched: Fetched) -> Retrieved:
         """Have objects sent over the conversation that asks, and tell what contradicts them."""
         desk = _Desk(self, _caller(pacs), fetched)
         limits = Limits(object_bytes=self.most_bytes)
         got = self.retriever.get(pacs, asked, desk.open, kinds=kinds, limits=limits)
-        sent, came = _sent(got), len(got.arrived) + len(got.refused)
+        sent, came = sent_by(got), len(got.arrived) + len(got.refused)
         if sent > came:
             fetched.problems.append(
                 f"{pacs.name} says that it sent {sent} objects, and {came} came."
@@ -124,6 +123,7 @@ class FetchMarks:
                 f"{pacs.name} did not send {len(got.missing)} objects "
                 f"(0x{got.status:04X} {got.comment})."
             )
+        return got
 
     def _move(self, pacs: Pacs, asked: Asked, fetched: Fetched) -> None:
         """Have objects sent to our node, and see which of them arrive."""
@@ -131,19 +131,24 @@ class FetchMarks:
         seen = self._wait(pacs, asked.sop_instance_uids, moved)
         fetched.became |= seen
         missing = len(asked.sop_instance_uids) - len(seen)
+        if missing or moved.status == _UNKNOWN_TO_IT:
+            fetched.problems.append(self.say_moved(pacs, moved, missing))
+
+    @staticmethod
+    def say_moved(pacs: Pacs, moved: Retrieved, missing: int) -> str:
+        """Say why a C-MOVE did not bring all."""
         if moved.status == _UNKNOWN_TO_IT:
-            fetched.problems.append(
+            return (
                 f"{pacs.name} offers no C-GET and does not know our AE title with our address; "
                 "have it added there."
             )
-        elif missing:
-            fetched.problems.append(
-                f"{pacs.name} answered 0x{moved.status:04X} to a C-MOVE, says that it sent "
-                f"{_sent(moved)} objects, and {missing} did not come."
-            )
+        return (
+            f"{pacs.name} answered 0x{moved.status:04X} to a C-MOVE, says that it sent "
+            f"{sent_by(moved)} objects, and {missing} did not come."
+        )
 
     def _wait(self, pacs: Pacs, uids: Sequence[str], moved: Retrieved) -> dict[str, str]:
-        may_come = _sent(moved) > 0 or moved.status == _STORED
+        may_come = sent_by(moved) > 0 or moved.status == _STORED
         until = time.monotonic() + (self.seconds if may_come else 0.0)
         pause = threading.Event()
         while True:
@@ -160,9 +165,14 @@ class FetchMarks:
         return {hashes[each]: "refused" for each in refused} | dict.fromkeys(here, "fetched")
 
 
-def _sent(said: Retrieved) -> int:
+def sent_by(said: Retrieved) -> int:
     """How many objects a PACS says that it sent."""
     return (said.counted.completed or 0) + (said.counted.warning or 0)
+
+
+def kinds_of(sop_classes: Iterable[str]) -> list[Kind]:
+    """Offer each SOP class in both plain transfer syntaxes."""
+    return [(uid, (form,)) for uid in sorted(sop_classes) for form in (EXPLICIT, IMPLICIT)]
 
 
 def _questions(
@@ -176,9 +186,9 @@ def _questions(
         for start in range(0, len(every), _AT_ONCE):
             some = every[start : start + _AT_ONCE]
             classes = {each.sop_class_uid for each in some}
-            offered = sorted(sop_classes if "" in classes else classes)
-            kinds: list[Kind] = [(uid, (form,)) for uid in offered for form in (EXPLICIT, IMPLICIT)]
-            yield Asked(study, series, tuple(each.sop_instance_uid for each in some)), kinds
+            kinds = kinds_of(sop_classes if "" in classes else classes)
+            uids = tuple(each.sop_instance_uid for each in some)
+            yield Asked(study, series, uids, some[0].patient_id), kinds
 
 
 def _caller(pacs: Pacs) -> Caller:

@@ -134,8 +134,9 @@ def await_mark(
     """
     if _wait(lambda: _came(drawn, begin), seconds):
         return "forwarded by the PACS as soon as it was saved"
-    (study,) = passport.cases[0].studies
-    asked = Asked(study.study_instance_uid, drawn.series_uid, (drawn.object_uid,))
+    (case,) = passport.cases[:1]
+    (study,) = case.studies
+    asked = Asked(study.study_instance_uid, drawn.series_uid, (drawn.object_uid,), case.patient_id)
     try:
         retriever.move(pacs, asked)
     except (GiveUp, PeerUnavailable):

@@ -109,7 +109,7 @@ def test_every_study_of_the_case_is_asked_for_and_moved_alike(house: House, tmp_
     fetch_case("hospital", CASE, tmp_path, read=house.begin, peer=peer, archive=house.archive)
     [moved] = move_case("hospital", CASE, read=house.begin, peer=peer)
     study = str(next(iter(images(house).values())).StudyInstanceUID)
-    assert peer.asked == [Asked(study), Asked(study)]
+    assert peer.asked == [Asked(study, patient_id=CASE)] * 2
     assert moved.status == 0xA801
 
 

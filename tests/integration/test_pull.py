@@ -159,9 +159,9 @@ def test_the_command_prints_what_was_pulled_and_the_pacs_shows_it(world: World) 
     ("quirk", "expected"),
     [
         ("cap=1", (1, 0, 1, 0, 0, 1)),
-        ("refuse-image-level", (0, 0, 0, 0, 0, 1)),
+        ("refuse-image-level", (2, 0, 2, 0, 0, 0)),
         ("refuse-series-level", (0, 0, 0, 0, 0, 2)),
-        ("no-study-root", (2, 0, 0, 0, 2, 0)),
+        ("no-study-root", (2, 0, 2, 0, 0, 0)),
         ("no-counts", (2, 0, 2, 0, 0, 0)),
     ],
 )

@@ -197,6 +197,27 @@ class Objects:
         )
         return [_object(row) for row in rows]
 
+    def traffic_of(self, pacs: str) -> tuple[int, int]:
+        """Count how often objects came from a PACS, the same ones too; and give the newest's place.
+
+        Parts of an object came with it and are not counted.
+        """
+        count, repeats, newest = self._session.execute(
+            select(func.count(), func.sum(ObjectRow.repeats), func.max(ObjectRow.arrival)).where(
+                ObjectRow.pacs == pacs, ObjectRow.part_of.is_(None)
+            )
+        ).one()
+        return count + (repeats or 0), newest or 0
+
+    def come_after(self, pacs: str, arrival: int) -> list[str]:
+        """List what came from a PACS after a place in the order of arrival."""
+        rows = self._session.scalars(
+            select(ObjectRow.sop_instance_uid)
+            .where(ObjectRow.pacs == pacs, ObjectRow.arrival > arrival, ObjectRow.part_of.is_(None))
+            .order_by(ObjectRow.arrival)
+        )
+        return list(rows)
+
     def counts(self) -> dict[str, int]:
         """Count objects by state."""
         return dict(
@@ -230,6 +251,11 @@ class Refusals:
                 content_hash=refusal.content_hash,
             )
         )
+
+    def count_of(self, pacs: str) -> int:
+        """Count all refusals of what a PACS sent."""
+        query = select(func.count()).select_from(RefusalRow).where(RefusalRow.pacs == pacs)
+        return self._session.scalar(query) or 0
 
     def count_since(self, pacs: str, kind: str, since: datetime) -> int:
         """Count a PACS's refusals of one kind since a moment."""
