@@ -22,9 +22,9 @@ from pacs_bridge.archive.copies import Copies
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.caseset import Case, Instance, Passport, Series
 from pacs_bridge.domain.errors import GiveUp, RetryLater
-from pacs_bridge.domain.loading import Readiness
+from pacs_bridge.domain.loading import CaseVerdict, Readiness
 from pacs_bridge.domain.pacs import Endpoint, Pacs
-from pacs_bridge.jobs.workflows import NEEDS_CONTACT
+from pacs_bridge.domain.sentences import NEEDS_CONTACT
 from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
 from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services.intact import check_load
@@ -60,6 +60,8 @@ class Seen:
         Each different instruction, as of the first case that has it.
     is_fine : bool
         By the PACS itself: every image of every case is held, listed as named, intact, at hand.
+    cases : tuple of CaseVerdict
+        As the load's page lists them.
     """
 
     readiness: Readiness
@@ -70,6 +72,7 @@ class Seen:
     sentences: tuple[str, ...]
     note: str
     is_fine: bool
+    cases: tuple[CaseVerdict, ...] = ()
 
 
 @dataclass
@@ -224,6 +227,7 @@ def _seen(zoo: Zoo, pacs: SandboxPacs, quirks: Sequence[str]) -> Seen:
         tuple(filter(None, sentences)),
         status.load.note,
         is_fine(zoo.passport, pacs, _SILENT.isdisjoint(quirks)),
+        status.cases,
     )
 
 

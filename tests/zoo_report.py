@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pacs_bridge.domain.loading import CaseVerdict
 from pacs_bridge.sandbox.pacs_quirks import FAMILIES, SWITCHES, Stall
+from pacs_bridge.web.words import READINESS
 from tests.zoo import Seen, run
 from tests.zoo_table import PROMISES, TOGETHER, Promise
 
@@ -26,9 +29,10 @@ what our node does with a PACS like theirs. A router is `--router AET@HOST:PORT`
 Success and delivers later.
 
 Written by `make zoo` from real loads of a small set into that PACS. *Later* means that the
-load was ready before. Under *sees* stand the load's readiness and the three answers of its
-cases; then what is to be done, as it stands beside the case, and the load's own note.
-A PACS that is ready leaves nothing to do.
+load was ready before. Under *load* stand its readiness and its own line, under *cases* the
+three answers (complete; findable; near) of each case; then what is to be done, as it stands
+beside the case. *Check again*, *Start again* and *Accept the names* are buttons of the load's
+page. A PACS that is ready leaves nothing to do.
 
 Where a PACS does not tell the sizes of images, some are fetched back and looked at before the
 load is ready. That it compresses them with loss, or drops attributes, is found out by the images
@@ -36,12 +40,36 @@ that are fetched back of every ready load; it makes the load amber and not unrea
 """
 
 
-def seen_by(promise: Promise) -> Seen:
+_PAGE = """# What a PACS contact sees of loads
+
+Each number is the page of one load: a small set of two test cases (4 images each) that went into
+one hospital's PACS. You are that hospital's PACS contact. At its top stand a tag and the load's
+own line; then a line a case. *The same* says that another case has the same line with its own
+name and UIDs. The page has these buttons and links:
+
+- **Check again**: asks the PACS about every case. Sends nothing.
+- **Start again**: sends only what is missing, then checks every case.
+- **Accept the names** (only where cases stand under another name): readers search for the names
+  of the PACS.
+- **Site pack**: addresses, forwarding rule, firewall lines, orders, and what to leave these cases
+  out of.
+
+Folded away on the page, *What the three answers mean*: *complete*: whether the PACS has every
+image (proven: it listed each one; counted: the number is right, but it does not list them, or not
+all that stands beside them; partial, missing: some or all are not there; conflict: something else
+stands among our images, or they were changed). *Findable*: whether a reader who searches for the
+case's name finds it. *Near*: whether the images are in online storage (not online: in a slow
+archive, or off line; unknown: the PACS does not say).
+"""
+
+
+def seen_by(promise: Promise, store: Path) -> Seen:
     """Load a small set as a promise says."""
     quirks = promise.quirks
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=store) as folder:
         return run(
             Path(folder) / "load",
+            store,
             () if promise.then else quirks,
             kind=promise.kind,
             then=quirks if promise.then else None,
@@ -50,18 +78,40 @@ def seen_by(promise: Promise) -> Seen:
         )
 
 
-def verdict(seen: Seen) -> str:
-    """The readiness and the three answers."""
-    answers = (seen.complete, seen.findable, seen.near)
-    return "; ".join([f"**{seen.readiness}**", *(" / ".join(sorted(each)) for each in answers)])
+def standing(seen: Seen) -> str:
+    """How the load stands, as its page says it: its tag, what that means, and its own line."""
+    tag, _, means = READINESS[seen.readiness]
+    return "<br>".join(filter(None, [f"**{tag}**: {means}", _cell(seen.note)]))
 
 
-def sentence(seen: Seen) -> str:
-    """What is to be done, and the note of the load."""
-    if not (seen.sentences or seen.note):
-        return "Nothing."
-    note = [f"*Load:* {seen.note}"] if seen.note else []
-    return "<br>".join([*seen.sentences[:2], *note]).replace("|", "\\|")
+def lines(seen: Seen) -> list[tuple[str, str, str, str]]:
+    """Each case as the page shows it: case, answers, evidence, what to do.
+
+    Cases of which all is the same but their names stand in one line, told of the first.
+    """
+    found: dict[tuple[str, ...], list[CaseVerdict]] = {}
+    for case in seen.cases:
+        told = (case.complete, case.findable, case.near, case.evidence, case.instruction)
+        found.setdefault(tuple(_nameless(text, case) for text in told), []).append(case)
+    return [_line(each) for each in found.values()]
+
+
+def _line(cases: list[CaseVerdict]) -> tuple[str, str, str, str]:
+    first, *more = cases
+    names = first.accession
+    if more:
+        names += f"<br>({', '.join(each.accession for each in more)}: the same)"
+    answers = f"{first.complete}; {first.findable}; {first.near.words}"
+    return names, answers, _cell(first.evidence), _cell(first.instruction or "Nothing")
+
+
+def _nameless(text: str, case: CaseVerdict) -> str:
+    """A text without what differs between cases that are told the same: numbers and UIDs."""
+    return re.sub(r"\b1\.2\.[0-9.]+\b", "UID", text.replace(case.accession, "CASE"))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", "<br>")
 
 
 def _how(promise: Promise) -> str:
@@ -79,26 +129,35 @@ def whole(seen: dict[Promise, Seen]) -> Iterator[str]:
     for title, family in FAMILIES.items():
         names = {switch.name for switch in family}
         yield f"\n## {title.capitalize()}\n"
-        yield "| quirk | the PACS | contact sees | contact does | seen in |\n|---|---|---|---|---|"
+        yield "| quirk | the PACS | load | cases | contact does | seen in |"
+        yield "|---|---|---|---|---|---|"
         for promise in (each for each in PROMISES if each.name in names):
-            each, switch = seen[promise], SWITCHES[promise.name]
-            cells = [_how(promise), switch.about, verdict(each), sentence(each), switch.source]
-            yield f"| {' | '.join(cells)} |"
+            switch = SWITCHES[promise.name]
+            for cells in _rows(seen[promise], evidence=False):
+                yield f"| {' | '.join([_how(promise), switch.about, *cells, switch.source])} |"
     yield "\n## Together\n\nWhat one hides that the other would show.\n"
-    yield "| quirks | contact sees | evidence | contact does |\n|---|---|---|---|"
+    yield "| quirks | load | cases | evidence | contact does |\n|---|---|---|---|---|"
     for promise in TOGETHER:
-        each = seen[promise]
-        cells = [_how(promise), verdict(each), "<br>".join(each.evidence[:2]), sentence(each)]
-        yield f"| {' | '.join(cells)} |"
+        for cells in _rows(seen[promise], evidence=True):
+            yield f"| {_how(promise)} | {' | '.join(cells)} |"
+
+
+def _rows(seen: Seen, *, evidence: bool) -> Iterator[list[str]]:
+    for names, answers, proof, todo in lines(seen):
+        proofs = [proof] if evidence else []
+        yield [standing(seen), f"{names}<br>{answers}", *proofs, todo]
 
 
 def blind(seen: dict[Promise, Seen], seed: int) -> Iterator[str]:
     """Write what a contact sees, numbered in an order of its own, without the quirks."""
-    yield "| no. | contact sees | evidence | contact does |\n|---|---|---|---|"
+    yield _PAGE
+    yield "| no. | load | case | complete; findable; near | evidence | what to do |"
+    yield "|---|---|---|---|---|---|"
     for number, promise in enumerate(shuffled(seed), 1):
         each = seen[promise]
-        evidence = "<br>".join(each.evidence[:2])
-        yield f"| {number} | {verdict(each)} | {evidence} | {sentence(each)} |"
+        for place, cells in enumerate(lines(each)):
+            load = "the same load" if place else standing(each)
+            yield f"| {number} | {load} | {' | '.join(cells)} |"
 
 
 def shuffled(seed: int) -> list[Promise]:
@@ -120,9 +179,11 @@ def main() -> None:
             print(f"{number}\t{_how(promise)}\t{_about(promise)}")
         return
     Stall.seconds = 3.5
-    seen = {promise: seen_by(promise) for promise in (*PROMISES, *TOGETHER)}
-    lines = whole(seen) if asked.blind is None else blind(seen, asked.blind)
-    text = "\n".join(lines) + "\n"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # its folder goes, too
+    with TemporaryDirectory(prefix="zoo-") as store:
+        seen = {each: seen_by(each, Path(store)) for each in (*PROMISES, *TOGETHER)}
+    written = whole(seen) if asked.blind is None else blind(seen, asked.blind)
+    text = "\n".join(written) + "\n"
     if asked.write:
         _DOCS.write_text(text, encoding="utf-8")
     else:

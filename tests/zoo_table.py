@@ -79,23 +79,42 @@ def _hiding(quirk: str, *says: str) -> Promise:
     return Promise(quirk, False, "counted", says=says)
 
 
+_AGAIN, _CHECK = "press start again", "press check again"
+_UID = "Study Instance UID 1.2.826.0.1.3680043.10.99.101.1"
+_ROUTED = ("whether the router still holds it", _UID)
+_UNMATCHED = (
+    "Your PACS holds these as unmatched. Ask for: verify, or link to order.",
+    _UID,
+    _CHECK,
+)
+_SMALLER = ("another size than we sent: 16 x 12 pixels, ours have 32 x 24", _AGAIN)
+_FOREIGN = (
+    "a mammogram inside this study that is not ours",
+    "SOP Instance UID",
+    "do not delete it",
+)
 _SLOW = 20.0
 _CUT = 5 if CASES < 16 else 20  # images; a line that never lasts a batch is given up, 5 x 8 times
 
 PROMISES = (
     # Storing
     Promise("refuse-first=3"),
-    _refused("always-full", "room"),
-    _refused("refuse-store-a900", "do not match their kind"),
-    _refused("cannot-understand-c000", "cannot understand"),
-    _refused("not-authorised", "allow"),
+    _refused("always-full", "room", _AGAIN),
+    _refused("refuse-store-a900", "do not match their kind", "log of our calls", _AGAIN),
+    _refused("cannot-understand-c000", "cannot understand", "log", "the scheme", _AGAIN),
+    _refused("not-authorised", "allow PACSBRIDGE to store", _AGAIN),
     Promise("drop=5"),
-    _refused("drop=1", "failed imports"),
+    _refused("drop=1", "failed imports", _UID, "site pack", _AGAIN),
     Promise("warn-coercion"),
     Promise("warn-b006"),
     Promise("warn-b007"),
     _refused(
-        "refuses-tomosynthesis", "does not take", kind="with tomosynthesis", complete="partial"
+        "refuses-tomosynthesis",
+        "does not take Breast Tomosynthesis",
+        "on media",
+        "our own web page",
+        kind="with tomosynthesis",
+        complete="partial",
     ),
     Promise("accepts-only-implicit"),
     Promise("no-jpeg", kind="rle"),
@@ -104,11 +123,11 @@ PROMISES = (
     Promise("no-commitment"),
     Promise("commitment-never"),
     Promise("commitment-partial"),
-    Promise("shrinks-images", False, "conflict", says=("another size",)),
+    Promise("shrinks-images", False, "conflict", says=_SMALLER),
     # Timing
     Promise("slow-index=0.5", patience=_SLOW),
     Promise("router-delay=0.5", routed=True, patience=_SLOW),
-    Promise("drop=1", False, "missing", "not by name", says=("router",), routed=True),
+    Promise("drop=1", False, "missing", "not by name", says=_ROUTED, routed=True),
     Promise("stall=2"),
     Promise("answer-late=0.05"),
     Promise("slow-find=0.02"),
@@ -118,7 +137,7 @@ PROMISES = (
     Promise(f"drops-link={_CUT}"),
     Promise("abort-find"),
     # Finding
-    Promise("refuse-image-level", False, "counted", says=("image level",)),
+    Promise("refuse-image-level", False, "counted", says=("image level", "4 images", _CHECK)),
     Promise("refuse-series-level"),
     Promise("refuse-wildcards"),
     Promise("wildcard-wrong-text"),
@@ -141,59 +160,59 @@ PROMISES = (
     Promise("no-charset"),
     Promise("charset-only-if-asked"),
     # Orders and coercion
-    _renamed("rename-accession", "search for RVX"),
-    _renamed("coerces-accession", "search for XPERFORMS121101"),
-    _renamed("coerces-patient-id", "patient ID"),
-    _renamed("truncates-patient-id=12", "cut off"),
-    _renamed("merge-lookalikes", "real person", "taken out"),
-    _renamed("studyid-collision", "another patient", "taken out"),
-    Promise("nulls-accession", False, findable="not by name", says=("unmatched",)),
-    Promise("quarantine", False, findable="not by name", says=("unmatched", "link to order")),
-    _absent("needs-order", "failed imports"),
-    _refused("trusted-issuer-only", "issuer", "patient"),
-    _refused("nhs-number-check", "NHS number"),
+    _renamed("rename-accession", "search for RVX", "a number of its own", "press accept the names"),
+    _renamed("coerces-accession", "search for XPERFORMS121101", "press accept the names"),
+    _renamed("coerces-patient-id", "patient ID RVXPERFORMS121101", "press accept the names"),
+    _renamed("truncates-patient-id=12", "patient ID PERFORMS1211:", "off after 12", _UID),
+    _renamed("merge-lookalikes", "real person", "taken out", "PERFORMS121101 back", _UID),
+    _renamed("studyid-collision", "another patient", "taken out", "PERFORMS121101 back", _UID),
+    Promise("nulls-accession", False, findable="not by name", says=(*_UNMATCHED, "it has none")),
+    Promise("quarantine", False, findable="not by name", says=_UNMATCHED),
+    _absent("needs-order", "failed imports", "linked to its order", _UID),
+    _refused("trusted-issuer-only", "issuer", "“PERFORMS”", "site pack", _AGAIN),
+    _refused("nhs-number-check", "NHS number", "begin with PERFORMS", _AGAIN),
     # Availability
-    Promise("nearline", False, near="nearline", says=("online",)),
-    Promise("offline-after=0", False, near="nearline", says=("off line",)),
+    Promise("nearline", False, near="nearline", says=("slow archive", _CHECK)),
+    Promise("offline-after=0", False, near="nearline", says=("off line", _CHECK)),
     Promise("fewer-keys-when-archived", near="unknown"),
-    _absent("loses-index", "did not arrive"),
-    Promise("loses-studies=2", False, "", "", says=("did not arrive",)),
+    _absent("loses-index", "did not arrive", _UID),
+    Promise("loses-studies=2", False, "", "", says=("did not arrive", "stored all 4 images")),
     Promise("extra-objects"),
-    Promise("foreign-image-in-study", False, "conflict", says=("delete",)),
-    Promise("foreign-patient-in-study", False, "conflict", says=("delete",)),
+    Promise("foreign-image-in-study", False, "conflict", says=_FOREIGN),
+    Promise("foreign-patient-in-study", False, "conflict", says=_FOREIGN),
     # Drift: ready, and then not any more
-    Promise("offline-after=0", False, near="nearline", says=("online",), then=True),
-    _absent("loses-index=0", "restored", then=True),
-    Promise("loses-studies=2", False, "", "", says=("restored",), then=True),
-    Promise("foreign-image-in-study", False, "conflict", says=("delete",), then=True),
+    Promise("offline-after=0", False, near="nearline", says=("off line", _CHECK), then=True),
+    _absent("loses-index=0", "restore", "it was ready", _UID, then=True),
+    Promise("loses-studies=2", False, "", "", says=("restore", "it was ready"), then=True),
+    Promise("foreign-image-in-study", False, "conflict", says=_FOREIGN, then=True),
 )  # fmt: skip
 """One line a quirk, or a few where its value or its moment matters."""
 
 _SEEN = "conflict" if CASES < 3 else ""  # of a whole set, a sample is looked at
-_CAPPED = ("stops after 1 answer", "limit")
+_CAPPED = ("stops after 1 answer", "limit", "PACSBRIDGE", _CHECK)
 
 TOGETHER = (
     _hiding("cap=1,foreign-image-in-study", *_CAPPED),
     _hiding("cap=1,foreign-patient-in-study", *_CAPPED),
-    _hiding("cap=1,foreign-image-in-study,wrong-counts=4", *_CAPPED),
+    _hiding("cap=1,foreign-image-in-study,wrong-counts=4", *_CAPPED, "16 in its series"),
     _hiding("cap-refuses=1,foreign-image-in-study", *_CAPPED),
     _hiding("cap=1,no-counts", *_CAPPED),
-    _hiding("refuse-series-level,no-counts", "SERIES level"),
-    _hiding("refuse-series-level,extra-objects", "SERIES level"),
-    _hiding("no-study-root,foreign-patient-in-study", "counts 1 object"),
-    _hiding("no-study-root,no-counts", "Study Root"),
-    Promise("shrinks-images,fewer-keys-when-archived", False, _SEEN, says=("another size",)),
-    Promise("shrinks-images,keys-are-conditions", False, _SEEN, says=("another size",)),
+    _hiding("refuse-series-level,no-counts", "SERIES level", _CHECK),
+    _hiding("refuse-series-level,extra-objects", "SERIES level", "leaves 3 objects"),
+    _hiding("no-study-root,foreign-patient-in-study", "leaves 1 object", "Study Root"),
+    _hiding("no-study-root,no-counts", "Study Root", _CHECK),
+    Promise("shrinks-images,fewer-keys-when-archived", False, _SEEN, says=_SMALLER),
+    Promise("shrinks-images,keys-are-conditions", False, _SEEN, says=_SMALLER),
     Promise(
         "fewer-keys-when-archived,foreign-patient-in-study",
         False,
         "conflict",
-        says=("not ours",),
+        says=_FOREIGN,
     ),
     Promise("fewer-keys-when-archived,extra-objects", near="unknown"),
     Promise("cap=1,extra-objects"),
     Promise("cap=1,near-miss-accessions"),
-    Promise("cap=2,foreign-image-in-study", False, "conflict", says=("delete",)),
+    Promise("cap=2,foreign-image-in-study", False, "conflict", says=_FOREIGN),
 )
 """Quirks that hide together what either shows alone."""
 

@@ -210,7 +210,7 @@ def _show(status: LoadStatus, *, json: bool) -> None:
         return
     load, counts = status.load, status.instances
     say(
-        f"{_name_of(load)} in {load.pacs}: {load.readiness.value}; "
+        f"{_name_of(load)} in {load.pacs}: {load.readiness.words}; "
         f"{counts.confirmed} of {counts.total} images sent ({counts.warned} with a warning, "
         f"{counts.failed} refused{_skipped(counts)}), {_proven(status)} of {len(status.cases)} "
         "cases proven."
@@ -229,11 +229,24 @@ def _show(status: LoadStatus, *, json: bool) -> None:
             case.accession,
             case.complete.value,
             case.findable.value,
-            case.near.value,
+            case.near.words,
             escape(case.evidence),
             escape(case.instruction),
         )
     console().print(table)
+    if any(case.instruction for case in status.cases):
+        _say_buttons(load.set_name, load.pacs)
+
+
+def _say_buttons(set_name: str, pacs: str) -> None:
+    """Say what the buttons are here that sentences name; contacts have them on the page."""
+    for button, command in (
+        ("Check again", f"pacs-bridge load verify {set_name} {pacs}"),
+        ("Start again", f"pacs-bridge load start {set_name} {pacs}"),
+        ("Accept the names", f"pacs-bridge load accept {set_name} {pacs} --all"),
+        ("Site pack", f"pacs-bridge load pack {set_name} {pacs} DIR"),
+    ):
+        say(f"{button}: `{command}`")
 
 
 def _name_of(load: Load) -> str:
@@ -265,7 +278,7 @@ def _show_all(statuses: list[LoadStatus]) -> None:
         table.add_row(
             _name_of(status.load),
             status.load.pacs,
-            status.load.readiness.value,
+            status.load.readiness.words,
             f"{counts.confirmed} of {counts.total}",
             f"{_proven(status)} of {len(status.cases)}",
             escape(status.load.note),

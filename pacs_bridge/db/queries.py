@@ -45,6 +45,7 @@ from pacs_bridge.domain.loading import (
 )
 from pacs_bridge.domain.objects import WAITING
 from pacs_bridge.domain.people import Enrolment, Round
+from pacs_bridge.domain.refusals import plain
 from pacs_bridge.domain.withdrawal import Withdrawal
 
 
@@ -285,8 +286,10 @@ def _load_line(session: Session, load_id: int) -> LoadLine:
 
 
 def _trouble(status: int | None, comment: str) -> str:
-    said = "no answer" if status is None else f"status 0x{status:04X}"
-    return f"The PACS refused an image ({said}{': ' if comment else ''}{comment})."
+    code = "no answer" if status is None else f"0x{status:04X}"
+    said = plain(comment)
+    told = said if code in said else f"{code}: {said}".rstrip(": ")
+    return f"The PACS refused an image ({told})."
 
 
 def _reader_round(session: Session, enrolment: Enrolment) -> ReaderRound:

@@ -23,13 +23,24 @@ class Unasked(StrEnum):
 
 @dataclass(frozen=True)
 class FoundImage:
-    """One row of a C-FIND answer at IMAGE level; empty or None is "not said"."""
+    """One row of a C-FIND answer at IMAGE level; empty or None is "not said".
+
+    Parameters
+    ----------
+    series_instance_uid : str
+        Series in which it was asked for.
+    series_number, number : int or None
+        By which a person finds it in a viewer.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str = ""
     rows: int | None = None
     columns: int | None = None
     availability: str = ""
+    series_instance_uid: str = ""
+    series_number: int | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,8 @@ class Unseen:
         Whether it can be asked only for one patient's images at a time.
     nameless : int
         Objects that are not ours and of which the PACS does not say what they are.
+    in_series : int or None
+        Objects by its counts of the series, where these do not agree with that of the study.
     """
 
     seen: int
@@ -58,6 +71,7 @@ class Unseen:
     is_refused: bool = False
     by_patient: bool = False
     nameless: int = 0
+    in_series: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,10 @@ class FoundStudy:
     unseen : Unseen or None
         What speaks for something else in the study that was kept from us; None where all
         that it holds was seen.
+    seen : int or None
+        Objects that were; None where they are not listed.
+    others : dict of str to int
+        Those of them in series that can hold no image, by Modality.
     """
 
     study_instance_uid: str
@@ -91,6 +109,8 @@ class FoundStudy:
     patient_ids: tuple[str, ...] = ()
     series_counts: Mapping[str, int | None] = field(default_factory=dict)
     unseen: Unseen | None = None
+    seen: int | None = None
+    others: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def lists_images(self) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from pacs_bridge.domain.sentences import CHECK_AGAIN, About, steps
 
 
 class Change(StrEnum):
@@ -45,27 +47,47 @@ GRAVE = frozenset(
 )
 """Changes that make of an image of ours one with other content: a conflict (DESIGN.md 5)."""
 
-_AGAIN = "then delete these studies there and start the load again"
-_SENTENCES = {
-    Change.SIZE: "at another size than we sent ({n}): have it keep them unchanged, " + _AGAIN,
-    Change.PIXELS: "with other pixels than we sent ({n}): ask your PACS supplier what changes "
-    "images on the way in or out, have it switched off for them, " + _AGAIN,
-    Change.SIDE: "as images of the other breast ({n}): ask your PACS supplier which rule changes "
-    "the laterality, have it leave our accession numbers out, " + _AGAIN,
-    Change.PHOTOMETRIC: "with black and white exchanged ({n}): ask your PACS supplier what "
-    "changes the photometric interpretation, have it switched off for them, " + _AGAIN,
-    Change.BITS: "with other grey levels than we sent ({n}): ask your PACS supplier what changes "
-    "the bits stored, have it switched off for them, " + _AGAIN,
-    Change.UNREADABLE: "so that they cannot be opened ({n}): ask your PACS supplier to look at "
-    "them in the store, " + _AGAIN,
-    Change.LOSSY: "compressed with loss ({n}): switch lossy compression off for them and for "
-    "whatever moves or archives them, then we send them again",
-    Change.ABSENT: "not at all, though it was asked for each ({n}): see whether they open in "
-    "your viewer, and whether it may send to us",
+_OFF = "and have it switched off for them"
+_WORDS = {
+    Change.SIZE: (
+        "at another size than we sent{sizes}",
+        "ask your PACS supplier to have them kept and sent unchanged",
+    ),
+    Change.PIXELS: (
+        "with other pixels than we sent",
+        f"ask your PACS supplier what changes images on the way in or out, {_OFF}",
+    ),
+    Change.SIDE: (
+        "as images of the other breast",
+        f"ask your PACS supplier which rule changes the laterality, {_OFF}",
+    ),
+    Change.PHOTOMETRIC: (
+        "with black and white exchanged",
+        f"ask your PACS supplier what changes the photometric interpretation, {_OFF}",
+    ),
+    Change.BITS: (
+        "with other grey levels than we sent",
+        f"ask your PACS supplier what changes the bits stored, {_OFF}",
+    ),
+    Change.UNREADABLE: (
+        "so that they cannot be opened",
+        "ask your PACS supplier to look at them in the store",
+    ),
+    Change.LOSSY: (
+        "compressed with loss",
+        "have lossy compression switched off for them, and for whatever moves or archives them",
+    ),
 }
+"""Of each change, what is so and what is asked of the PACS."""
+
+_ANEW = "then delete these studies there and press Start again: we send them anew, and check"
+_ABSENT = (
+    "not at all, though it was asked for each ({n}): see whether they open in your viewer, and "
+    "whether your PACS may send to us"
+)
 _ATTRIBUTES = (
     "with changed or missing {what}: ask your PACS supplier which rule changes these attributes, "
-    "and leave our accession numbers out of it"
+    "and have it leave our accession numbers out"
 )
 
 
@@ -94,6 +116,9 @@ class IntactCheck:
         The images with which something is wrong, by SOP Instance UID; a hundred at most.
     note : str
         Why it is unproven.
+    sizes : dict of str to (int, int)
+        Rows and columns as they came of images with another size than ours, by SOP Instance
+        UID.
     """
 
     load_id: int
@@ -104,6 +129,7 @@ class IntactCheck:
     changes: Mapping[Change, int]
     images: Mapping[str, Sequence[Change]]
     note: str = ""
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def grade(self) -> Grade:
@@ -126,11 +152,13 @@ class IntactCheck:
 
     def _troubles(self) -> list[str]:
         told = [
-            words.format(n=f"{self.changes[change]} of {self.compared}")
-            for change, words in _SENTENCES.items()
+            f"{so.format(sizes='')} ({self.changes[change]} of {self.compared}): {ask}; {_ANEW}"
+            for change, (so, ask) in _WORDS.items()
             if change in self.changes
         ]
-        attributes = [c.value for c in Change if c in self.changes and c not in _SENTENCES]
+        if Change.ABSENT in self.changes:
+            told.append(_ABSENT.format(n=f"{self.changes[Change.ABSENT]} of {self.compared}"))
+        attributes = [c.value for c in Change if c in self.changes and c not in _TOLD]
         if attributes:
             told.append(_ATTRIBUTES.format(what=" and ".join(attributes)))
         return told
@@ -163,12 +191,39 @@ class IntactCheck:
         }
 
 
-def word_changed(change: Change, whose: str = "this case") -> str:
-    """Say what to do about a case whose images, or others', came back with other content."""
-    told = _SENTENCES[change].replace(" ({n})", "").replace("these studies", "this study")
-    return f"Your PACS gives images of {whose} back {told}."
+def word_changed(change: Change, of: About, *, there: str = "", here: str = "") -> str:
+    """Say what to do about a case whose images came back with other content.
+
+    Parameters
+    ----------
+    there, here : str
+        Rows and columns as they came and as we have them, where these differ.
+    """
+    so, ask = _WORDS[change]
+    sizes = f": {there} pixels, ours have {here}" if there else ""
+    return (
+        f"Your PACS gives images of this case back {so.format(sizes=sizes)}. Readers would judge "
+        "other images."
+        + steps(
+            f"{ask[0].upper()}{ask[1:]}. Ask, too, whether it stores them so, or changes them "
+            "only when they are fetched.",
+            f"If it stores them so, delete this study there ({of.uid}), and press Start again: we "
+            "send it anew, and check.",
+            "If it changed them only when they were fetched, press Check again.",
+        )
+    )
 
 
+def word_others_changed(change: Change) -> str:
+    """Say why a case waits of which nothing came back, where others came back changed."""
+    so = _WORDS[change][0].format(sizes="")
+    return (
+        "Your PACS does not say at what size it keeps these images, and gives images of other "
+        f"cases back {so}. Do first what stands beside those cases. {CHECK_AGAIN}"
+    )
+
+
+_TOLD = {*_WORDS, Change.ABSENT}
 _ORDER = list(Change)
 _MOST_NAMED = 100
 

@@ -42,6 +42,11 @@ class Near(StrEnum):
     NEARLINE = "nearline"
     UNKNOWN = "unknown"
 
+    @property
+    def words(self) -> str:
+        """What people read: in a slow archive, or off line."""
+        return "not online" if self is Near.NEARLINE else self.value
+
 
 class Readiness(StrEnum):
     """Of a load, and so of every site that reads on that PACS."""
@@ -54,6 +59,11 @@ class Readiness(StrEnum):
     INCOMPLETE = "incomplete"
     WITHDRAWING = "withdrawing"
     WITHDRAWN = "withdrawn"
+
+    @property
+    def words(self) -> str:
+        """What people read: a case may be all there and not findable, which is not ready."""
+        return "not ready" if self is Readiness.INCOMPLETE else self.value
 
 
 LEAVING = (Readiness.WITHDRAWING, Readiness.WITHDRAWN)

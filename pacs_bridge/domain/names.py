@@ -14,6 +14,9 @@ from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.found import FoundStudy, PacsAnswer
 from pacs_bridge.domain.loading import Findable
 from pacs_bridge.domain.sentences import (
+    About,
+    KnownAs,
+    about,
     word_person,
     word_rename,
     word_stranger,
@@ -38,25 +41,26 @@ class Named:
     search_for: str = ""
 
 
-def judge_name(case: Case, answer: PacsAnswer) -> Named:
+def judge_name(case: Case, answer: PacsAnswer, known: KnownAs | None = None) -> Named:
     """Compare names; an attribute that the PACS leaves out or empties changes nothing.
 
     Patient names are not compared: PACS reformat them, and nobody searches by ours.
     """
     current = [
-        found
+        (study, found)
         for study in case.studies
         if not study.prior and (found := answer.studies.get(study.study_instance_uid)) is not None
     ]
     if not current:
         return Named(Findable.NOT_BY_NAME)
-    for study in current:
-        if (renamed := _renamed(case, study)) is not None:
+    for study, found in current:
+        if (renamed := _renamed(case, found, about(case, study, known))) is not None:
             return renamed
-    returned = all((study.accession_number or "").strip() for study in current)
+    returned = all((found.accession_number or "").strip() for _, found in current)
     if answer.by_name or (answer.by_name is None and returned):
         return Named(Findable.AS_NAMED)
-    return Named(Findable.NOT_BY_NAME, word_unmatched(case.accession, nameless=not returned))
+    of = about(case, current[0][0], known)
+    return Named(Findable.NOT_BY_NAME, word_unmatched(of, nameless=not returned))
 
 
 def _is_strangers(case: Case, study: FoundStudy) -> bool:
@@ -76,11 +80,11 @@ def _is_strangers(case: Case, study: FoundStudy) -> bool:
     return renamed and bool(family and theirs) and "?" not in theirs and family not in theirs
 
 
-def _renamed(case: Case, study: FoundStudy) -> Named | None:
+def _renamed(case: Case, study: FoundStudy, of: About) -> Named | None:
     if any(_SET_ASIDE.search(text or "") for text in (study.patient_name, study.patient_id)):
-        return Named(Findable.NOT_BY_NAME, word_unmatched(case.accession))
+        return Named(Findable.NOT_BY_NAME, word_unmatched(of))
     if _is_strangers(case, study):
-        return Named(Findable.BY_OTHER_NAME, word_stranger(case.accession))
+        return Named(Findable.BY_OTHER_NAME, word_stranger(of))
     for label, ours, theirs in (
         ("accession number", case.accession, (study.accession_number or "").strip()),
         ("patient ID", case.patient_id, (study.patient_id or "").strip()),
@@ -88,8 +92,8 @@ def _renamed(case: Case, study: FoundStudy) -> Named | None:
         if not theirs or theirs == ours:
             continue
         if _SET_ASIDE.search(theirs):
-            return Named(Findable.NOT_BY_NAME, word_unmatched(case.accession))
+            return Named(Findable.NOT_BY_NAME, word_unmatched(of))
         if label == "patient ID" and _NHS_NUMBER.fullmatch(theirs):  # shown to nobody
-            return Named(Findable.BY_OTHER_NAME, word_person(label, ours))
-        return Named(Findable.BY_OTHER_NAME, word_rename(label, ours, theirs), theirs)
+            return Named(Findable.BY_OTHER_NAME, word_person(label, ours, of))
+        return Named(Findable.BY_OTHER_NAME, word_rename(label, ours, theirs, of), theirs)
     return None

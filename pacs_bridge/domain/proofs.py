@@ -11,26 +11,29 @@ DESIGN.md 5; STANDARDS.md 5.3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.found import PacsAnswer
-from pacs_bridge.domain.intact import Change, Grade, IntactCheck, word_changed
+from pacs_bridge.domain.intact import Change, Grade, IntactCheck, word_changed, word_others_changed
 from pacs_bridge.domain.loading import GRADE, CaseVerdict, Completeness
-
-_UNSIZED = (
-    "Your PACS does not say at what size it keeps these images, and gives us none back to look "
-    "at: let our AE title fetch from it (C-GET, or C-MOVE to our address), or agree with the "
-    "scheme that finding our own images suffices (grade counted)."
-)
-
+from pacs_bridge.domain.sentences import CHECK_AGAIN, About, KnownAs, about
 
 _AWAY = (
-    "Your PACS could not be reached to fetch images back, so that their size is not known: check "
-    "that it is running; we try again by ourselves."
+    "Your PACS could not be reached to fetch images back, so that their size is not known. Check "
+    f"that it is running. {CHECK_AGAIN}"
 )
+
+
+def _word_unsized(of: About) -> str:
+    return (
+        "Your PACS does not say at what size it keeps these images, and gives us none back to look "
+        f"at. Let our AE title {of.known.asking} fetch from it (C-GET, or C-MOVE to our address). "
+        f"{CHECK_AGAIN}\nIf that cannot be done, tell the scheme: it can settle for finding our "
+        "own images at your PACS. Nobody would then notice images that were made smaller."
+    )
 
 
 def tells_sizes(case: Case, answer: PacsAnswer) -> bool:
@@ -59,6 +62,7 @@ def weigh(
     grade: Completeness = Completeness.PROVEN,
     tried: bool = True,
     away: bool = False,
+    known: KnownAs | None = None,
 ) -> CaseVerdict:
     """Put what came back over what was said of a case that is all there.
 
@@ -70,24 +74,21 @@ def weigh(
         Whether fetching images back was tried; before that nothing is held against a case.
     away : bool
         Whether that found nobody to fetch from: it is tried again.
+    known : KnownAs, optional
+        What the PACS knows us by, for the sentences.
     """
     if verdict.complete not in GRADE:
         return verdict
     ours = {image.sop_instance_uid for image in case.instances()}
     grave = {} if check is None else {u: c for u, c in check.grave.items() if u in ours}
     if grave:
-        worst: Change = min(grave.values(), key=list(Change).index)
-        return replace(
-            verdict,
-            complete=Completeness.CONFLICT,
-            evidence=f"{verdict.evidence}; fetched back: {worst.value} ({_images(len(grave))})",
-            instruction=word_changed(worst),
-        )
+        return _changed(case, verdict, check, grave, about(case, known=known))
     if verdict.complete is not Completeness.PROVEN or tells_sizes(case, answer):
         return verdict
     if check is not None and check.came and check.grade is not Grade.CONFLICT:
         evidence = (
-            f"{verdict.evidence}; no sizes told, {_images(check.came)} fetched back and looked at"
+            f"{verdict.evidence}; the PACS tells no sizes, so {_images(check.came)} of this load "
+            "were fetched back: none was changed in size or content"
         )
         return replace(verdict, evidence=evidence)
     if not tried:
@@ -98,7 +99,7 @@ def weigh(
             verdict,
             complete=Completeness.COUNTED,
             evidence=f"{verdict.evidence}; no sizes told, and others came back: {worst.value}",
-            instruction=word_changed(worst, "other cases"),
+            instruction=word_others_changed(worst),
         )
     return replace(
         verdict,
@@ -106,8 +107,32 @@ def weigh(
         evidence=f"{verdict.evidence}; no sizes told, and no image came back to be looked at",
         instruction=verdict.instruction
         if grade is not Completeness.PROVEN
-        else (_AWAY if away else _UNSIZED),
+        else (_AWAY if away else _word_unsized(about(case, known=known))),
         waiting=away,
+    )
+
+
+def _changed(
+    case: Case,
+    verdict: CaseVerdict,
+    check: IntactCheck | None,
+    grave: Mapping[str, Change],
+    of: About,
+) -> CaseVerdict:
+    """Say of a case that its images came back with other content."""
+    worst = min(grave.values(), key=list(Change).index)
+    there = here = ""
+    sizes = {} if check is None else check.sizes
+    for image in case.instances():
+        if image.sop_instance_uid in sizes and not there:
+            there = "{} x {}".format(*sizes[image.sop_instance_uid])
+            here = f"{image.rows} x {image.columns}"
+    told = f"{worst.value}, {there} pixels, and {here} here" if there else worst.value
+    return replace(
+        verdict,
+        complete=Completeness.CONFLICT,
+        evidence=f"{verdict.evidence}; fetched back: {told} ({_images(len(grave))})",
+        instruction=word_changed(worst, of, there=there, here=here),
     )
 
 

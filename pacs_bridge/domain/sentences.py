@@ -1,278 +1,350 @@
-"""What a PACS contact should do, in one plain sentence for each thing that may be wrong.
+"""What a PACS contact reads of a case: what is so, what they do, and what comes after.
 
-Whoever reads one knows nothing of what we asked and how; it says what is so and what to do.
+Whoever reads one knows nothing of what we asked and how. Each begins with what is so and names
+the thing that it is about; then come the steps, numbered where their order matters; it ends
+with the button of the load's page that comes next: *Check again* asks the PACS and sends
+nothing, *Start again* sends what is missing and then checks. Nothing that may name another
+patient is ever written: an object is named by its numbers and UIDs.
+
+What a PACS refused is worded in `domain.refusals`, what stands under our numbers in
+`domain.conflicts`, what came back changed in `domain.intact`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections import Counter
+from dataclasses import dataclass
 
+from pacs_bridge.domain.caseset import Case, Study
 from pacs_bridge.domain.found import Unasked, Unseen
 from pacs_bridge.domain.loading import Completeness
 
-_AGAIN = "we ask again by ourselves."
+CHECK = "Press Check again."
+START = "Press Start again: we send only what is missing, and check."
+CHECK_AGAIN = "Then press Check again."
+START_AGAIN = "Then press Start again."
 
-UNASKED = {
-    Unasked.SILENT: f"Check that the PACS is running and that our calls reach it; {_AGAIN}",
-    Unasked.REJECTED: f"Your PACS turns our calls away: allow our AE title to query it; {_AGAIN}",
-    Unasked.NO_QUERY: "Your PACS offers us no query service: allow our AE title to query it "
-    f"(C-FIND, Study Root); {_AGAIN}",
-    Unasked.REFUSED: "Your PACS refuses our queries: allow our AE title to query it "
-    f"(C-FIND, Study Root); {_AGAIN}",
-    Unasked.BUSY: f"Your PACS is too busy to answer: nothing to do unless it lasts; {_AGAIN}",
-    Unasked.NAMELESS: "Your PACS, or a proxy before it, leaves the Study Instance UID out of its "
-    "answers: mend the proxy, or let us query the PACS itself.",
-    Unasked.UNBELIEVED: "Your PACS broke off and has found nothing at all since then: check that "
-    f"its database is running; {_AGAIN}",
-}
-"""Of a case that could not be asked for."""
+NEEDS_CONTACT = (
+    "This load waits for a person. What to do stands beside each case; when it is done, press the "
+    "button that is named there. Nothing goes on by itself until then."
+)
+"""The load's own line, where nothing more can be done from here."""
 
-UNSURE = {
-    Completeness.COUNTED: "Your PACS counts the images of this case and does not list them: allow "
-    "our queries at IMAGE level there, or agree with the scheme that counting suffices (grade "
-    "counted).",
-    Completeness.PRESENT: "Your PACS neither lists nor counts its images: allow our queries at "
-    "IMAGE level there, or agree with the scheme that the study's being there suffices "
-    "(grade present).",
-}
-"""Of a case that is there less surely than the site wants."""
-
-_COUNTING = "or agree with the scheme that finding our own images suffices (grade counted)."
+FELL_BACK = (
+    "It was ready, and two checks in a row found that it is not any more. What to do stands beside "
+    "each case. Nothing goes on by itself until then."
+)
+"""The load's own line, where it was ready."""
 
 
-def word_unseen(unseen: Unseen) -> str:
+@dataclass(frozen=True)
+class KnownAs:
+    """What a PACS knows us by.
+
+    Parameters
+    ----------
+    asking, storing : str
+        Our AE titles towards what is queried, and towards what images go to.
+    issuer : str
+        Of our patient IDs.
+    """
+
+    asking: str = "PACSBRIDGE"
+    storing: str = "PACSBRIDGE"
+    issuer: str = ""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a sentence may name of a case, of one of its studies, and of us."""
+
+    case: Case
+    study: Study
+    known: KnownAs = KnownAs()
+
+    @property
+    def wanted(self) -> int:
+        """Images of the case."""
+        return sum(1 for _ in self.case.instances())
+
+    @property
+    def images(self) -> str:
+        """Our images in the study, as a viewer names them: ``our 4 images (R CC, R MLO …)``."""
+        views = Counter(f"{i.laterality} {i.view}".strip() for i in self.study.instances())
+        told = ", ".join(
+            f"{view} ({number})" if number > 1 else view for view, number in views.items() if view
+        )
+        return f"our {_count(views.total(), 'image')}{f' ({told})' if told else ''}"
+
+    @property
+    def uid(self) -> str:
+        """The study by its UID, which no PACS changes."""
+        return f"Study Instance UID {self.study.study_instance_uid}"
+
+    @property
+    def prefix(self) -> str:
+        """What all our patient IDs begin with."""
+        return self.case.patient_id.rstrip("0123456789") or self.case.patient_id
+
+
+def about(case: Case, study: Study | None = None, known: KnownAs | None = None) -> About:
+    """Say what a sentence is about; without a study, the case's current one."""
+    return About(case, study or case.studies[0], known or KnownAs())
+
+
+def steps(*each: str) -> str:
+    """Number what is to be done in this order, a line each."""
+    return "".join(f"\n{number}. {step}" for number, step in enumerate(each, 1))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def word_unasked(why: Unasked, of: About) -> str:
+    """Say what to do about a case that could not be asked for."""
+    title = of.known.asking
+    words = {
+        Unasked.SILENT: "Your PACS does not answer us, so we cannot say whether this case is "
+        f"there. Check that it is running and that calls from our AE title {title} reach it.",
+        Unasked.REJECTED: "Your PACS turns our calls away, so we cannot say whether this case is "
+        f"there. Allow our AE title {title} to query it.",
+        Unasked.NO_QUERY: "Your PACS offers us no query service, so we cannot say whether this "
+        f"case is there. Allow our AE title {title} to query it (C-FIND, Study Root).",
+        Unasked.REFUSED: "Your PACS refuses our queries, so we cannot say whether this case is "
+        f"there. Allow our AE title {title} to query it (C-FIND, Study Root).",
+        Unasked.BUSY: "Your PACS is too busy to answer us. If that lasts, ask your PACS supplier "
+        "what keeps it busy.",
+        Unasked.NAMELESS: "Your PACS, or a proxy before it, leaves the Study Instance UID out of "
+        "its answers, so we cannot tell which study they are about. Have the proxy mended, or let "
+        f"our AE title {title} query the PACS itself.",
+        Unasked.UNBELIEVED: "Your PACS broke off, and has found nothing at all since then: we do "
+        "not believe that. Check that its database is running.",
+    }
+    return f"{words[why]} {CHECK_AGAIN}"
+
+
+def _settle(what: str, lost: str) -> str:
+    return (
+        f"\nIf that cannot be done, tell the scheme: it can settle for {what} at your PACS. "
+        f"Nobody would then notice {lost}."
+    )
+
+
+FINDING_OURS = _settle("finding our own images", "another patient's image in this study")
+
+
+def word_unsure(complete: Completeness, of: About) -> str:
+    """Say what to do about a case that is there less surely than the site wants."""
+    allow = f"Allow queries at IMAGE level for our AE title {of.known.asking}. {CHECK_AGAIN}"
+    if complete is Completeness.COUNTED:
+        return (
+            f"Your PACS counts {_count(of.wanted, 'image')} of this case, as many as there are, "
+            "and does not list them to us. "
+            f"{allow}{_settle('the count', 'a wrong image among them')}"
+        )
+    return (
+        "Your PACS has the study of this case, and neither lists nor counts its images to us. "
+        f"{allow}{_settle('the study being there', 'a missing image')}"
+    )
+
+
+def word_unseen(unseen: Unseen, of: About) -> str:
     """Say what keeps us from seeing whether a study holds somebody else's image."""
-    if unseen.by_patient:
-        return (
-            "Your PACS lets us query one patient at a time (Patient Root), so another patient's "
-            "image in this study would stay hidden from us: offer our AE title Study Root "
-            f"queries, {_COUNTING}"
-        )
+    title = of.known.asking
     if unseen.nameless:
-        return (
-            "Your PACS holds something in this study that is not ours, and does not say what: see "
-            "there what it is, and have it moved to where it belongs if it is an image, "
-            f"{_COUNTING}"
+        return _have_looked_at(
+            f"Beside {of.images} your PACS holds {_count(unseen.nameless, 'object')} in this study "
+            "and does not tell us of what kind.",
+            of,
+            "",
         )
-    why = "Your PACS does not list the series of this study to us"
-    ask = "allow our AE title queries at SERIES level"
-    if unseen.limit is not None and not unseen.is_refused:
-        number = f"{unseen.limit} answer{'s' * (unseen.limit != 1)}"
-        why = f"Your PACS stops after {number} to a query"
-        ask = "have the limit on query answers raised for our AE title (1000 will do)"
-    elif not unseen.is_refused:
-        why, ask = "Your PACS does not name all that it holds", "allow our AE title to list all"
+    why = "it does not name all that it holds"
+    ask = f"Allow our AE title {title} to list all objects of a study."
+    if unseen.by_patient:
+        why = "it lets us ask about one patient at a time (Patient Root)"
+        ask = f"Offer Study Root queries to our AE title {title}."
+    elif unseen.is_refused:
+        why = "it does not list the series of a study to us"
+        ask = f"Allow queries at SERIES level for our AE title {title}."
+    elif unseen.limit is not None:
+        why = f"it stops after {_count(unseen.limit, 'answer')} to a query"
+        ask = f"Have the limit on query answers raised for our AE title {title}; 1000 will do."
     more = (unseen.counted or 0) - unseen.seen
     if more > 0:
-        return (
-            f"{why}, and it counts {more} object{'s' * (more != 1)} in this study that we are not "
-            f"shown: see there whether somebody else's image is among them, and {ask}, {_COUNTING}"
+        hidden = f"{_count(more, 'object')} that we cannot see: somebody else's image, perhaps"
+        return _have_looked_at(
+            f"All of {of.images} are there. But your PACS counts {unseen.counted} objects in this "
+            f"study and shows us {unseen.seen}: {why}. That leaves {hidden}.",
+            of,
+            ask,
         )
-    return f"{why}, so somebody else's image in this study would stay hidden: {ask}, {_COUNTING}"
+    return (
+        f"All of {of.images} are there. But {why.replace('it ', 'your PACS ', 1)}, so that "
+        f"somebody else's image in this study would stay hidden from us.{_disagreeing(unseen)} "
+        f"{ask} {CHECK_AGAIN}{FINDING_OURS}"
+    )
 
 
-_AND_AGAIN = "then start the load again."
-_REFUSALS = (
-    (
-        re.compile(r"\bNHS\b", re.IGNORECASE),
-        (
-            "Your PACS takes only valid NHS numbers as patient IDs, and ours are none on "
-            "purpose: have "
-            f"our patient IDs let past that check, {_AND_AGAIN}"
-        ),
-    ),
-    (
-        re.compile(r"\bissuer\b", re.IGNORECASE),
-        (
-            "Your PACS takes images only of patients whose issuer it trusts: have the issuer of "
-            "our "
-            "patient IDs trusted, or the patients of this set entered beforehand (`pacs-bridge "
-            f"case-set orders` writes them as CSV and HL7), {_AND_AGAIN}"
-        ),
-    ),
-    (
-        re.compile(
-            r"0xA77[79]|\b(patient|order|worklist|requested procedure|mrn)\b", re.IGNORECASE
-        ),
-        (
-            "Your PACS takes no images without an order or of a patient unknown to it: enter the "
-            "orders of this set (`pacs-bridge case-set orders` writes them as CSV and HL7), "
-            f"{_AND_AGAIN}"
-        ),
-    ),
-    (
-        re.compile(r"0x0122|not accepted|not supported|unsupported", re.IGNORECASE),
-        (
-            "Your PACS does not take {kind}: allow the kind there, or agree with the scheme on a "
-            "set "
-            f"without it, {_AND_AGAIN}"
-        ),
-    ),
-    (
-        re.compile(r"0x0124|not authori[sz]ed|permission|denied", re.IGNORECASE),
-        f"Your PACS does not let us store: allow our AE title to send to it, {_AND_AGAIN}",
-    ),
-    (
-        re.compile(r"0xA7"),
-        (
-            "Your PACS says that it has no room for these images (out of resources): have room "
-            "made "
-            f"there, {_AND_AGAIN}"
-        ),
-    ),
-    (
-        re.compile(r"0xA9"),
-        (
-            "Your PACS refused these images, saying that they do not match their kind of object "
-            "(status {status}): ask your PACS supplier what it misses or dislikes in them, tell "
-            f"the scheme, {_AND_AGAIN}"
-        ),
-    ),
-    (
-        re.compile(r"0xC[0-9A-F]{3}"),
-        (
-            "Your PACS refused these images, saying that it cannot understand them (status "
-            "{status}): ask your PACS supplier to look in its log for what stops it, tell the "
-            f"scheme, {_AND_AGAIN}"
-        ),
-    ),
+def _have_looked_at(so: str, of: About, ask: str) -> str:
+    look = (
+        f"Open study {of.case.accession} in your PACS. Does it show any image beside ours? Have "
+        "that one moved to the patient it belongs to; do not delete it. Reports, presentation "
+        "states and the like may stay."
+    )
+    todo = (look, ask, CHECK) if ask else (look, CHECK)
+    lost = "another patient's image in this study later on"
+    settle = "\nIf step 2 cannot be done, tell the scheme what step 1 showed: it can settle for "
+    if not ask:
+        settle = "\nIf it is no image, tell the scheme so: it can settle for "
+    return (
+        f"{so}{steps(*todo)}{settle}finding our own images at your PACS. Nobody would then notice "
+        f"{lost}."
+    )
+
+
+def _disagreeing(unseen: Unseen) -> str:
+    """Say why a count that fits proves nothing."""
+    if unseen.in_series is None:
+        return ""
+    return (
+        f" Its count does not help: {unseen.counted} objects in the study, and "
+        f"{unseen.in_series} in its series."
+    )
+
+
+PACK = "the site pack on this load's page holds the orders, as CSV and HL7"
+
+
+def word_lost(of: About) -> str:
+    """Of a case that was there when the load was ready."""
+    return "Your PACS held all of this case and does not find it now." + steps(
+        f"Look whether the study was deleted or moved ({of.uid}).",
+        "If it was not deleted, ask your PACS supplier to check the index and to restore the "
+        "study. Then press Check again.",
+        "If it was deleted, press Start again: we send it anew, and then check.",
+    )
+
+
+def word_absent(of: About, *, routed: bool = False) -> str:
+    """Of a case that was taken and is not found."""
+    who = "the router before your PACS took" if routed else "your PACS said that it stored"
+    look = (
+        "Look in your PACS among failed imports, and among unmatched or unverified studies "
+        f"({of.uid}, patient ID {of.case.patient_id}). If it is there, have it linked to its "
+        f"order ({PACK}). Then press Check again."
+    )
+    index = (
+        "If it is in neither, ask your PACS supplier to check the index. Then press Start again: "
+        "we send only what is missing, and check."
+    )
+    router = "See whether the router still holds it, or failed to pass it on. If so, have it sent."
+    todo = (router, look, index) if routed else (look, index)
+    return f"This case did not arrive, though {who} all {_count(of.wanted, 'image')}.{steps(*todo)}"
+
+
+def word_partial(of: About, found: int) -> str:
+    """Of a case of which a part was taken and is not found."""
+    return (
+        f"Only {found} of {_count(of.wanted, 'image')} of this case are found, though all were "
+        "taken."
+        + steps(
+            START,
+            f"If they stay missing, look in your PACS among failed imports ({of.uid}).",
+        )
+    )
+
+
+WAITING = "Nothing to do: your PACS may still be filing it. We ask again by ourselves."
+IMPORT = "Import the media into your PACS. We ask again by ourselves."
+IMPORT_AGAIN = (
+    "Some images were not imported. Import the media again; if they stay missing, look in your "
+    "PACS for failed imports. We ask again by ourselves."
 )
-_REFUSED = f"Your PACS refused images of this case: mend the reason it gives, {_AND_AGAIN}"
-_KIND = re.compile(r"The PACS (?:takes no|does not take) ([^.]+?)(?: as |\.|\)|$)")
+
+NEARLINE = (
+    "All images are there, but your PACS keeps them in its slow archive (nearline), where they "
+    f"open late. Have them fetched to online storage before readers begin. {CHECK_AGAIN}"
+)
+OFFLINE = (
+    "All images are there, but your PACS says that they are off line, where nobody can open them. "
+    f"Have them brought back to online storage before readers begin. {CHECK_AGAIN}"
+)
+
+RENAMED = "Your PACS files this case under"
+"""How the sentence about another name begins."""
+
+
+def word_rename(label: str, ours: str, theirs: str, of: About) -> str:
+    """Say under which name a case is filed."""
+    if ours.startswith(theirs):
+        return (
+            f"{RENAMED} {label} {theirs}: it cuts ours, {ours}, off after "
+            f"{_count(len(theirs), 'character')}, so that several cases look like one."
+            + steps(
+                f"Ask your PACS supplier to have it keep all {len(ours)} characters. If it "
+                "cannot, tell the scheme; nobody should read before that is settled.",
+                f"Have this study's {label} corrected to {ours}, or delete the study ({of.uid}).",
+                START,
+            )
+        )
+    own = "" if ours in theirs else ", a number of its own,"
+    return (
+        f"{RENAMED} {label} {theirs}{own} instead of {ours}. Nothing is missing. Choose one:\n"
+        f"- Tell your readers to search for {theirs}. Then press Accept the names.\n"
+        f"- Or have it renamed to {ours} in your PACS. {CHECK_AGAIN}"
+    )
+
+
+def word_person(label: str, ours: str, of: About) -> str:
+    """Say that a case may stand in a real person's record; the number is shown to nobody."""
+    return (
+        f"Act today. Your PACS replaced our {label} {ours} by a number that may be a real "
+        "person's, so our test images may stand in a real patient's record. We do not show that "
+        "number."
+        + steps(
+            f"Find the study by its UID: {of.uid}.",
+            f"Have it taken out of that record, and given {label} {ours} back.",
+            "Have automatic matching switched off for our patients (patient IDs that begin with "
+            f"{of.prefix}).",
+            CHECK,
+        )
+    )
+
+
+def word_stranger(of: About) -> str:
+    """Say that a case was filed as another patient's; whose is shown to nobody."""
+    return (
+        "Act today. Your PACS filed this study under another patient's order: it has that "
+        f"patient's accession number and name in place of {of.case.accession}. We do not show "
+        "these."
+        + steps(
+            f"Find the study by its UID: {of.uid}.",
+            "Have it taken out of that order and that patient's record.",
+            f"Have it given accession number {of.case.accession} and patient ID "
+            f"{of.case.patient_id} back.",
+            "Have automatic matching to orders switched off for our patients (patient IDs that "
+            f"begin with {of.prefix}).",
+            CHECK,
+        )
+    )
 
 
 UNMATCHED = "Your PACS holds these as unmatched. Ask for: verify, or link to order."
 
 
-def word_refusal(comments: Iterable[str]) -> str:
-    """Say what to do about images that a PACS refused, by what it said of them."""
-    said = "\n".join(comments)
-    words = next((words for pattern, words in _REFUSALS if pattern.search(said)), _REFUSED)
-    kind = _KIND.search(said)
-    status = re.search(r"0x[0-9A-F]{4}", said)
-    return words.replace("{kind}", "images of this kind" if kind is None else kind[1]).replace(
-        "{status}", "" if status is None else status[0]
-    )
-
-
-LOST = (
-    "Your PACS held all of this case and does not find it now: have its index checked and the "
-    "study restored; if it was deleted there, start the load again."
-)
-"""Of a case that was there when the load was ready."""
-
-_LOOK_THERE = (
-    "among failed imports and unmatched studies and have it linked to an order (`pacs-bridge "
-    "case-set orders` writes the orders); if it is in neither, have the index checked, then start "
-    "the load again."
-)
-ABSENT = (
-    "The case did not arrive, though your PACS said that it stored every image: look for it there "
-    f"{_LOOK_THERE}"
-)
-ROUTED = (
-    "The case did not arrive, though the router before your PACS took every image: see whether "
-    "the router still holds it or failed to pass it on, else look for it in the PACS "
-    f"{_LOOK_THERE}"
-)
-"""Of a case that was taken and is not found."""
-
-_CONFLICTS = (
-    (
-        " pixels there and ",
-        (
-            "Your PACS keeps these images at another size than we sent: have it store them "
-            "unchanged, "
-            "delete this study there, then start the load again."
-        ),
-    ),
-    (
-        "of another kind there",
-        (
-            "Your PACS holds other objects under the numbers of our images: delete this study "
-            "there, "
-            "then start the load again."
-        ),
-    ),
-    (
-        "another study stands under",
-        (
-            "Another study stands in your PACS under our accession number: have that study given "
-            "its "
-            "own number (it may be a real patient's: do not delete it), then start the load again."
-        ),
-    ),
-    (
-        "images of another patient",
-        (
-            "Your PACS holds another patient's image inside this study: have that image moved to "
-            "where it belongs (do not delete it), then start the load again."
-        ),
-    ),
-)
-_CONFLICT = (
-    "Your PACS holds a mammogram inside this study that is not ours and may be another patient's: "
-    "have that image moved to where it belongs (do not delete it), then start the load again."
-)
-
-
-def word_conflict(conflict: str) -> str:
-    """Say what to do about what stands under our number, by what was found of it."""
-    return next((words for sign, words in _CONFLICTS if sign in conflict), _CONFLICT)
-
-
-NEARLINE = (
-    "Your PACS keeps these images in its slow archive: have them fetched to online storage "
-    "before readers begin."
-)
-OFFLINE = (
-    "Your PACS says that these images are off line, where nobody can open them: have them brought "
-    "back to online storage before readers begin."
-)
-
-RENAMED = "Your PACS files it under"
-"""How the sentence about another name begins."""
-
-
-def word_rename(label: str, ours: str, theirs: str) -> str:
-    """Say under which name a case is filed."""
-    if ours.startswith(theirs):
-        return (
-            f"{RENAMED} {label} {theirs}, cut off from {ours}: several cases may come to the same, "
-            f"so have it keep all {len(ours)} characters."
-        )
-    return (
-        f"{RENAMED} {label} {theirs} instead of {ours}: search for {theirs}, or "
-        "have it renamed; once readers know, accept the name (`pacs-bridge load accept`)."
-    )
-
-
-def word_person(label: str, ours: str) -> str:
-    """Say that a case may stand in a real person's record; the number is shown to nobody."""
-    return (
-        f"Your PACS replaced our {label} {ours} by a number that may be a real person's: "
-        "have the study taken out of that record, and automatic matching switched off for our "
-        "patients."
-    )
-
-
-def word_stranger(ours: str) -> str:
-    """Say that a case was filed as another patient's; whose is shown to nobody."""
-    return (
-        "Your PACS filed it under another patient's order, with that one's accession number and "
-        f"name in place of {ours}: have the study taken out of that order and given ours back."
-    )
-
-
-def word_unmatched(accession: str, *, nameless: bool = False) -> str:
+def word_unmatched(of: About, *, nameless: bool = False) -> str:
     """Say that a study is there and that a search by its number does not find it."""
-    why = (
-        f" It gives no accession number with it: see that {accession} is entered."
-        if nameless
-        else ""
+    accession = of.case.accession
+    enter = f" Enter accession number {accession}: it has none now." if nameless else ""
+    return (
+        f"{UNMATCHED} All images are there, but a search for {accession} does not find them."
+        + steps(
+            f"Find the study in your PACS's list of unmatched or unverified studies ({of.uid}).",
+            f"Verify it there, or link it to its order ({PACK}).{enter}",
+            CHECK,
+        )
     )
-    return f"{UNMATCHED}{why} Until then a search for {accession} does not find it."
 
 
 def word_accepted(search_for: str) -> str:

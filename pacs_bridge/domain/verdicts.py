@@ -16,38 +16,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pacs_bridge.domain.caseset import Case, Study
+from pacs_bridge.domain.conflicts import Conflict, find_conflict, word_conflict
 from pacs_bridge.domain.found import FoundStudy, PacsAnswer, Unasked, Unseen
 from pacs_bridge.domain.loading import GRADE, CaseVerdict, Completeness, Findable, Near
 from pacs_bridge.domain.names import judge_name
+from pacs_bridge.domain.others import say_others
+from pacs_bridge.domain.refusals import plain, say_refused, word_refusal
 from pacs_bridge.domain.sentences import (
-    ABSENT,
-    LOST,
+    IMPORT,
+    IMPORT_AGAIN,
     NEARLINE,
     OFFLINE,
-    ROUTED,
-    UNASKED,
-    UNSURE,
-    word_conflict,
-    word_refusal,
+    WAITING,
+    About,
+    KnownAs,
+    about,
+    word_absent,
+    word_lost,
+    word_partial,
+    word_unasked,
     word_unseen,
+    word_unsure,
 )
 
 INDEXING_GRACE = timedelta(minutes=15)
 """How long after the last C-STORE a missing image may still be on its way to the index."""
 
 _ABSENT = (Completeness.MISSING, Completeness.PARTIAL)
-
-_INSTRUCTION = {
-    Completeness.WAITING: "Nothing to do: the PACS may still be filing it; we ask again.",
-    Completeness.PARTIAL: "Some images did not arrive: start the load again, it sends only what "
-    "is missing.",
-    Completeness.MISSING: ABSENT,
-}
-_IMPORT = "Import the media into your PACS; we ask again by ourselves."
-_IMPORT_AGAIN = (
-    "Some images were not imported: import the media again; if they stay missing, look in the "
-    "PACS for failed imports."
-)
 
 
 def judge_case(
@@ -60,9 +55,11 @@ def judge_case(
     grade: Completeness = Completeness.PROVEN,
     unsent: Collection[str] = (),
     refused: Mapping[str, str] | None = None,
+    skipped: Collection[str] = (),
     carried: Collection[str] = (),
     was_there: bool = False,
     routed: bool = False,
+    known: KnownAs | None = None,
 ) -> CaseVerdict:
     """Give the three answers for one case.
 
@@ -76,6 +73,8 @@ def judge_case(
         SOP Instance UIDs that have not been sent yet.
     refused : dict of str to str
         SOP Instance UIDs that the PACS refused for good, with what it said.
+    skipped : collection of str
+        Those of them that were not sent, because it takes none of their kind.
     carried : collection of str
         SOP Instance UIDs that we do not send: somebody imports them from media.
     was_there : bool
@@ -83,11 +82,14 @@ def judge_case(
         it is still on its way.
     routed : bool
         Whether images go to another address than the one that is queried.
+    known : KnownAs, optional
+        What the PACS knows us by, for the sentences.
 
     References
     ----------
     PS3.4 C.6.2 (Study Root).
     """
+    of = about(case, known=known)
     wanted = {image.sop_instance_uid for image in case.instances()}
     if answer.error is not None:
         return CaseVerdict(
@@ -95,39 +97,43 @@ def judge_case(
             Completeness.UNKNOWN,
             Findable.NOT_BY_NAME,
             Near.UNKNOWN,
-            f"could not be asked: {answer.error}",
-            UNASKED[answer.why or Unasked.SILENT],
+            f"could not be asked: {plain(answer.error)}",
+            word_unasked(answer.why or Unasked.SILENT, of),
             len(wanted),
             waiting=True,
         )
     in_grace = last_sent_at is not None and now - last_sent_at < grace
     has = _judge_complete(case, answer)
-    complete, evidence, instruction = has.complete, has.evidence, _INSTRUCTION.get(has.complete, "")
+    complete, evidence, instruction = has.complete, has.evidence, ""
     if complete in _ABSENT:
         not_sent = has.missing & set(unsent)
         said_no = {uid: why for uid, why in (refused or {}).items() if uid in has.missing}
+        held_back = said_no.keys() & set(skipped)
         if not_sent:
             evidence += f"; {len(not_sent)} not sent yet"
         if said_no:
-            evidence += f"; {len(said_no)} refused by the PACS ({next(iter(said_no.values()))})"
+            evidence += say_refused(said_no, held_back)
         if not_sent or (in_grace and not was_there and has.missing - said_no.keys()):
-            complete = Completeness.WAITING
-            instruction = _INSTRUCTION[complete]
+            complete, instruction = Completeness.WAITING, WAITING
         elif said_no:
-            instruction = word_refusal(said_no.values())
+            instruction = word_refusal(said_no.values(), of, skipped=bool(held_back))
         elif has.missing & set(carried):
             complete, instruction = _judge_import(complete)
         elif was_there:
-            instruction = LOST
-        elif routed and complete is Completeness.MISSING:
-            instruction = ROUTED
+            instruction = word_lost(of)
+        elif complete is Completeness.MISSING:
+            instruction = word_absent(of, routed=routed)
+        else:
+            some = len(wanted) - len(has.missing) if has.found is None else has.found
+            instruction = word_partial(of, some)
         if not (not_sent or said_no or carried):
             evidence += f"; {len(has.missing)} taken and not found"
-    elif complete is Completeness.CONFLICT:
-        instruction = word_conflict(evidence)
+    elif has.conflict is not None:
+        of = about(case, has.conflict.study, known)
+        instruction = word_conflict(has.conflict, of, missing=bool(has.missing))
     elif GRADE.get(complete, 0) < GRADE[grade]:
-        instruction = has.instruction or UNSURE[complete]
-    named = judge_name(case, answer)
+        instruction = _word_less(has, about(case, has.study, known))
+    named = judge_name(case, answer, known)
     findable = named.findable
     near, far = _judge_near([study for study in answer.studies.values() if study is not None])
     late_name = in_grace and complete in GRADE and findable is Findable.NOT_BY_NAME
@@ -149,8 +155,8 @@ def judge_case(
 def _judge_import(complete: Completeness) -> tuple[Completeness, str]:
     """Of media, nothing found is nothing imported yet; only a part is worth a word."""
     if complete is Completeness.MISSING:
-        return Completeness.WAITING, _IMPORT
-    return complete, _IMPORT_AGAIN
+        return Completeness.WAITING, IMPORT
+    return complete, IMPORT_AGAIN
 
 
 @dataclass(frozen=True)
@@ -161,15 +167,25 @@ class _Has:
     evidence: str
     missing: frozenset[str] = frozenset()
     found: int | None = None
-    instruction: str = ""
+    conflict: Conflict | None = None
+    unseen: Unseen | None = None
+    study: Study | None = None
+
+
+def _word_less(has: _Has, of: About) -> str:
+    """Say what to do about a case that is there, less surely than the site wants."""
+    if has.unseen is not None:
+        return word_unseen(has.unseen, of)
+    return word_unsure(has.complete, of)
 
 
 def _judge_complete(case: Case, answer: PacsAnswer) -> _Has:
     pairs = [(study, answer.studies.get(study.study_instance_uid)) for study in case.studies]
     listed = all(found is None or found.lists_images for _, found in pairs)
     has = _by_uid(case, pairs) if listed else _by_count(pairs)
-    if conflict := _conflict(case, pairs) or _stranger(case, answer):
-        return _Has(Completeness.CONFLICT, f"{has.evidence}; {conflict}", has.missing, has.found)
+    if (conflict := find_conflict(case, answer, pairs)) is not None:
+        evidence = f"{has.evidence}; {conflict.evidence}"
+        return _Has(Completeness.CONFLICT, evidence, has.missing, has.found, conflict)
     return has
 
 
@@ -179,30 +195,26 @@ Pairs = Sequence[tuple[Study, FoundStudy | None]]
 def _by_uid(case: Case, pairs: Pairs) -> _Has:
     wanted = {image.sop_instance_uid for image in case.instances()}
     there = {i.sop_instance_uid for _, found in pairs if found for i in found.images or ()}
-    counted = sum(found.count or 0 for _, found in pairs if found)
     hit = wanted & there
-    evidence = f"{len(hit)} of {len(wanted)} images found by UID"
-    # Only series that may hold images are looked into; the PACS's own count has the rest.
-    extra = max(len(there - wanted), counted - len(hit))
-    if extra > 0:
-        evidence += f", {extra} other object{'s' * (extra != 1)} in the study"
+    evidence = f"{len(hit)} of {len(wanted)} images found by UID{say_others(case, pairs)}"
     missing = frozenset(wanted - hit)
-    unseen = next((found.unseen for _, found in pairs if found and found.unseen), None)
-    if not missing and unseen is not None:
-        evidence += f"; not shown that nothing else is in the study ({_say_unseen(unseen)})"
-        return _Has(Completeness.COUNTED, evidence, instruction=word_unseen(unseen))
+    for study, found in pairs:
+        if missing or found is None or found.unseen is None:
+            continue
+        evidence += f"; not shown that nothing else is in the study ({_say_unseen(found.unseen)})"
+        return _Has(Completeness.COUNTED, evidence, unseen=found.unseen, study=study)
     if not missing:
         return _Has(Completeness.PROVEN, evidence)
     return _Has(Completeness.PARTIAL if hit else Completeness.MISSING, evidence, missing)
 
 
 def _say_unseen(unseen: Unseen) -> str:
-    if unseen.by_patient:
-        return "asked for one patient at a time"
     if unseen.nameless:
         return f"{unseen.nameless} of which it does not say what they are"
     told = [
         f"{unseen.counted} objects counted, {unseen.seen} named" if unseen.counted else "no count",
+        "asked for one patient at a time" if unseen.by_patient else "",
+        f"its series counted as {unseen.in_series}" if unseen.in_series else "",
         f"answers stop after {unseen.limit}" if unseen.limit else "",
         "series not listed" if unseen.is_refused else "",
     ]
@@ -251,43 +263,6 @@ def _count(study: Study, found: FoundStudy) -> int | None:
         return sum(min(c or 0, size) for c, size in zip(by_series, sizes.values(), strict=True))
     # Marks that were added count too, so a study's own count proves less than a series'.
     return None if found.count is None else min(found.count, sum(sizes.values()))
-
-
-def _conflict(case: Case, pairs: Pairs) -> str:
-    """Find what must not be there: other content under our UID, another patient's images.
-
-    Anything that is no image of our own kind (reports, states, key objects, captures) may be
-    added to a study without harm.
-    """
-    ours = {image.sop_instance_uid: image for image in case.instances()}
-    kinds = {image.sop_class_uid for image in ours.values()}
-    for _, found in pairs:
-        if found is None:
-            continue
-        if case.patient_id in found.patient_ids and len(found.patient_ids) > 1:
-            return "the study holds images of another patient"
-        for image in found.images or ():
-            mine = ours.get(image.sop_instance_uid)
-            if mine is None:
-                if image.sop_class_uid in kinds:
-                    return "the study holds a mammogram that is not ours"
-                continue
-            if image.sop_class_uid and image.sop_class_uid != mine.sop_class_uid:
-                return "an image of ours is an object of another kind there"
-            there = (image.rows or mine.rows, image.columns or mine.columns)
-            if there != (mine.rows, mine.columns):
-                return (
-                    f"an image has {there[0]} x {there[1]} pixels there and "
-                    f"{mine.rows} x {mine.columns} here"
-                )
-    return ""
-
-
-def _stranger(case: Case, answer: PacsAnswer) -> str:
-    """Find another study under our number where ours is not: one that somebody put there."""
-    if answer.strangers and not any(answer.studies.values()):
-        return f"another study stands under {case.accession}"
-    return ""
 
 
 def _judge_near(present: Sequence[FoundStudy]) -> tuple[Near, str]:

@@ -19,6 +19,7 @@ from dbos import DBOS
 from pacs_bridge.domain.errors import GiveUp, RetryLater
 from pacs_bridge.domain.loading import Readiness
 from pacs_bridge.domain.sending import OutsideWindow
+from pacs_bridge.domain.sentences import NEEDS_CONTACT
 
 LOG = structlog.get_logger()
 
@@ -26,7 +27,6 @@ FORWARD_DAYS = 7
 REPORT_DAYS = 2
 SENT, OUTSIDE, UNREACHABLE = "sent", "outside the sending window", "unreachable"
 UNREPORTED = "The PACS took no report for two days; check where it takes them, and ask again."
-NEEDS_CONTACT = "This load needs a person: do what stands beside each case, then start it again."
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ class _Series:
     rows: int | None = None
     counted: int | None = None
     has_images: bool = True
+    modality: str = ""
 
     @property
     def objects(self) -> int:
@@ -130,10 +131,13 @@ class Account:
         """Keep that its series are not listed."""
         self._is_refused = True
 
-    def count_series(self, series: str, counted: int | None, *, has_images: bool) -> None:
+    def count_series(
+        self, series: str, counted: int | None, *, has_images: bool, modality: str = ""
+    ) -> None:
         """Keep what the PACS counts in a series; 0 is "not said"."""
         line = self._series.setdefault(series, _Series())
         line.counted, line.has_images = counted or line.counted, has_images
+        line.modality = modality or line.modality
 
     @property
     def is_cut(self) -> bool:
@@ -144,6 +148,15 @@ class Account:
     def seen(self) -> int:
         """Objects that were seen, or counted where no image can be among them."""
         return sum(line.objects for line in self._series.values())
+
+    @property
+    def others(self) -> dict[str, int]:
+        """Objects in series that can hold no image, by Modality."""
+        found: dict[str, int] = {}
+        for line in self._series.values():
+            if not line.has_images:
+                found[line.modality] = found.get(line.modality, 0) + line.objects
+        return found
 
     @property
     def is_listed(self) -> bool:
@@ -181,8 +194,21 @@ class Account:
             return None
         counted = 0 if self._is_count_wrong else self._counted
         limit = self._limits.cut_at or (1 if self._limits.longest < 2 else None)
+        by = self._in_series(counted)
         if self._is_refused:
-            return Unseen(self.seen, counted or None, self._limits.cut_at, is_refused=True)
+            return Unseen(
+                self.seen, counted or None, self._limits.cut_at, is_refused=True, in_series=by
+            )
         if limit is None and counted <= self.seen:
             return None
-        return Unseen(self.seen, counted or None, limit)
+        return Unseen(self.seen, counted or None, limit, in_series=by)
+
+    def _in_series(self, counted: int) -> int | None:
+        """Give what the PACS counts in all series, where that is not what it counts in the study.
+
+        Series that it does not count have what was seen of them.
+        """
+        if counted != self.seen:
+            return None
+        in_all = sum(line.counted or line.objects for line in self._series.values())
+        return None if in_all == counted else in_all

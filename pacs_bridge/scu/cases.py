@@ -20,8 +20,10 @@ from pacs_bridge.scu.account import Account
 from pacs_bridge.scu.find import FindRefused, Questions, Row
 from pacs_bridge.scu.ladder import Ladder, within
 
-_SERIES_KEYS = ("SeriesInstanceUID", "Modality", "NumberOfSeriesRelatedInstances")
-_IMAGE_KEYS = ("SOPInstanceUID", "SOPClassUID", "Rows", "Columns", "InstanceAvailability")
+_SERIES_KEYS = ("SeriesInstanceUID", "Modality", "SeriesNumber", "NumberOfSeriesRelatedInstances")
+_IMAGE_KEYS = (
+    "SOPInstanceUID", "SOPClassUID", "InstanceNumber", "Rows", "Columns", "InstanceAvailability",
+)  # fmt: skip
 _WITHOUT_IMAGES = frozenset(["PR", "SR", "KO"])
 _NO_IMAGE = "1.2.840.10008.1.1"  # Verification: no object is of this kind
 _NO_MATCH: dict[str, str] = {}
@@ -35,6 +37,8 @@ class _Series:
 
     counted: int | None
     has_images: bool
+    modality: str = ""
+    number: int | None = None
 
 
 class _Nameless(GiveUp):
@@ -148,7 +152,8 @@ class _Asking:
         if self._questions.patient_root:
             patients += self._lessons.of_all_patients(self._questions, uid)
             if not (account and account.adds_up):  # a study's count is not a patient's
-                unseen = unseen or self._lessons.unseen_patients(len(images or ()))
+                other = self._lessons.unseen_patients(len(images or ()))
+                unseen = replace(unseen, by_patient=True) if unseen and other else unseen or other
         if not images and not any(row.text("StudyInstanceUID") for row in rows):
             raise _Nameless
         return FoundStudy(
@@ -162,6 +167,8 @@ class _Asking:
             patient_ids=tuple(dict.fromkeys(filter(None, patients))),
             series_counts=series,
             unseen=unseen,
+            seen=account.seen if account else None,
+            others=account.others if account else {},
         )
 
     def _ask_images(
@@ -184,8 +191,8 @@ class _Asking:
             adds_up = wanted <= found.keys() and count == len(found)
             if adds_up and (account.are_images_listed or self._lessons.limits.cut_at is None):
                 return tuple(found.values()), {}, account
-            for uid in self._list_series(study, account):
-                self._list_images(study, uid, account, found)
+            for uid, number in self._list_series(study, account).items():
+                self._list_images(study, uid, account, found, number)
         except FindRefused as refused:
             if not (wanted <= found.keys()):
                 if refused.level == "IMAGE" and refused.cannot:
@@ -204,7 +211,12 @@ class _Asking:
         return tuple(found.values()), {}, account
 
     def _list_images(
-        self, study: Study, series: str, account: Account, found: dict[str, FoundImage]
+        self,
+        study: Study,
+        series: str,
+        account: Account,
+        found: dict[str, FoundImage],
+        number: int | None = None,
     ) -> None:
         """List a series' images; where it has too many for the PACS, they are asked for alone."""
         try:
@@ -219,7 +231,9 @@ class _Asking:
         for uid, image in listed.items():
             if not image.sop_class_uid and uid not in self._ours:
                 listed[uid] = self._told_apart(study, series, image, account)
-        found |= listed
+        mine = {each.series_instance_uid: each.series_number for each in study.series}
+        number = mine.get(series, number)
+        found |= {uid: replace(image, series_number=number) for uid, image in listed.items()}
 
     def _told_apart(
         self, study: Study, series: str, image: FoundImage, account: Account
@@ -245,18 +259,24 @@ class _Asking:
         match = {**self._above, **dict(zip(names, keys, strict=True))}
         return bool(self._questions.ask("IMAGE", match, ()))
 
-    def _list_series(self, study: Study, account: Account) -> list[str]:
-        """List what other series of the study may hold images, and account for the others."""
+    def _list_series(self, study: Study, account: Account) -> dict[str, int | None]:
+        """List what other series of the study may hold images, and account for the others.
+
+        Gives their Series Numbers by UID.
+        """
         ours = {series.series_instance_uid for series in study.series}
         named = self._series_of(study.study_instance_uid)
         self._lessons.limits.note(self._questions.longest)
         for uid, series in named.items():
-            account.count_series(uid, series.counted, has_images=series.has_images or uid in ours)
+            has_images = series.has_images or uid in ours
+            account.count_series(
+                uid, series.counted, has_images=has_images, modality=series.modality
+            )
         account.list_series(named, self._questions.last)
         others = [uid for uid, series in named.items() if series.has_images and uid not in ours]
         if len(named) > _MAX_SERIES:
             account.refuse_series()
-        return others[:_MAX_SERIES]
+        return {uid: named[uid].number for uid in others[:_MAX_SERIES]}
 
     def _split(self, study: Study, account: Account) -> None:
         """Ask in several questions for what one does not list: what adds up hides nothing.
@@ -274,7 +294,12 @@ class _Asking:
                 return
             for each, series in named.items():
                 if each in ours or not series.has_images:
-                    account.count_series(each, series.counted, has_images=each in ours)
+                    account.count_series(
+                        each,
+                        series.counted,
+                        has_images=each in ours,
+                        modality=series.modality or match.get("Modality", ""),
+                    )
 
     def _ask_one_by_one(self, study: Study, found: dict[str, FoundImage], account: Account) -> None:
         """Ask for images of ours that no list had, each by all its unique keys."""
@@ -303,6 +328,8 @@ class _Asking:
                     row.short("Rows"),
                     row.short("Columns"),
                     row.text("InstanceAvailability"),
+                    series,
+                    number=row.whole_number("InstanceNumber"),
                 )
         return found
 
@@ -327,6 +354,8 @@ class _Asking:
                 found[uid] = _Series(
                     row.whole_number("NumberOfSeriesRelatedInstances"),
                     row.text("Modality") not in _WITHOUT_IMAGES,
+                    row.text("Modality"),
+                    row.whole_number("SeriesNumber"),
                 )
         return found
 

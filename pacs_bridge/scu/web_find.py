@@ -23,7 +23,7 @@ from pacs_bridge.scu.web_search import SearchRefused, WebQuestions, search
 AnyRow = Row | JsonRow
 
 _NOBODY = "1.2.826.0.1.3680043.10.99.0.0"
-_IMAGE_KEYS = ("Rows", "Columns", "InstanceAvailability")
+_IMAGE_KEYS = ("Rows", "Columns", "InstanceNumber", "InstanceAvailability")
 _SERIES_KEYS = ("NumberOfSeriesRelatedInstances",)
 _AVAILABILITY = ("UNAVAILABLE", "OFFLINE", "NEARLINE", "ONLINE")
 
@@ -100,6 +100,7 @@ def _study(asked: WebQuestions, study: Study, rows: Sequence[AnyRow], ladder: La
     if count or ladder.lessons.counts is None:
         ladder.lessons.counts = bool(count)
     images, series, unseen = _ask_images(asked, study, count, ladder)
+    seen = None if images is None else len(images)
     patients = tuple(dict.fromkeys(filter(None, (row.text("PatientID") for row in rows))))
     return FoundStudy(
         study.study_instance_uid,
@@ -112,6 +113,7 @@ def _study(asked: WebQuestions, study: Study, rows: Sequence[AnyRow], ladder: La
         patient_ids=patients,
         series_counts=series,
         unseen=unseen,
+        seen=seen,
     )
 
 
@@ -188,6 +190,9 @@ def _image(uid: str, row: JsonRow) -> FoundImage:
         row.whole_number("Rows"),
         row.whole_number("Columns"),
         _availability(row),
+        row.uid("SeriesInstanceUID"),
+        row.whole_number("SeriesNumber"),
+        row.whole_number("InstanceNumber"),
     )
 
 

@@ -72,6 +72,16 @@ def compare_image(came: Path, sent: Path, image: Instance) -> list[Change]:
     return [*_pixel_changes(ours, theirs, syntax, image), *changes]
 
 
+def size_of(came: Path) -> tuple[int, int] | None:
+    """Rows and columns of an image that came back; None where it names none."""
+    try:
+        theirs, _ = read_part10(came, pixels=False)
+        rows, columns = theirs.get("Rows"), theirs.get("Columns")
+        return None if rows is None or columns is None else (int(rows), int(columns))
+    except (PacsBridgeError, ValueError, TypeError):
+        return None
+
+
 def _is_other_breast(ours: Dataset, theirs: Dataset) -> bool:
     """Tell whether a laterality says another breast; one that is gone says nothing."""
     names = _ATTRIBUTES[Change.LATERALITY]

@@ -30,7 +30,7 @@ from pacs_bridge.domain.loading import InstanceState, Load, Readiness
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.domain.retrieving import MOST_INSTANCES, Asked, Kind, Retriever
-from pacs_bridge.services.compare_image import LOSSY_SYNTAXES, compare_image
+from pacs_bridge.services.compare_image import LOSSY_SYNTAXES, compare_image, size_of
 from pacs_bridge.services.fetch import fetch, kinds_of
 from pacs_bridge.services.mails import mail_contacts
 from pacs_bridge.services.moved import Moved, never_comes
@@ -98,11 +98,6 @@ def check_load(
     again = set() if before is None else set(before.grave)
     wanted = _choose(passport, there, seed, None if every else sample, again)
     desk = _Desk(pacs, peer, archive, moved, scratch)
-    desk.patients = {
-        study.study_instance_uid: case.patient_id
-        for case in passport.cases
-        for study in case.studies
-    }
     for each in wanted:
         desk.ask(*each)
     changes, images = count_changes(desk.found)
@@ -115,6 +110,7 @@ def check_load(
         changes,
         images,
         desk.trouble,
+        {uid: size for uid, size in desk.sizes.items() if uid in images},
     )
     with begin() as uow:
         _keep(uow, load, check, public_url)
@@ -237,9 +233,9 @@ class _Desk:
         scratch: Path | None,
     ) -> None:
         self.found: dict[str, list[Change]] = {}
+        self.sizes: dict[str, tuple[int, int]] = {}
         self._pacs, self._peer, self._archive = pacs, peer, archive
         self._moved, self._scratch = moved, scratch
-        self.patients: dict[str, str] = {}
         self._ways = [_Way("C-GET", self._get), _Way("C-MOVE", self._move)]
 
     @property
@@ -272,6 +268,8 @@ class _Desk:
                     image = missing.pop(uid)
                     sent = self._archive.path(image.content_hash)
                     self.found[uid] = compare_image(path, sent, image)
+                    if Change.SIZE in self.found[uid] and (size := size_of(path)):
+                        self.sizes[uid] = size
                     path.unlink(missing_ok=True) if path.is_relative_to(folder) else None
             if answered or any(way.brought for way in self._ways):
                 self.found |= {uid: [Change.ABSENT] for uid in missing}
@@ -326,7 +324,7 @@ class _Desk:
         folder: Path,
         kinds: Sequence[Kind],
     ) -> dict[str, Path]:
-        asked = self._asked(study, series, images)
+        asked = _asked(study, series, images)
         answer, files = fetch(self._pacs, asked, folder, peer=self._peer, kinds=kinds)
         if not files and answer.status not in (0x0000, 0xB000):
             raise _RefusedError(f"it answered 0x{answer.status:04X}")
@@ -339,7 +337,7 @@ class _Desk:
         if self._moved is never_comes:
             raise _RefusedError("our node does not run, so nothing can be sent to it")
         with self._moved(uids) as arrived:
-            answer = self._peer.move(self._pacs, self._asked(study, series, images))
+            answer = self._peer.move(self._pacs, _asked(study, series, images))
             if answer.status == 0xA801:
                 raise _RefusedError("it does not know our AE title with our address")
             if answer.status not in (0x0000, 0xB000):
@@ -349,13 +347,13 @@ class _Desk:
             raise _RefusedError("it says that it sent them, and none arrived at our node")
         return came
 
-    def _asked(self, study: Study, series: Series, images: Sequence[Instance]) -> Asked:
-        return Asked(
-            study.study_instance_uid,
-            series.series_instance_uid,
-            tuple(image.sop_instance_uid for image in images),
-            self.patients.get(study.study_instance_uid, ""),
-        )
+
+def _asked(study: Study, series: Series, images: Sequence[Instance]) -> Asked:
+    return Asked(
+        study.study_instance_uid,
+        series.series_instance_uid,
+        tuple(image.sop_instance_uid for image in images),
+    )
 
 
 class _RefusedError(PacsBridgeError):

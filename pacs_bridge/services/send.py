@@ -9,7 +9,7 @@ from functools import partial
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import Interrupted, PeerUnavailable
-from pacs_bridge.domain.loading import InstanceState, Load, Readiness
+from pacs_bridge.domain.loading import InstanceState, LedgerRow, Load, Readiness, Way
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import (
     Archive,
@@ -251,7 +251,8 @@ def park_load(load_id: int, note: str, *, begin: Begin, now: Clock, public_url: 
     """
     with begin() as uow:
         load = uow.loads.get(load_id)
-        note = what_was_skipped(load.pacs, uow.loads.ledger(load_id)) or note
+        ledger = uow.loads.ledger(load_id)
+        note = _stopped(load, ledger) or what_was_skipped(load.pacs, ledger) or note
         uow.loads.set_note(load_id, note)
         if load.readiness in (Readiness.PLANNED, Readiness.SENDING, Readiness.SENT):
             uow.loads.set_readiness(load_id, Readiness.INCOMPLETE, note=note)
@@ -267,6 +268,21 @@ def park_load(load_id: int, note: str, *, begin: Begin, now: Clock, public_url: 
         )
 
 
+def _stopped(load: Load, ledger: Sequence[LedgerRow]) -> str:
+    """Say of a load that was given up with images still to be sent why, and what to do."""
+    pending = sum(row.state is InstanceState.PENDING for row in ledger)
+    if not pending or load.way is Way.MEDIA:
+        return ""
+    why = f" ({load.note.rstrip('.')})" if load.note else ""
+    return (
+        f"{pending} of {len(ledger)} images are not sent: we tried again and again, and have "
+        f"stopped{why[:300]}. Have that mended at your PACS, then press Start again."
+    )
+
+
 def _asks(uow: UnitOfWork, load_id: int) -> list[str]:
     asked = [v for v in uow.loads.verdicts(load_id) if v.instruction and not v.waiting]
-    return [f"{v.accession}: {v.instruction}" for v in asked[:8]]
+    told = [f"{v.accession}: {v.instruction}" for v in asked[:8]]
+    more = [f"The same page names {len(asked) - 8} more cases."] if len(asked) > 8 else []
+    where = ["The buttons named here are on the page of this load."] if asked else []
+    return [*told, *more, *where]

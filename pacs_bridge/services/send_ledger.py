@@ -110,9 +110,14 @@ def what_was_skipped(pacs: str, ledger: Sequence[LedgerRow]) -> str:
     cases = list(dict.fromkeys(row.accession for row in skipped))
     named = ", ".join(cases[:8]) + (f" and {len(cases) - 8} more" if len(cases) > 8 else "")
     why = skipped[0].comment.split(": ", 1)[-1].split(" (failed at", 1)[0].rstrip(".")
+    one = len(skipped) == 1
+    because = why.replace("The PACS", pacs, 1)
+    if because == why:
+        because = f"{pacs} does not take them ({why})"
     return (
-        f"{len(skipped)} images are unsupported in {pacs} and were not sent ({why}); leave their "
-        f"cases out there ({named}), import them from media, or read them with the sheet."
+        f"{len(skipped)} image{'' if one else 's'} {'was' if one else 'were'} not sent: {because}. "
+        f"Cases: {named}. The choice that leaves stands beside each of these cases; nothing goes "
+        "on by itself until then."
     )
 
 

@@ -28,7 +28,7 @@ from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Clock, PacsPeer
 from pacs_bridge.domain.profile import UNKNOWN
 from pacs_bridge.domain.proofs import is_current, wants_looking_at, weigh
-from pacs_bridge.domain.sentences import RENAMED, word_accepted
+from pacs_bridge.domain.sentences import FELL_BACK, RENAMED, KnownAs, word_accepted
 from pacs_bridge.domain.verdicts import judge_case
 from pacs_bridge.services.mails import mail_contacts
 from pacs_bridge.services.release import release_readers
@@ -112,6 +112,8 @@ def verify_load(
     pending = {row.sop_instance_uid for row in ledger if row.state is InstanceState.PENDING}
     unsent: set[str] = set() if by_media else pending
     refused = _refused(ledger)
+    skipped = {row.sop_instance_uid for row in ledger if row.state is InstanceState.SKIPPED}
+    known = _known_as(pacs, passport)
     answers = list(peer.find_cases(pacs, passport.cases))
     verdicts = [
         judge_case(
@@ -123,16 +125,20 @@ def verify_load(
             grade=pacs.grade,
             unsent=unsent,
             refused=refused,
+            skipped=skipped,
             carried=pending if by_media else (),
             was_there=_was_there(load),
             routed=_is_routed(pacs),
+            known=known,
         )
         for case, answer in zip(passport.cases, answers, strict=True)
     ]
     if look_at is not None:
         check, tried, away = _look(load, pacs, passport, answers, verdicts, begin, now, look_at)
         verdicts = [
-            weigh(case, answer, verdict, check, grade=pacs.grade, tried=tried, away=away)
+            weigh(
+                case, answer, verdict, check, grade=pacs.grade, tried=tried, away=away, known=known
+            )
             for case, answer, verdict in zip(passport.cases, answers, verdicts, strict=True)
         ]
 
@@ -180,6 +186,14 @@ def _is_routed(pacs: Pacs) -> bool:
     store, query = pacs.endpoint("store"), pacs.endpoint("query")
     addresses = {(each.host, each.port) for each in (store, query)}
     return len(addresses) > 1 and not (store.url or query.url)
+
+
+def _known_as(pacs: Pacs, passport: Passport) -> KnownAs:
+    """Give our AE titles as this PACS has them, and the issuer of our patient IDs."""
+    asking, storing = (
+        pacs.towards(pacs.endpoint(role)).our_ae_title for role in ("query", "store")
+    )
+    return KnownAs(asking, storing, passport.issuer)
 
 
 def _look(
@@ -282,16 +296,18 @@ def _follow(
         )
     elif before.readiness is Readiness.READY:
         wrong = [v for v in verdicts if v.instruction]
+        uow.loads.set_note(load.load_id, FELL_BACK)
         uow.events.add(now, "load-fell-back", subject, cases=[v.accession for v in wrong][:64])
         lines = [
             f"{load.set_name} was ready in {load.pacs}; two checks in a row found it is not now.",
             *(f"{v.accession}: {v.instruction}" for v in wrong[:8]),
+            "The buttons named here are on the page of this load.",
         ]
         mail_contacts(
             uow,
             load,
             key,
-            f"{load.set_name} in {load.pacs}: cases are missing",
+            f"{load.set_name} is not ready in {load.pacs} any more",
             lines,
             now,
             public_url,

@@ -164,4 +164,4 @@ def test_a_pacs_that_is_away_when_it_is_to_give_images_back_is_waited_for(house)
 
     assert verified(house, Sizeless(has=uids(house)), away) is Readiness.SENT
     for case in load_status(1, begin=house.begin).cases:
-        assert "try again" in case.instruction
+        assert "could not be reached to fetch images back" in case.instruction

@@ -65,7 +65,7 @@ def test_a_case_of_which_a_part_was_imported_is_partial_and_says_import_again(de
     assert desk.verify().readiness is Readiness.AWAITING
     whole, part = status(desk).cases
     assert (whole.complete, part.complete) == (Completeness.PROVEN, Completeness.PARTIAL)
-    assert "import the media again" in part.instruction
+    assert "Import the media again" in part.instruction
     assert desk.states() == ["stored"] * 4 + ["pending"] * 4
 
 

@@ -200,7 +200,7 @@ def test_a_ready_load_that_loses_a_case_falls_back_and_the_contact_is_told(desk)
     assert sweep.readiness is Readiness.INCOMPLETE
     told = desk.mails()[-1]
     assert told.to == "pacs@hospital.example"
-    assert "cases are missing" in told.subject
+    assert "is not ready in hospital any more" in told.subject
     assert f"{SET}102: Your PACS held all of this case and does not find it now" in told.body
     assert f"{SET}101" not in told.body
     assert desk.events("load-fell-back") == [{"cases": [f"{SET}102"]}]
@@ -218,7 +218,7 @@ def test_a_parked_load_reaches_its_contact_once_a_start(desk):
     park()
     (mail,) = desk.mails()
     assert mail.body.startswith("It needs you.")
-    assert f"{SET}101: The case did not arrive" in mail.body
+    assert f"{SET}101: This case did not arrive" in mail.body
     assert desk.load().note == "It needs you."
     desk.start()
     park()

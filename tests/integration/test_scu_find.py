@@ -116,8 +116,10 @@ def test_images_carry_what_the_pacs_says_of_them(ask):
     study = answer.studies[STUDY.study_instance_uid]
     assert study is not None
     assert study.images is not None
-    first = STUDY.series[0].instances[0].sop_instance_uid
-    assert study.images[0] == FoundImage(first, MG, 32, 24, "")
+    series = STUDY.series[0]
+    first = series.instances[0].sop_instance_uid
+    where = (series.series_instance_uid, series.series_number)
+    assert study.images[0] == FoundImage(first, MG, 32, 24, "", *where)
     assert (study.count, study.patient_ids) == (4, (CASE.patient_id,))
 
 

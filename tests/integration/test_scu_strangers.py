@@ -87,4 +87,4 @@ def test_what_is_in_a_series_of_ours_is_an_image_of_that_kind(server):
 def test_what_cannot_be_told_from_a_mammogram_keeps_a_case_from_being_proven(server):
     verdict = judged(server, Bare({"1.2.9.1": STATE}, matches_kind=False))
     assert verdict.complete is Completeness.COUNTED
-    assert "does not say what" in verdict.instruction
+    assert "does not tell us of what kind" in verdict.instruction

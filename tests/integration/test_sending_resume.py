@@ -323,8 +323,8 @@ def test_a_class_that_a_pacs_refuses_is_skipped_and_says_what_choice_that_leaves
     assert reopen_missing(1, desk.uids(), begin=house.begin, now=house.now) == 0
     park_load(1, "somebody has to look", begin=house.begin, now=house.now)
     note = desk.load().note
-    assert note.startswith(f"8 images are unsupported in {PACS} and were not sent (The PACS takes")
-    assert f"leave their cases out there ({SET}101, {SET}102), import them from media" in note
+    assert note.startswith(f"8 images were not sent: {PACS} takes no Digital Mammography")
+    assert f"Cases: {SET}101, {SET}102. The choice that leaves stands beside each" in note
     counts = load_status(1, begin=house.begin).instances
     assert (counts.skipped, counts.failed, counts.remaining) == (8, 0, 0)
     desk.start()  # a person may have had the PACS changed

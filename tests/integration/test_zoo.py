@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pacs_bridge.sandbox.pacs_quirks import SWITCHES, Stall
 from tests.zoo import Seen, run
 from tests.zoo_table import PROMISES, SAME, TOGETHER, Promise
+
+_BUTTON = re.compile(r"[Pp]ress (Check again|Start again|Accept the names)\b")
+"""On the load's page: what comes after what a contact does."""
 
 
 def name_of(promise: Promise) -> str:
@@ -46,6 +51,7 @@ def test_a_load_into_a_pacs_with_a_quirk_comes_to_the_right_end(tmp_path, promis
         assert not wanted or answered == {wanted}, seen
     assert not promise.ready or seen.is_fine, seen
     assert promise.ready or seen.sentences, seen
+    assert all(_BUTTON.search(sentence) for sentence in seen.sentences), seen
     said = " ".join((*seen.sentences, seen.note)).casefold()
     for words in promise.says:
         assert words.casefold() in said, seen

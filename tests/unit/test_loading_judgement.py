@@ -79,7 +79,7 @@ def test_objects_that_were_added_break_nothing_and_are_told():
     marks = FoundImage("1.2.3.4", SR)
     verdict = judge(a_study(images=(*images(*UIDS), marks), count=7))
     assert verdict.complete is Completeness.PROVEN
-    assert verdict.evidence.endswith("3 other objects in the study")
+    assert verdict.evidence.endswith("beside 3 other objects")
 
 
 def test_a_count_that_says_nothing_changes_nothing():
@@ -91,7 +91,7 @@ def test_a_case_of_which_some_images_came_is_partial_and_names_what_is_missing()
     verdict = judge(a_study(*UIDS[:3]))
     assert verdict.complete is Completeness.PARTIAL
     assert (verdict.found, verdict.missing) == (3, (UIDS[3],))
-    assert "start the load again" in verdict.instruction
+    assert "Press Start again" in verdict.instruction
 
 
 @pytest.mark.parametrize("study", [None, a_study(images=())])
@@ -221,7 +221,7 @@ def test_an_image_of_ours_that_was_changed_is_a_conflict(changes, told):
     verdict = judge(study)
     assert verdict.complete is Completeness.CONFLICT
     assert told in verdict.evidence
-    assert "delete this study" in verdict.instruction
+    assert "Delete this study" in verdict.instruction
     assert "None" not in verdict.evidence
 
 

@@ -99,7 +99,7 @@ def test_somebody_signs_in_looks_and_signs_out_without_a_mouse(site: Site) -> No
     tab_to("PERFORMS121")
     page.keyboard.press("Enter")
     page.wait_for_url("**/loads/1")
-    tab_to("Verify now")
+    tab_to("Check again")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert").first).to_contain_text("We are asking northfield")
     tab_to("64 cases with nothing to do")

@@ -56,7 +56,7 @@ class TestLoads:
         self, sign_in: SignIn, scheme: Scheme
     ) -> None:
         words = load_page(sign_in("contact2"), scheme, "southmere")
-        assert "Incomplete Not every case is in the PACS as it should be." in words
+        assert "Not ready Not every case is in the PACS, found by its name and at hand." in words
         assert "3 cases to see to" in words
         assert "61 cases with nothing to do" in words
         first = words[words.index("PERFORMS121103") :]

@@ -20,6 +20,7 @@ class IntactChecks:
         row.compared, row.total, row.by = check.compared, check.total, check.by
         row.checked_at, row.note = check.checked_at, check.note[:500]
         row.changes = {change.name: count for change, count in check.changes.items()}
+        row.sizes = {uid: list(size) for uid, size in check.sizes.items()}
         row.images = {uid: [c.name for c in found] for uid, found in check.images.items()}
         self._session.add(row)
 
@@ -37,4 +38,5 @@ class IntactChecks:
             {Change[name]: count for name, count in row.changes.items()},
             {uid: [Change[name] for name in found] for uid, found in row.images.items()},
             row.note,
+            {uid: (size[0], size[1]) for uid, size in row.sizes.items()},
         )

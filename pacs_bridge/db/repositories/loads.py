@@ -301,7 +301,7 @@ class Loads:
                 load_id=load_id, accession=verdict.accession
             )
             row.complete, row.findable, row.near = verdict.complete, verdict.findable, verdict.near
-            row.evidence, row.instruction = verdict.evidence[:500], verdict.instruction[:500]
+            row.evidence, row.instruction = verdict.evidence[:500], verdict.instruction[:1000]
             row.wanted, row.found, row.checked_at = verdict.wanted, verdict.found, now
             row.search_for = verdict.search_for[:64]
             self._session.add(row)

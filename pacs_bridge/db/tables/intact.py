@@ -23,3 +23,4 @@ class IntactRow(Base):
     changes: Mapped[dict[str, Any]]  # images by name of the change
     images: Mapped[dict[str, Any]]  # names of changes by SOP Instance UID
     note: Mapped[str] = mapped_column(String(500), default="")
+    sizes: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")

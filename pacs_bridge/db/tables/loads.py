@@ -95,7 +95,7 @@ class LoadCaseRow(Base):
     findable: Mapped[str] = mapped_column(String(16))
     near: Mapped[str] = mapped_column(String(16))
     evidence: Mapped[str] = mapped_column(String(500))
-    instruction: Mapped[str] = mapped_column(String(500))
+    instruction: Mapped[str] = mapped_column(String(1000))
     wanted: Mapped[int]
     found: Mapped[int]
     search_for: Mapped[str] = mapped_column(String(64), default="", server_default="")
