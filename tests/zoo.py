@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event
 from time import monotonic
 
@@ -36,8 +35,6 @@ from tests.loads import START, House, a_house, a_pacs, a_passport
 from tests.mammograms import TOMOSYNTHESIS
 
 SET = "PERFORMS121"
-_FOLDER = TemporaryDirectory(prefix="zoo-")  # goes with this process
-COPIES = Copies(Path(_FOLDER.name) / "copies", make_copy)
 PEER = DimsePeer()
 Change = Callable[[Series, pydicom.Dataset, LocalArchive], list[Series]]
 CASES = int(os.environ.get("ZOO_CASES") or 2)
@@ -80,6 +77,7 @@ class Zoo:
     """One load, driven in the order of the load job; its clock is ours."""
 
     house: House
+    copies: Copies
     passport: Passport
     patience: float
     _pause: Event = field(default_factory=Event)
@@ -110,7 +108,7 @@ class Zoo:
             try:
                 left = send_next(
                     1, 16, begin=self.house.begin, peer=PEER,
-                    archive=self.house.archive, now=self.house.now, convert=COPIES.of,
+                    archive=self.house.archive, now=self.house.now, convert=self.copies.of,
                 )  # fmt: skip
             except (RetryLater, GiveUp) as error:
                 note_load(1, str(error), begin=self.house.begin)
@@ -140,6 +138,7 @@ class Zoo:
 
 def run(
     folder: Path,
+    store: Path,
     quirks: Sequence[str],
     *,
     cases: int = CASES,
@@ -152,6 +151,8 @@ def run(
 
     Parameters
     ----------
+    store : Path
+        Where images are kept that other loads of this run need, too.
     kind : str
         Of images: ``plain``, ``rle`` or ``with tomosynthesis``.
     then : sequence of str, optional
@@ -162,7 +163,7 @@ def run(
         Seconds in which the index may catch up, before the grace is said to be over.
     """
     (folder / "pacs").mkdir(parents=True)
-    archive, passport = images(kind, cases)
+    archive, passport = images(store, kind, cases)
     with ExitStack() as stack:
         house = stack.enter_context(a_house(folder, archive))
         pacs = stack.enter_context(_hospital(folder, () if routed else quirks))
@@ -171,7 +172,7 @@ def run(
             uow.case_sets.add(passport)
             uow.pacs.put(_registered(router.port, pacs.port, _answer_seconds(quirks)), START)
         start_load(SET, "hospital", begin=house.begin, now=house.now)
-        zoo = Zoo(house, passport, patience)
+        zoo = Zoo(house, Copies(store / "copies", make_copy), passport, patience)
         zoo.run()
         if then is not None:
             pacs.stop()
@@ -270,9 +271,9 @@ def _pixels(image: Instance, case: Case) -> str:
 
 
 @cache
-def images(kind: str, cases: int) -> tuple[LocalArchive, Passport]:
-    """Make a set of images and keep them for every run of this process."""
-    archive = LocalArchive(Path(_FOLDER.name))
+def images(store: Path, kind: str, cases: int) -> tuple[LocalArchive, Passport]:
+    """Make a set of images and keep them for every load of this process."""
+    archive = LocalArchive(store)
     passport = a_passport(archive, cases)
     if kind == "plain":
         return archive, passport

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -25,10 +25,11 @@ def _short_stall(monkeypatch):
     monkeypatch.setattr(Stall, "seconds", 3.5)
 
 
-def load(folder, promise: Promise) -> Seen:
+def load(folder, store, promise: Promise) -> Seen:
     quirks = promise.quirks
     return run(
         folder / "load",
+        store,
         () if promise.then else quirks,
         kind=promise.kind,
         then=quirks if promise.then else None,
@@ -42,8 +43,8 @@ def answers(seen: Seen) -> tuple[frozenset[str], frozenset[str], frozenset[str]]
 
 
 @pytest.mark.parametrize("promise", [*PROMISES, *TOGETHER], ids=name_of)
-def test_a_load_into_a_pacs_with_a_quirk_comes_to_the_right_end(tmp_path, promise):
-    seen = load(tmp_path, promise)
+def test_a_load_into_a_pacs_with_a_quirk_comes_to_the_right_end(tmp_path, zoo_store, promise):
+    seen = load(tmp_path, zoo_store, promise)
     assert (seen.readiness == "ready") is promise.ready, seen
     for wanted, answered in zip(
         (promise.complete, promise.findable, promise.near), answers(seen), strict=True
@@ -62,6 +63,6 @@ def test_every_quirk_has_a_promise():
     assert told | SAME == set(SWITCHES)
 
 
-def test_a_set_in_a_pacs_without_quirks_is_ready_and_fine(tmp_path):
-    seen = run(tmp_path / "load", ())
+def test_a_set_in_a_pacs_without_quirks_is_ready_and_fine(tmp_path, zoo_store):
+    seen = run(tmp_path / "load", zoo_store, ())
     assert (seen.readiness, seen.sentences, seen.note, seen.is_fine) == ("ready", (), "", True)

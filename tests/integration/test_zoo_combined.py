@@ -26,17 +26,17 @@ def _short_stall(monkeypatch):
 
 
 @pytest.mark.parametrize("seed", [SEED, SEED + 1, SEED + 2])
-def test_no_combination_of_quirks_makes_a_false_ready(tmp_path, seed):
+def test_no_combination_of_quirks_makes_a_false_ready(tmp_path, zoo_store, seed):
     rng = random.Random(seed)
     quirks = combination(rng, rng.randint(2, 4))
-    seen = run(tmp_path / "load", quirks, patience=1.0)
+    seen = run(tmp_path / "load", zoo_store, quirks, patience=1.0)
     assert seen.readiness != "ready" or seen.is_fine, (quirks, seen)
     assert seen.readiness == "ready" or seen.sentences or seen.note, (quirks, seen)
 
 
 @pytest.mark.parametrize("seed", [SEED])
-def test_quirks_that_do_no_harm_alone_do_none_together(tmp_path, seed):
+def test_quirks_that_do_no_harm_alone_do_none_together(tmp_path, zoo_store, seed):
     quirks = harmless(random.Random(seed), 3)
-    seen = run(tmp_path / "load", quirks, patience=1.0)
+    seen = run(tmp_path / "load", zoo_store, quirks, patience=1.0)
     assert seen.readiness == "ready", (quirks, seen)
     assert seen.is_fine, (quirks, seen)
