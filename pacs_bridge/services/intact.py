@@ -98,6 +98,11 @@ def check_load(
     again = set() if before is None else set(before.grave)
     wanted = _choose(passport, there, seed, None if every else sample, again)
     desk = _Desk(pacs, peer, archive, moved, scratch)
+    desk.patients = {
+        study.study_instance_uid: case.patient_id
+        for case in passport.cases
+        for study in case.studies
+    }
     for each in wanted:
         desk.ask(*each)
     changes, images = count_changes(desk.found)
@@ -236,6 +241,7 @@ class _Desk:
         self.sizes: dict[str, tuple[int, int]] = {}
         self._pacs, self._peer, self._archive = pacs, peer, archive
         self._moved, self._scratch = moved, scratch
+        self.patients: dict[str, str] = {}
         self._ways = [_Way("C-GET", self._get), _Way("C-MOVE", self._move)]
 
     @property
@@ -324,7 +330,7 @@ class _Desk:
         folder: Path,
         kinds: Sequence[Kind],
     ) -> dict[str, Path]:
-        asked = _asked(study, series, images)
+        asked = self._asked(study, series, images)
         answer, files = fetch(self._pacs, asked, folder, peer=self._peer, kinds=kinds)
         if not files and answer.status not in (0x0000, 0xB000):
             raise _RefusedError(f"it answered 0x{answer.status:04X}")
@@ -337,7 +343,7 @@ class _Desk:
         if self._moved is never_comes:
             raise _RefusedError("our node does not run, so nothing can be sent to it")
         with self._moved(uids) as arrived:
-            answer = self._peer.move(self._pacs, _asked(study, series, images))
+            answer = self._peer.move(self._pacs, self._asked(study, series, images))
             if answer.status == 0xA801:
                 raise _RefusedError("it does not know our AE title with our address")
             if answer.status not in (0x0000, 0xB000):
@@ -347,13 +353,13 @@ class _Desk:
             raise _RefusedError("it says that it sent them, and none arrived at our node")
         return came
 
-
-def _asked(study: Study, series: Series, images: Sequence[Instance]) -> Asked:
-    return Asked(
-        study.study_instance_uid,
-        series.series_instance_uid,
-        tuple(image.sop_instance_uid for image in images),
-    )
+    def _asked(self, study: Study, series: Series, images: Sequence[Instance]) -> Asked:
+        return Asked(
+            study.study_instance_uid,
+            series.series_instance_uid,
+            tuple(image.sop_instance_uid for image in images),
+            self.patients.get(study.study_instance_uid, ""),
+        )
 
 
 class _RefusedError(PacsBridgeError):
