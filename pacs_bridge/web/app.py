@@ -19,6 +19,7 @@ from pacs_bridge.web import (
     isolation,
     loads,
     pack,
+    reader_copies,
     reading,
     results,
     sign_in,
@@ -45,6 +46,7 @@ _PAGES = (
     isolation,
     loads,
     pack,
+    reader_copies,
     reading,
     results,
     sign_in,
@@ -67,6 +69,7 @@ _ASSETS = (
 _MENU = (
     ("home.show", "Start", None),
     ("loads.index", "Loads", (Role.CONTACT, Role.ADMIN)),
+    ("reading.rounds", "My cases", (Role.READER,)),
     ("results.index", "My results", (Role.READER,)),
     ("associations.index", "Associations", (Role.ADMIN,)),
     ("watch.index", "Watch", (Role.ADMIN,)),

@@ -36,6 +36,20 @@ LOOK_AT_ALL_SECONDS = 3
 """How often a page looks for what arrived; what arrives is to be seen within five seconds."""
 
 
+@blueprint.get("")
+def rounds() -> str:
+    """List the reader's rounds: what to read, what has arrived, what waits for an answer."""
+    reader = _reader()
+    lines = services().queries.rounds_of(reader)
+    released = [line for line in lines if line.enrolment.released_at is not None]
+    return render_template(
+        "reading/rounds.html",
+        rounds=lines,
+        shown={line.enrolment.set_name: _of_all(line) for line in released},
+        now=services().now(),
+    )
+
+
 @blueprint.get("/<set_name>")
 def index(set_name: str) -> str:
     """List the reader's cases of a set, and what is to be told about them all."""

@@ -46,6 +46,7 @@ MAY = {
     "results.index": (READERS, set()),
     "results.show": (READERS - {"nobody"}, {"nobody"}),
     "results.plot": ({"done"}, READERS - {"done"}),  # the others' figures are not due yet
+    "reading.rounds": (READERS, set()),
     "reading.index": (ENROLLED, {"nobody"}),
     "reading.look": (RELEASED, READERS - RELEASED),
     "reading.show": (ENROLLED, {"nobody"}),
