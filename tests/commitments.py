@@ -38,6 +38,7 @@ from pacs_bridge.services.commitment import LoadCommitment, ask_commitment, comm
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.wiring.commitment import COMMITTED, ask_each, build_commitment_desks
 from tests.loads import House, a_house, a_pacs, a_passport
+from tests.queries import takes_nothing
 from tests.waiting import wait_until
 
 STATE = "1.2.840.10008.5.1.4.1.1.11.1"
@@ -160,8 +161,7 @@ def committing_node(folder: Path, bounds: Bounds = BOUNDS) -> Iterator[Committin
         )
         services = NodeServices(
             admit=log.admit,
-            receive=lambda _request: None,
-            note_refusal=lambda _request, _error: None,
+            open_reception=takes_nothing,
             end=log.end,
             end_stale=lambda: None,
             sweep=lambda: 0,

@@ -1,9 +1,9 @@
 """A node that kills itself (SIGKILL) at one step of the write path: a program for tests.
 
 ``python -m tests.dying_node FOLDER WAY STEP COUNT``: at the COUNT-th time it comes to STEP.
-WAY is how its objects become safe: ``large`` ones lie in the archive first, ``small`` ones in the
-database, ``handed`` ones are small and handed over to archive and queue by the node itself, and
-``streamed`` ones are written to the disk while they arrive.
+WAY is how its objects become safe: ``large`` marks and images (``streamed``) are written to the
+disk while they arrive, ``small`` marks lie in the database first, and ``handed`` ones are small and
+handed over to archive and queue by the node itself.
 
 ``python -m tests.dying_node --serve`` reads such words, a line each, and has a child of its own
 die for each line: as many deaths as one likes for one start.
@@ -32,19 +32,19 @@ from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.group_unit import GroupUnits
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.objects import StoreRequest
-from pacs_bridge.services.arrivals import SMALL, hand_over
+from pacs_bridge.services.arrivals import hand_over
 from pacs_bridge.services.group_commit import GroupCommit, Work
 from tests import nodes
 from tests.databases import Clock, RememberedJobs, TestDatabase
 from tests.peers import ROOT
 
-STEPS = (("large", "commit"), ("small", "insert"), ("handed", "rename"))
+STEPS = (("large", "committed"), ("small", "insert"), ("handed", "rename"))
 _FILE = (
     "create", "write", "before sync", "sync", "before rename", "rename", "before sync_folder",
     "sync_folder",
 )  # fmt: skip
 POINTS = {
-    "large": (*_FILE, "begin", "enqueue", "insert", "committed"),
+    "large": (*_FILE, "begin", "insert", "committed"),
     "small": ("begin", "insert", "committed"),
     "handed": (*_FILE, "enqueue", "commit"),
     "streamed": (*_FILE, "begin", "insert", "committed"),
@@ -175,7 +175,6 @@ def let_streams_die(death: Death) -> None:
         write(self, memoryview(data)[len(half) :])
 
     setattr(Incoming, "write", write_and_die)  # noqa: B010
-    setattr(nodes, "GroupCommit", partial(dying_group, death))  # noqa: B010
 
 
 def main(folder: Path, way: str, step: str, count: int) -> None:
@@ -187,7 +186,7 @@ def main(folder: Path, way: str, step: str, count: int) -> None:
     database = TestDatabase(begin, jobs, Clock())
     archive = LocalArchive(folder / "archive", disk=DyingDisk(death))
     group = dying_group(death, GroupUnits(engine, jobs))
-    receive = nodes.receiving(database, archive, group, small=0 if way == "large" else SMALL)
+    receive = nodes.taking(database, archive, group)
 
     def receive_and_die(request: StoreRequest) -> None:
         receive(request)
@@ -195,10 +194,13 @@ def main(folder: Path, way: str, step: str, count: int) -> None:
             hand_over(begin=begin, read=begin, archive=archive)
         death.at("commit")
 
-    if way == "streamed":
+    streams = {"keep_free": 0, "commit": group}
+    if way == "large":
+        streams["small"] = 0
+    if way in ("large", "streamed"):
         let_streams_die(death)
     with nodes.running_node(
-        database, folder, archive=archive, receive=receive_and_die, streams={"keep_free": 0}
+        database, folder, archive=archive, receive=receive_and_die, streams=streams
     ) as node:
         sys.stdout.write(f"{node.port}\n")
         sys.stdout.flush()

@@ -28,16 +28,15 @@ from pacs_bridge.scp.contexts import STORED
 from pacs_bridge.scp.node import Node, NodeServices, SecurePort
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services import associations
-from pacs_bridge.services.arrivals import SMALL, hand_over
+from pacs_bridge.services.arrivals import hand_over
 from pacs_bridge.services.association_log import AssociationLog
 from pacs_bridge.services.group_commit import GroupCommit
-from pacs_bridge.services.known_cases import KnownCases
-from pacs_bridge.services.receive import Rules, note_refusal, receive_object
+from pacs_bridge.services.held import Budget
+from pacs_bridge.services.receive import Rules
 from pacs_bridge.services.reception import Desk
 from pacs_bridge.services.user_identities import UserIdentities
-from pacs_bridge.upper_layer.collect import Budget
 from pacs_bridge.upper_layer.contract import Bounds
-from pacs_bridge.wiring.node import streaming
+from pacs_bridge.wiring.node import receiving, receptions
 from tests.builders import a_passport
 from tests.databases import TestDatabase
 from tests.unit.sr_builders import a_report, a_state
@@ -149,19 +148,24 @@ def register(database: TestDatabase, **changes: Any) -> None:
         )
 
 
-def receiving(
+def desk_of(
     database: TestDatabase,
     archive: LocalArchive,
     commit: GroupCommit | None = None,
-    *,
-    small: int = SMALL,
-) -> partial[None]:
-    """The service behind C-STORE."""
-    return partial(
-        receive_object, begin=database.begin, read=database.begin,
-        commit=commit or GroupCommit(database.begin_for_many), archive=archive, rules=RULES,
-        now=database.clock, known=KnownCases(), small=small,
-    )  # fmt: skip
+    **settings: Any,
+) -> Desk:
+    """What receptions share."""
+    begin, now = database.begin, database.clock
+    commit = commit or GroupCommit(database.begin_for_many)
+    told = {"undecided": Budget(Bounds.undecided_bytes), **settings}
+    return Desk(begin, begin, commit, archive, RULES, now, **told)
+
+
+def taking(
+    database: TestDatabase, archive: LocalArchive, commit: GroupCommit | None = None
+) -> Callable[[StoreRequest], None]:
+    """What takes small marks."""
+    return receiving(desk_of(database, archive, commit))
 
 
 RULES = Rules(STORED, b"key" * 11, store_status)
@@ -181,30 +185,25 @@ def running_node(
 ) -> Iterator[RunningNode]:
     """Start a node over a database and a folder, and stop it afterwards.
 
-    `streams` are settings of the `Desk` that takes what goes to the disk while it arrives.
+    `receive` takes small marks; `streams` are settings of the `Desk` of all objects.
     """
     archive = archive or LocalArchive(folder / "archive")
     begin, now = database.begin, database.clock
     log = AssociationLog(begin=begin, read=begin, our_ae_title="PACSBRIDGE", now=now)
-    commit = GroupCommit(database.begin_for_many)
-    undecided = Budget((bounds or Bounds()).undecided_bytes)
-    settings = {"undecided": undecided, **(streams or {})}
-    desk = Desk(begin, begin, commit, archive, RULES, now, **settings)
+    bounds = bounds or Bounds()
+    limits = {"undecided": Budget(bounds.undecided_bytes), "most_mark_bytes": bounds.object_bytes}
+    desk = desk_of(database, archive, **{**limits, **(streams or {})})
     services = NodeServices(
         admit=log.admit,
-        receive=receive or receiving(database, archive, commit),
-        note_refusal=partial(note_refusal, begin=begin, rules=RULES, now=now),
+        open_reception=receptions(desk, receive),
         end=log.end,
         note=log.note,
         identify=UserIdentities(log.pacs_of).accepts,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,
         close=log.close,
-        open_stream=streaming(desk),
     )
-    node = Node(
-        services, host="127.0.0.1", port=0, now=now, bounds=bounds, tls=tls, undecided=undecided
-    )
+    node = Node(services, host="127.0.0.1", port=0, now=now, bounds=bounds, tls=tls)
     try:
         port = node.start()
         yield RunningNode(port, database, archive, folder, log, node.tls_port or 0)

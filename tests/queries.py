@@ -30,6 +30,7 @@ from pacs_bridge.services.query_index import QueryIndex
 from pacs_bridge.services.query_times import study_time_in
 from pacs_bridge.services.retrieve import find_wanted, note_retrieval, send_to
 from pacs_bridge.services.worklist import find_worklist
+from pacs_bridge.upper_layer.contract import StoreHead
 from tests.builders import a_case, a_passport
 from tests.databases import TestDatabase
 from tests.loads import an_image
@@ -109,6 +110,11 @@ def keep(archive: LocalArchive, *numbers: int) -> Passport:
     return replace(a_passport(), cases=tuple(cases))
 
 
+def takes_nothing(_head: StoreHead) -> Any:
+    """Nobody sends an object here."""
+    raise AssertionError("an object came")
+
+
 @contextmanager
 def query_node(
     database: TestDatabase, archive: LocalArchive, peer: PacsPeer | None = None
@@ -118,8 +124,7 @@ def query_node(
     log = AssociationLog(begin=begin, read=begin, our_ae_title="PACSBRIDGE", now=now)
     services = NodeServices(
         admit=log.admit,
-        receive=lambda request: None,
-        note_refusal=lambda request, error: None,
+        open_reception=takes_nothing,
         end=log.end,
         end_stale=partial(associations.end_stale, begin=begin, now=now),
         sweep=archive.sweep,

@@ -19,7 +19,7 @@ from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.upper_layer.prescan import is_explicit
 from pacs_bridge.upper_layer.stream_scan import StreamScan
 
-_AT_ONCE = 1 << 20  # bytes of a file in memory
+_AT_ONCE = 256 << 10  # bytes of a file in memory
 _SMALL = 4096  # bytes of a part
 _GROUP_LENGTH = struct.Struct("<HH2sHL")  # (0002,0000), behind preamble and prefix
 _ELEMENT, _LENGTH = struct.Struct("<HH2sH"), struct.Struct("<L")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pacs_bridge.domain.errors import PacsBridgeError
-from pacs_bridge.domain.objects import Caller, StoreRequest
+from pacs_bridge.domain.objects import Caller
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services.associations import Admission
 from pacs_bridge.upper_layer.contract import (
@@ -43,17 +43,8 @@ def on_c_echo() -> Answer:
     return Answer(SUCCESS)
 
 
-def on_c_store(request: StoreRequest, *, receive: Callable[[StoreRequest], None]) -> Answer:
-    """Answer a C-STORE: Success only when the service returned."""
-    try:
-        receive(request)
-    except PacsBridgeError as error:
-        return Answer(store_status(error), str(error))
-    return Answer(SUCCESS)
-
-
-def on_streamed_c_store(finish: Callable[[], None]) -> Answer:
-    """Answer a C-STORE whose data set went on while it arrived: Success only when it is safe."""
+def on_c_store(finish: Callable[[], None]) -> Answer:
+    """Answer a C-STORE whose last byte has come: Success only when it is safe."""
     try:
         finish()
     except PacsBridgeError as error:

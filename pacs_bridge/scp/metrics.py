@@ -23,14 +23,14 @@ from pathlib import Path
 import structlog
 
 from pacs_bridge.domain.errors import PacsBridgeError
-from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller, StoreRequest
+from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.scp.counters import CounterFile, sum_of
 from pacs_bridge.scp.node import NodeServices
 from pacs_bridge.scp.status import CANNOT_UNDERSTAND, store_status
 from pacs_bridge.services.associations import Admission
 from pacs_bridge.services.receive import refusal_kind
 from pacs_bridge.services.reception import OpenReception, Receiving
-from pacs_bridge.upper_layer.contract import SUCCESS, Question, Reply, StoreHead
+from pacs_bridge.upper_layer.contract import SUCCESS, Question, Reply
 from pacs_bridge.upper_layer.conversation import TurnAway
 
 LOG = structlog.get_logger()
@@ -156,8 +156,7 @@ def metered(services: NodeServices, meter: Meter) -> NodeServices:
     return replace(
         services,
         admit=_metered_admission(services.admit, meter),
-        receive=_metered_store(services.receive, meter),
-        open_stream=_metered_stream(services.open_stream, meter),
+        open_reception=_metered_reception(services.open_reception, meter),
         end=_metered_end(services.end, meter),
         ask=_metered_question(services.ask, meter),
         turn_away=_metered_strangers(services.turn_away, meter),
@@ -176,15 +175,6 @@ def _metered_admission(
     return admit_and_count
 
 
-def _metered_store(
-    receive: Callable[[StoreRequest], None], meter: Meter
-) -> Callable[[StoreRequest], None]:
-    def receive_and_count(request: StoreRequest) -> None:
-        _count_store(meter, request.size, lambda: receive(request))
-
-    return receive_and_count
-
-
 def _count_store(meter: Meter, size: int, store: Callable[[], None]) -> None:
     meter.count(BYTES, size)
     status, kind = CANNOT_UNDERSTAND, "failed"
@@ -200,12 +190,8 @@ def _count_store(meter: Meter, size: int, store: Callable[[], None]) -> None:
             meter.count(REFUSALS, kind=kind)
 
 
-def _metered_stream(open_stream: OpenReception, meter: Meter) -> OpenReception:
-    def open_and_count(head: StoreHead) -> Receiving | None:
-        reception = open_stream(head)
-        return None if reception is None else _Counted(reception, meter)
-
-    return open_and_count
+def _metered_reception(open_reception: OpenReception, meter: Meter) -> OpenReception:
+    return lambda head: _Counted(open_reception(head), meter)
 
 
 class _Counted:
@@ -217,11 +203,11 @@ class _Counted:
         self.abort, self.refuse = reception.abort, reception.refuse
 
     @property
-    def request(self) -> StoreRequest:
-        return self._reception.request
+    def size(self) -> int:
+        return self._reception.size
 
     def finish(self) -> None:
-        _count_store(self._meter, self.request.size, self._reception.finish)
+        _count_store(self._meter, self._reception.size, self._reception.finish)
 
 
 def _metered_end(end: Callable[[Association], None], meter: Meter) -> Callable[[Association], None]:

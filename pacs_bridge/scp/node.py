@@ -9,17 +9,15 @@ from functools import partial
 
 import structlog
 
-from pacs_bridge.domain.errors import Crowded, GiveUp, PacsBridgeError
-from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller, StoreRequest
+from pacs_bridge.domain.errors import PacsBridgeError
+from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.scp.contexts import SUPPORTED
-from pacs_bridge.scp.handlers import on_association, on_c_echo, on_c_store
-from pacs_bridge.scp.status import store_status
-from pacs_bridge.scp.streamed import StreamedSink
+from pacs_bridge.scp.handlers import on_association, on_c_echo
+from pacs_bridge.scp.store_sink import StoreSink
 from pacs_bridge.services.associations import Admission
 from pacs_bridge.services.reception import OpenReception
 from pacs_bridge.upper_layer.acceptor import Acceptor
-from pacs_bridge.upper_layer.collect import Budget, Collector
 from pacs_bridge.upper_layer.command import Field
 from pacs_bridge.upper_layer.contract import (
     SUCCESS,
@@ -47,10 +45,6 @@ def _serve_nothing(question: Question) -> None:
     """Leave every request but C-ECHO and C-STORE unanswered."""
 
 
-def _stream_nothing(head: StoreHead) -> None:
-    """Take every object whole."""
-
-
 def _close_nothing() -> None:
     """Have nothing that waits to be kept."""
 
@@ -64,8 +58,7 @@ class NodeServices:
     """What the node calls; joined by wiring, every other argument already given."""
 
     admit: Callable[[Caller], tuple[Admission, Caller]]
-    receive: Callable[[StoreRequest], None]
-    note_refusal: Callable[[StoreRequest, PacsBridgeError], None]
+    open_reception: OpenReception
     end: Callable[[Association], None]
     end_stale: Callable[[], None]
     sweep: Callable[[], int]
@@ -73,7 +66,6 @@ class NodeServices:
     close: Callable[[], None] = _close_nothing
     note: Callable[[Association], None] = _keep_nothing
     identify: Identify = refuse_identity
-    open_stream: OpenReception = _stream_nothing
     turn_away: TurnAway = tell_nobody
 
 
@@ -104,8 +96,6 @@ class Node:
         Whether other processes listen on the same ports.
     is_first : bool
         Whether no other process of this node was there before.
-    undecided : Budget or None
-        What may lie in memory of objects that nobody has decided on.
     """
 
     def __init__(
@@ -119,13 +109,11 @@ class Node:
         tls: SecurePort | None = None,
         shared: bool = False,
         is_first: bool = True,
-        undecided: Budget | None = None,
     ) -> None:
         self._services, self._now, self._is_first = services, now, is_first
         self._lock = threading.Lock()
         self._open: dict[str, Association] = {}
         self._bounds = bounds or Bounds()
-        self._undecided = undecided or Budget(self._bounds.undecided_bytes)
         accept = partial(
             Acceptor,
             self,
@@ -188,38 +176,9 @@ class Node:
         return on_c_echo()
 
     def open_store(self, head: StoreHead) -> Sink:
-        """Begin to take an object: whole, as marks are small, or piece by piece."""
-        reception = self._services.open_stream(head)
-        if reception is not None:
-            return StreamedSink(reception, partial(self._count_answer, head.caller))
-        return Collector(
-            head,
-            most_bytes=self._bounds.object_bytes,
-            budget=self._undecided,
-            store=self.store,
-            crowd_out=self.crowd_out,
-        )
-
-    def crowd_out(self, request: StoreRequest) -> Answer:
-        """Answer a C-STORE that there was no memory for."""
-        error = Crowded("Too much is arriving at the same time; send again later.")
-        self._services.note_refusal(request, error)
-        answer = Answer(store_status(error), str(error))
-        self._count_answer(request.caller, answer)
-        return answer
-
-    def store(self, request: StoreRequest) -> Answer:
-        """Answer a C-STORE; a failure of our own is answered and kept like any refusal."""
-        try:
-            answer = on_c_store(request, receive=self._services.receive)
-        except Exception as error:  # noqa: BLE001  no peer may end the thread it is served by
-            # no traceback: its values came from the wire
-            LOG.error("store failed", pacs=request.caller.pacs, error=type(error).__name__)  # noqa: TRY400
-            failure = GiveUp("The node failed on this object; tell the scheme.")
-            self._services.note_refusal(request, failure)
-            answer = Answer(store_status(failure), str(failure))
-        self._count_answer(request.caller, answer)
-        return answer
+        """Begin to take an object."""
+        reception = self._services.open_reception(head)
+        return StoreSink(reception, partial(self._count_answer, head.caller))
 
     def _count_answer(self, caller: Caller, answer: Answer) -> None:
         stored = answer.status == SUCCESS

@@ -211,6 +211,12 @@ class _Entry:
     def __init__(self, desk: _Desk, uid: str, sink: ObjectSink | None, status: int) -> None:
         self._desk, self._uid, self._sink, self._status = desk, uid, sink, status
         self._size = 0
+        self._room: Callable[[], memoryview | None] | None = getattr(sink, "room", None)
+
+    def room(self) -> memoryview | None:
+        if self._sink is None or self._room is None:
+            return None
+        return self._room()
 
     def write(self, data: memoryview) -> None:
         self._size += len(data)

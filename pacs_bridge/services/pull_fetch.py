@@ -13,17 +13,20 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.domain.errors import GiveUp, PacsBridgeError, PeerUnavailable
-from pacs_bridge.domain.objects import Caller, StoreRequest
+from pacs_bridge.domain.objects import Caller
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.pulling import HeldMark
 from pacs_bridge.domain.retrieving import Arriving, Asked, Kind, Limits, Retrieved, Retriever
 from pacs_bridge.services.aliens import hash_alien
+from pacs_bridge.services.reception import OpenReception, Receiving
+from pacs_bridge.upper_layer.contract import StoreHead
 from pacs_bridge.upper_layer.prescan import EXPLICIT, IMPLICIT
 from pacs_bridge.upper_layer.requestor import ContextsRefused
 
@@ -61,8 +64,8 @@ class FetchMarks:
 
     Parameters
     ----------
-    take : callable
-        Takes an object as one that was pushed; raises where it is refused.
+    open_reception : callable
+        Begins to take an object, as one that was pushed.
     status_of : callable
         The DIMSE status that an error is answered with.
     most_bytes : int
@@ -72,7 +75,7 @@ class FetchMarks:
     """
 
     retriever: Retriever
-    take: Callable[[StoreRequest], None]
+    open_reception: OpenReception
     read: Begin
     status_of: Callable[[PacsBridgeError], int]
     sop_classes: frozenset[str]
@@ -210,50 +213,67 @@ class _Desk:
         """Begin to take an object."""
         return _Entry(self, arriving)
 
-    def take(self, arriving: Arriving, data: bytearray) -> int:
-        """Give an object to what takes pushed ones; what became of it is the status."""
-        uid, how = arriving.sop_instance_uid, self.how
-        request = StoreRequest(
-            self.caller,
-            arriving.sop_class_uid,
-            uid,
-            arriving.transfer_syntax_uid,
-            memoryview(bytes(data)),
-            len(data),
-        )
+    def take(self, uid: str, finish: Callable[[], None]) -> int:
+        """Take an object as pushed ones are taken; what became of it is the status."""
+        how, fetched = self.how, self.fetched
         try:
             with how.read() as uow:
                 was_here = bool(uow.objects.known([uid]))
-            how.take(request)
+            finish()
         except PacsBridgeError as error:
-            self.fetched.became[uid] = "refused" if isinstance(error, GiveUp) else "failed"
+            fetched.became[uid] = "refused" if isinstance(error, GiveUp) else "failed"
             if not isinstance(error, GiveUp):
-                self.fetched.problems.append(str(error))
+                fetched.problems.append(str(error))
             return how.status_of(error)
-        except Exception as error:  # noqa: BLE001  a bug of ours must not stop the rest
-            # No trace: its words may be those of an object that is none of ours.
-            LOG.error("pulled object not taken", error=type(error).__name__)  # noqa: TRY400
-            self.fetched.became[uid] = "failed"
-            return _NOT_KEPT
-        self.fetched.became[uid] = "had" if was_here else "fetched"
+        fetched.became[uid] = "had" if was_here else "fetched"
         return _STORED
 
 
 class _Entry:
-    """One object on its way, in memory: what it is longer than is dropped by who sends it here."""
+    """One object on its way."""
 
     def __init__(self, desk: _Desk, arriving: Arriving) -> None:
-        self._desk, self._arriving = desk, arriving
-        self._data = bytearray()
+        self._desk, self._uid = desk, arriving.sop_instance_uid
+        self._reception: Receiving | None = None
+        with self._guarded():
+            self._reception = desk.how.open_reception(
+                StoreHead(
+                    desk.caller,
+                    arriving.sop_class_uid,
+                    arriving.sop_instance_uid,
+                    arriving.transfer_syntax_uid,
+                )
+            )
+
+    def room(self) -> memoryview | None:
+        """Give memory for the next bytes, where there is some."""
+        return None if self._reception is None else self._reception.room()
 
     def write(self, data: memoryview) -> None:
-        """Keep the next bytes."""
-        self._data += data
+        """Pass the next bytes on."""
+        with self._guarded():
+            if self._reception is not None:
+                self._reception.write(data)
 
     def finish(self) -> int:
         """Have it taken."""
-        return self._desk.take(self._arriving, self._data)
+        with self._guarded():
+            if self._reception is not None:
+                return self._desk.take(self._uid, self._reception.finish)
+        self._desk.fetched.became[self._uid] = "failed"
+        return _NOT_KEPT
 
     def abort(self) -> None:
         """Forget it."""
-        self._data.clear()
+        if self._reception is not None:
+            self._reception.abort()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  a bug of ours must not stop the rest
+            # No trace: its words may be those of an object that is none of ours.
+            LOG.error("pulled object not taken", error=type(error).__name__)  # noqa: TRY400
+            self.abort()
+            self._reception = None

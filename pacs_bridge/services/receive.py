@@ -1,9 +1,9 @@
 """One C-STORE: taken and safe, or refused with a row and a reason.
 
 The order is the promise (DESIGN.md 3). Success is said only when the structure is sound, the
-identifiers are valid, the object is ours, and its bytes, its row and its job are on the disk: of
-a small object in one committed transaction of the database (decision 0026), of a large one the
-bytes under their hash in the archive before that.
+identifiers are valid, the object is ours, and its bytes, its row and its job are on the disk, in
+one committed transaction of the database (decision 0026). What is larger goes another way
+(`receive_mark`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from hashlib import sha256
 import structlog
 
 from pacs_bridge.archive.content import same_content
+from pacs_bridge.archive.file_content import read_content
 from pacs_bridge.archive.part10 import file_head, split_head
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import (
@@ -35,7 +36,6 @@ from pacs_bridge.domain.identifiers import parse_ae_title, parse_uid
 from pacs_bridge.domain.objects import Originator, ReceivedObject, Refusal, StoreRequest
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.aliens import answer_aliens, hash_alien
-from pacs_bridge.services.arrivals import SMALL, file_of, queue_extract
 from pacs_bridge.services.group_commit import Commit
 from pacs_bridge.services.known_cases import Cases, KnownCases, Names
 from pacs_bridge.upper_layer.prescan import is_explicit, scan
@@ -89,9 +89,8 @@ def receive_object(
     rules: Rules,
     now: Clock,
     known: KnownCases | None = None,
-    small: int = SMALL,
 ) -> None:
-    """Take one object, or refuse it.
+    """Take one object that lies in memory, or refuse it.
 
     Returning means Success. The same object sent again is Success again, one object and one
     job; another object under its UID is refused and both are kept.
@@ -105,8 +104,6 @@ def receive_object(
         they share transactions.
     known : KnownCases or None
         Remembers for all associations of a process which cases objects name.
-    small : int
-        Bytes of a data set up to which the object's file is safe in the database first.
 
     Raises
     ------
@@ -114,7 +111,7 @@ def receive_object(
         Why it was not taken; the refusal is in the database by then.
     """
     try:
-        taking = _Taking(read, commit, archive, rules, now, known or KnownCases(), small)
+        taking = _Taking(read, commit, archive, rules, now, known or KnownCases())
         taking.take(request)
     except PacsBridgeError as error:
         note_refusal(request, error, begin=begin, rules=rules, now=now)
@@ -129,16 +126,14 @@ class _Taking:
     rules: Rules
     now: Clock
     known: KnownCases
-    small: int
 
     def take(self, request: StoreRequest) -> None:
-        _check_request(request, self.rules)
+        check_kind(request.sop_class_uid, self.rules)
+        _check_uid(request.sop_instance_uid)
         scanned = scan(request.data_set, explicit=is_explicit(request.transfer_syntax_uid))
-        if scanned.compressed:
-            raise UnsupportedObject("Compressed images are not taken here; send the marks only.")
+        check_uncompressed(scanned)
         _check_identifiers(request, scanned)
-        is_small = request.size <= self.small
-        cases = self._recall_or_ask(request, scanned) if is_small else self._ask(request, scanned)
+        cases = self._recall_or_ask(request, scanned)
         file = b"".join((_head(request), request.data_set))
         received = ReceivedObject(
             sop_instance_uid=request.sop_instance_uid,
@@ -152,9 +147,14 @@ class _Taking:
             received_at=self.now(),
             originator=originator_of(request.originator),
         )
-        keep = self._keep_small if is_small else self._keep_large
-        if not keep(received, file):
-            self._take_again(request, received, file)
+        if not self._keep(received, file):
+            data_set, explicit = request.data_set, is_explicit(request.transfer_syntax_uid)
+            again = SentAgain(self.read, self.commit, self.archive)
+            again.judge(
+                received,
+                same=lambda: same_content(data_set, explicit=explicit),
+                put=lambda: self.archive.put(file),
+            )
 
     def _recall_or_ask(self, request: StoreRequest, scanned: Seen) -> Cases:
         """Find the cases of an object; whether its PACS is paused is asked when it is kept."""
@@ -182,7 +182,7 @@ class _Taking:
             raise AlienObject("This is not a case of this scheme.")
         return standing.cases
 
-    def _keep_small(self, received: ReceivedObject, file: bytes) -> bool:
+    def _keep(self, received: ReceivedObject, file: bytes) -> bool:
         """Commit row and bytes, which are the job too; false where nothing was kept."""
         added = False
 
@@ -193,42 +193,51 @@ class _Taking:
         self.commit(keep)
         return added
 
-    def _keep_large(self, received: ReceivedObject, file: bytes) -> bool:
-        """Make the file safe, then commit row and job; false where its UID is here."""
-        uid, added = received.sop_instance_uid, False
-        with self.read() as uow:
-            if uow.objects.find(uid) is not None:
-                return False
-        self.archive.put(file)
 
-        def keep(uow: UnitOfWork) -> None:
-            nonlocal added
-            added = uow.objects.add(received)
-            if added:
-                queue_extract(uow, uid)
+@dataclass(frozen=True)
+class SentAgain:
+    """What becomes of an object whose UID is here already."""
 
-        self.commit(keep)
-        return added
+    read: Begin
+    commit: Commit
+    archive: Archive
 
-    def _take_again(self, request: StoreRequest, received: ReceivedObject, file: bytes) -> None:
-        """Count an object that is here; refuse and keep another content under its UID."""
-        uid = request.sop_instance_uid
+    def judge(
+        self, received: ReceivedObject, *, same: Callable[[], str], put: Callable[[], str]
+    ) -> None:
+        """Count one that is here; refuse and keep another content under its UID.
+
+        Parameters
+        ----------
+        same, put : callable
+            Digest its content; put its file into the archive, and give its hash.
+
+        Raises
+        ------
+        Conflict
+            When it says something else.
+        PausedPeer
+            When it was not its UID that it was not taken for.
+        """
+        uid = received.sop_instance_uid
         with self.read() as uow:
             here = uow.objects.find(uid)
-            pacs = uow.pacs.find(request.caller.pacs or "")
+            pacs = uow.pacs.find(received.caller.pacs or "")
         if here is None or pacs is None or pacs.paused:
             raise PausedPeer(PAUSED)
-        if here.content_hash != received.content_hash:
-            ours = same_content(request.data_set, explicit=is_explicit(request.transfer_syntax_uid))
-            if self._content_of(here) != ours:
-                raise Conflict(self.archive.put(file))
+        if here.content_hash != received.content_hash and self._content_of(here) != same():
+            raise Conflict(put())
         self.commit(lambda uow: uow.objects.count_repeat(uid))
 
     def _content_of(self, here: ReceivedObject) -> str:
         if here.same_content:
             return here.same_content
-        data_set = split_head(file_of(here, read=self.read, archive=self.archive))
-        return same_content(data_set, explicit=is_explicit(here.transfer_syntax_uid))
+        with self.read() as uow:
+            waiting = uow.arrivals.data(here.sop_instance_uid)
+        if not waiting:  # it lies in the archive, and may be large
+            return read_content(self.archive.path(here.content_hash)).same_content
+        explicit = is_explicit(here.transfer_syntax_uid)
+        return same_content(split_head(waiting), explicit=explicit)
 
 
 def _names(scanned: Seen) -> Names:
@@ -236,12 +245,20 @@ def _names(scanned: Seen) -> Names:
     return frozenset(scanned.studies), instances, scanned.accession_number
 
 
-def _check_request(request: StoreRequest, rules: Rules) -> None:
-    if request.sop_class_uid not in rules.sop_classes:
+def check_kind(sop_class_uid: str, rules: Rules) -> None:
+    """Hold an object to the kinds that are taken."""
+    if sop_class_uid not in rules.sop_classes:
         raise UnsupportedObject("Objects of this kind are not taken here; send marks only.")
-    if request.size > len(request.data_set):
-        raise OversizedObject("The object is larger than is taken here; send marks only.")
-    if parse_uid(request.sop_instance_uid) != request.sop_instance_uid:
+
+
+def check_uncompressed(seen: Seen) -> None:
+    """Hold a mark to what marks consist of."""
+    if seen.compressed:
+        raise UnsupportedObject("Compressed images are not taken here; send the marks only.")
+
+
+def _check_uid(sop_instance_uid: str) -> None:
+    if parse_uid(sop_instance_uid) != sop_instance_uid:
         raise UnreadableObject("The SOP Instance UID is padded wrongly; export it again.")
 
 

@@ -11,9 +11,9 @@ from pacs_bridge.archive.part10 import file_head
 from pacs_bridge.db.repositories.standing import Standing
 from pacs_bridge.domain.errors import AlienObject, Crowded, PausedPeer, StorageFull
 from pacs_bridge.domain.objects import ReceivedObject
-from pacs_bridge.services.receive import PAUSED, Conflict, originator_of, valid_uids
+from pacs_bridge.services.held import Held
+from pacs_bridge.services.receive import PAUSED, SentAgain, originator_of, valid_uids
 from pacs_bridge.services.reception import Reception, announce
-from pacs_bridge.upper_layer.collect import Held
 from pacs_bridge.upper_layer.elements import STUDY
 from pacs_bridge.upper_layer.seen import Seen
 
@@ -98,12 +98,8 @@ class EvidenceReception(Reception):
             received_at=desk.now(),
             originator=originator_of(head.originator),
         )
-        if announce(received, desk.commit):
-            return
-        with desk.read() as uow:  # somebody else was quicker, or the PACS was paused
-            known = uow.objects.same_content(head.sop_instance_uid)
-        if known is None:
-            raise PausedPeer(PAUSED)
-        if known != received.same_content:
-            raise Conflict(content.content_hash)
-        desk.commit(lambda uow: uow.objects.count_repeat(head.sop_instance_uid))
+        if not announce(received, desk.commit):
+            again = SentAgain(desk.read, desk.commit, desk.archive)
+            again.judge(
+                received, same=lambda: content.same_content, put=lambda: content.content_hash
+            )

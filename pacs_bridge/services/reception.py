@@ -23,15 +23,17 @@ from pacs_bridge.domain.errors import (
 from pacs_bridge.domain.identifiers import parse_uid
 from pacs_bridge.domain.objects import ReceivedObject, StoreRequest
 from pacs_bridge.domain.ports import Clock
+from pacs_bridge.services.arrivals import SMALL
 from pacs_bridge.services.group_commit import Commit
+from pacs_bridge.services.held import Budget
 from pacs_bridge.services.receive import Rules, note_refusal
-from pacs_bridge.upper_layer.collect import Budget
 from pacs_bridge.upper_layer.contract import StoreHead
 from pacs_bridge.upper_layer.prescan import is_explicit
 from pacs_bridge.upper_layer.seen import Seen
 from pacs_bridge.upper_layer.stream_scan import StreamScan
 
 KEEP_FREE = 1 << 30
+_NOTHING = memoryview(b"")
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,10 @@ class Desk:
 
     Parameters
     ----------
-    most_bytes : int
-        Of one data set.
+    most_bytes, most_mark_bytes : int
+        Of one data set; of that of a mark.
+    small : int
+        Bytes of a mark up to which it is taken whole.
     keep_free : int
         Bytes of the disk that are left to marks and to the database.
     undecided : Budget
@@ -56,6 +60,8 @@ class Desk:
     now: Clock
     undecided: Budget
     most_bytes: int = 2 << 30
+    most_mark_bytes: int = 64 << 20
+    small: int = SMALL
     keep_free: int = KEEP_FREE
 
 
@@ -67,7 +73,7 @@ class Reception:
 
     def __init__(self, head: StoreHead, desk: Desk) -> None:
         self.head, self.size = head, 0
-        self._desk = desk
+        self._desk, self._most_bytes = desk, self._most(desk)
         self._file: Incoming | None = None
         self._error: PacsBridgeError | None = None
         try:
@@ -83,7 +89,7 @@ class Reception:
         if self._error is not None:
             return
         try:
-            if self.size > self._desk.most_bytes:
+            if self.size > self._most_bytes:
                 raise OversizedObject("The object is too large to be taken here; send a part.")
             self._scan.feed(data)
             self._take(data)
@@ -122,21 +128,16 @@ class Reception:
     def refuse(self, error: PacsBridgeError) -> None:
         """Keep the row of a refusal."""
         desk = self._desk
-        note_refusal(self.request, error, begin=desk.begin, rules=desk.rules, now=desk.now)
+        request = request_of(self.head, self.size)
+        note_refusal(request, error, begin=desk.begin, rules=desk.rules, now=desk.now)
 
-    @property
-    def request(self) -> StoreRequest:
-        """The request as far as it is known, without the data set."""
-        head = self.head
-        return StoreRequest(
-            caller=head.caller,
-            sop_class_uid=head.sop_class_uid,
-            sop_instance_uid=head.sop_instance_uid,
-            transfer_syntax_uid=head.transfer_syntax_uid,
-            data_set=memoryview(b""),
-            size=self.size,
-            originator=head.originator,
-        )
+    def _most(self, desk: Desk) -> int:
+        """Tell how many bytes such an object may have."""
+        return desk.most_bytes
+
+    def _keep_free(self) -> int:
+        """Tell how many bytes of the disk such an object must leave free."""
+        return self._desk.keep_free
 
     def _open(self) -> None:
         """Begin, now that only the command is known."""
@@ -161,10 +162,10 @@ class Reception:
 
     def _new_file(self, head: bytes) -> Incoming:
         """Begin a file in the spool, where the disk has room for more."""
-        desk = self._desk
-        if desk.archive.free_bytes() < desk.keep_free:
+        archive, keep_free = self._desk.archive, self._keep_free()
+        if keep_free and archive.free_bytes() < keep_free:
             raise StorageFull("The archive's disk is nearly full; make room, then send again.")
-        file = self._file = desk.archive.incoming()
+        file = self._file = archive.incoming()
         file.write(head)
         return file
 
@@ -177,6 +178,19 @@ class Reception:
             )
         if seen.study_instance_uid:
             parse_uid(seen.study_instance_uid)
+
+
+def request_of(head: StoreHead, size: int, data_set: memoryview = _NOTHING) -> StoreRequest:
+    """Give a request as far as it is known: its head, how large it is, and perhaps all of it."""
+    return StoreRequest(
+        caller=head.caller,
+        sop_class_uid=head.sop_class_uid,
+        sop_instance_uid=head.sop_instance_uid,
+        transfer_syntax_uid=head.transfer_syntax_uid,
+        data_set=data_set,
+        size=size,
+        originator=head.originator,
+    )
 
 
 def announce(received: ReceivedObject, commit: Commit) -> bool:
@@ -213,9 +227,9 @@ class Receiving(Protocol):
         """Keep the row of a refusal."""
 
     @property
-    def request(self) -> StoreRequest:
-        """The request without its data set."""
+    def size(self) -> int:
+        """Bytes that have come."""
 
 
-OpenReception = Callable[[StoreHead], Receiving | None]
-"""Begins to take an object; None for kinds that are handed over whole."""
+OpenReception = Callable[[StoreHead], Receiving]
+"""Begins to take an object."""

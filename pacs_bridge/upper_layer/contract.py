@@ -224,9 +224,9 @@ class Bounds:
     kept_per_pacs : int
         Associations that every known PACS may have although all places are taken.
     object_bytes : int
-        Of objects that are handed over whole; larger ones are dropped while they arrive.
+        Of marks; larger ones are dropped while they arrive.
     streamed_bytes : int
-        Of objects that go to the disk while they arrive; likewise.
+        Of images and evidence; likewise.
     undecided_bytes : int
         In memory, of all objects together that nobody has decided on.
     command_bytes, request_bytes, pdu_bytes : int

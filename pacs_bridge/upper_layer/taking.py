@@ -14,7 +14,7 @@ from typing import Protocol
 from pacs_bridge.domain.retrieving import ObjectSink
 from pacs_bridge.upper_layer.command import Command, Field, decode_command
 from pacs_bridge.upper_layer.contract import Bounds
-from pacs_bridge.upper_layer.inbox import Inbox, Piece
+from pacs_bridge.upper_layer.inbox import Inbox, Piece, Room
 from pacs_bridge.upper_layer.outbox import Outbox
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
 
@@ -143,8 +143,9 @@ class Taking:
     def _drain(self, context_id: int, sink: ObjectSink | None) -> None:
         """Hand over the pieces of a data set; it may be slow, but must not creep."""
         began, size = time.monotonic(), 0
+        room = getattr(sink, "room", None)  # where a sink has memory of its own
         while True:
-            piece = self._data_piece(context_id)
+            piece = self._data_piece(context_id, room)
             size += len(piece.data)
             if sink is not None:
                 sink.write(piece.data)
@@ -153,14 +154,14 @@ class Taking:
             if time.monotonic() - began > self._patience + size / _SLOWEST_LINE:
                 raise TimeoutError("an object creeps")
 
-    def _data_piece(self, context_id: int) -> Piece:
-        piece = self._piece()
+    def _data_piece(self, context_id: int, room: Room | None = None) -> Piece:
+        piece = self._piece(room)
         if piece.is_command or piece.context_id != context_id:
             raise Malformed("a data set is mixed up", AbortReason.UNEXPECTED_PARAMETER)
         return piece
 
-    def _piece(self) -> Piece:
-        arrived = self._inbox.next(self._patience)
+    def _piece(self, room: Room | None = None) -> Piece:
+        arrived = self._inbox.next(self._patience, room)
         if not isinstance(arrived, Piece):
             raise ConnectionAbortedError("the peer ended the association")
         return arrived

@@ -17,31 +17,33 @@ def build_pull(installation: Installation) -> Callable[..., Pulled]:
     from pacs_bridge.scp.contexts import STORED
     from pacs_bridge.scp.status import store_status
     from pacs_bridge.services.group_commit import GroupCommit
-    from pacs_bridge.services.known_cases import KnownCases
+    from pacs_bridge.services.held import Budget
     from pacs_bridge.services.pull import pull_marks
     from pacs_bridge.services.pull_fetch import FetchMarks
-    from pacs_bridge.services.receive import Rules, receive_object
+    from pacs_bridge.services.receive import Rules
+    from pacs_bridge.services.reception import Desk
+    from pacs_bridge.wiring.node import bounds_of, receptions
     from pacs_bridge.wiring.peers import build_finder, build_retriever
 
-    key = installation.config.secret("alien_hmac")
-    take = partial(
-        receive_object,
+    key, bounds = installation.config.secret("alien_hmac"), bounds_of(installation.config.node)
+    desk = Desk(
         begin=installation.begin,
         read=installation.read,
         commit=GroupCommit(installation.begin_for_many),
         archive=installation.archive,
         rules=Rules(STORED, key, store_status, asked_for=True),
         now=installation.now,
-        known=KnownCases(),
+        undecided=Budget(bounds.undecided_bytes),
+        most_mark_bytes=bounds.object_bytes,
     )
     fetch = FetchMarks(
         retriever=build_retriever(installation),
-        take=take,
+        open_reception=receptions(desk),
         read=installation.read,
         status_of=store_status,
         sop_classes=STORED,
         alien_key=key,
-        most_bytes=installation.config.node.max_object_mb << 20,
+        most_bytes=bounds.object_bytes,
     )
     return partial(
         pull_marks,

@@ -20,7 +20,6 @@ from tests.nodes import (
     associated,
     encode,
     our_state,
-    receiving,
     register,
     running_node,
     send,
@@ -69,7 +68,7 @@ def test_a_kill_between_write_and_answer_loses_nothing_that_was_acknowledged(
                 assert hash_of(node.archive, row) == row.content_hash
             kept = uow.objects.find(lost)
             assert not uow.arrivals.any()
-        assert (kept is not None) == (step == "commit" or way == "handed")
+        assert (kept is not None) == (step == "committed" or way == "handed")
         assert [path for path in node.files() if path.suffix == ".part"] == []
         assert {row.outcome for row in node.rows()} == {AssociationOutcome.ABORTED}
         assert send(node.port, our_state(lost)).Status == 0x0000
@@ -127,8 +126,7 @@ def test_a_full_disk_is_try_again_and_later_it_goes_in(
         stuffing = small / "stuffing"
         stuffing.write_bytes(bytes(240 << 10))
         archive = LocalArchive(small / "archive")
-        receive = receiving(database, archive, small=0)
-        with running_node(database, tmp_path, archive=archive, receive=receive) as node:
+        with running_node(database, tmp_path, archive=archive, streams={"small": 0}) as node:
             private = b"\x71\0\1\x10UN\0\0\0\0\1\0" + bytes(65_536)
             with associated(node.port, STATE) as association:
                 answer = send_raw(association, our_state(), data=encode(our_state()) + private)

@@ -12,9 +12,8 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from pacs_bridge.services import receive_evidence
-from pacs_bridge.upper_layer import collect
-from pacs_bridge.upper_layer.collect import Budget
+from pacs_bridge.services import held, receive_evidence
+from pacs_bridge.services.held import Budget
 from pacs_bridge.upper_layer.contract import Bounds
 from tests.databases import TestDatabase
 from tests.dcmtk import data_set_of, dcmtk
@@ -206,13 +205,13 @@ def test_a_text_too_long_to_be_compared_is_refused(node: RunningNode) -> None:
 def test_marks_that_no_memory_is_left_for_are_try_again_and_small_ones_always_fit(
     database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collect, "SMALL", 16 << 10)
+    monkeypatch.setattr(held, "SMALL", 16 << 10)
     register(database)
     bounds = Bounds(undecided_bytes=64 << 10)
     large = our_report()
     large.add_new(0x00091001, "UN", bytes(200_000))
     large.add_new(0x00090010, "LO", "PRIVATE")
-    with running_node(database, tmp_path, bounds=bounds) as node:
+    with running_node(database, tmp_path, bounds=bounds, streams={"small": 16 << 10}) as node:
         answer = send(node.port, large)
         assert (answer.Status, "send again later" in answer.ErrorComment) == (TRY_AGAIN, True)
         [refusal] = refusals(database)
@@ -221,7 +220,7 @@ def test_marks_that_no_memory_is_left_for_are_try_again_and_small_ones_always_fi
             talk = stack.enter_context(Peer(node.port).associate(str(large.SOPClassUID)))
             request = store_rq(str(large.SOPClassUID), "1.2.3.9.8")
             talk.connection.sendall(p_data(request, is_command=True, last=True))
-            talk.connection.sendall(p_data(bytes(70_000), is_command=False, last=False))
+            talk.connection.sendall(p_data(encode(large)[:70_000], is_command=False, last=False))
             assert send(node.port, our_state()).Status == SUCCESS
         medium = our_report()
         medium.add_new(0x00090010, "LO", "PRIVATE")
@@ -234,7 +233,7 @@ def test_marks_that_no_memory_is_left_for_are_try_again_and_small_ones_always_fi
 def test_evidence_that_no_memory_is_left_for_is_try_again(
     database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collect, "SMALL", 16 << 10)
+    monkeypatch.setattr(held, "SMALL", 16 << 10)
     with image_node(database, tmp_path, undecided=Budget(64 << 10)) as node:
         unknown = naming_nothing()
         assert send(node.port, a_capture(**unknown, rows=300, columns=300)).Status == TRY_AGAIN

@@ -88,6 +88,19 @@ def test_a_report_saved_as_a_study_of_its_own_is_rescued(world: World) -> None:
     assert world.objects()["1.2.3.9.2"].accession == CASE
 
 
+def test_a_large_report_is_pulled_byte_for_byte(world: World) -> None:
+    report = our_report(StudyInstanceUID="1.2.101.1")
+    report.add_new(0x00420011, "OB", bytes(range(256)) * 8192)
+    report = at_pacs(report, "SR")
+    world.save(report)
+    assert world.pull().counts["fetched"] == 1
+    kept = world.objects()["1.2.3.9.2"]
+    assert kept.size > 2 << 20
+    with world.home.archive.open(kept.content_hash) as file:
+        assert bytes(range(256)) * 8192 in file.read()
+    assert world.work() == ["parked"]
+
+
 def counts(pulled: Pulled) -> tuple[int, ...]:
     """Found, had, fetched, refused, failed, unasked."""
     return tuple(pulled.counts.values())

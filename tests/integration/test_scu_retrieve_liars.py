@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -160,6 +160,39 @@ def test_another_sop_class_than_its_context_has_is_refused():
     shelf = Shelf()
     got = get(mislabel, shelf=shelf)
     assert (heard, shelf.kept, got.missing) == ([0x0122], {}, SOME.sop_instance_uids)
+
+
+def test_a_sink_with_memory_of_its_own_is_read_into():
+    memory, landed = bytearray(60_000), []
+    parts = [bytes([number]) * 20_000 for number in range(3)]
+
+    class Roomy:
+        def room(self) -> memoryview:
+            return memoryview(memory)[sum(landed) :]
+
+        def write(self, part: memoryview) -> None:
+            if part.obj is not memory:
+                memory[sum(landed) : sum(landed) + len(part)] = part
+            landed.append(len(part))
+
+        def finish(self) -> int:
+            return 0
+
+        def abort(self) -> None:
+            pytest.fail("it was whole")
+
+    class Open:
+        def open(self, _arriving: Arriving) -> Any:
+            return Roomy()
+
+    def behave(line: Line, request: Command) -> None:
+        heard.append(bring(line, "1.2.3.4.1", *parts))
+        end(line, request)
+
+    heard: list[int | None] = []
+    got = get(behave, STUDY, cast(Shelf, Open()))
+    assert (heard, got.arrived) == ([0], ("1.2.3.4.1",))
+    assert bytes(memory) == b"".join(parts)
 
 
 def test_what_a_sink_does_not_keep_has_not_arrived():

@@ -1,4 +1,4 @@
-"""From an object that goes on while it arrives to the sink of the upper layer; nothing raises."""
+"""From the reception of an object to a sink of the upper layer; nothing raises."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from pacs_bridge.domain.errors import GiveUp
-from pacs_bridge.scp.handlers import on_streamed_c_store
+from pacs_bridge.scp.handlers import on_c_store
 from pacs_bridge.scp.status import store_status
 from pacs_bridge.services.reception import Receiving
 from pacs_bridge.upper_layer.contract import Answer
@@ -15,7 +15,7 @@ from pacs_bridge.upper_layer.contract import Answer
 LOG = structlog.get_logger()
 
 
-class StreamedSink:
+class StoreSink:
     """Takes one object piece by piece.
 
     Parameters
@@ -46,7 +46,7 @@ class StreamedSink:
         answer = None
         if self._failure is None:
             try:
-                answer = on_streamed_c_store(self._reception.finish)
+                answer = on_c_store(self._reception.finish)
             except Exception as error:  # noqa: BLE001
                 self._fail(error)
         if answer is None:
