@@ -27,6 +27,10 @@ class Outcome:
     ----------
     pacs : str
         ``orthanc`` or ``sandbox``.
+    readers_apart : bool
+        Whether the PACS was proven, on the practice case, to keep readers apart.
+    readings_exposed : int
+        Readings that somebody else's objects may have led.
     """
 
     pacs: str
@@ -39,6 +43,8 @@ class Outcome:
     marks_captured: int = 0
     readings_scored: int = 0
     readings_expected: int = 0
+    readers_apart: bool = False
+    readings_exposed: int = 0
     mails: int = 0
     seconds: float = 0.0
     readers: list[ReaderOutcome] = field(default_factory=list)
@@ -48,6 +54,8 @@ class Outcome:
         """Whether every case was proven and every test reading scored."""
         return (
             self.ready
+            and self.readers_apart
+            and not self.readings_exposed
             and self.cases_proven == self.cases
             and self.readings_scored == self.readings_expected
         )

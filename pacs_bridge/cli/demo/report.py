@@ -53,6 +53,7 @@ def gather(
         marks = uow.marks.counts_by_reader()
         outcome.marks_captured = sum(marks.values())
         counts = uow.readings.counts(set_name)
+        outcome.readings_exposed = len(uow.exposures.of_set(set_name))
         for reader in readers:
             summary = uow.summaries.find(set_name, reader.code)
             scored = counts.get((reader.code, "scored"), 0)
@@ -69,6 +70,13 @@ def gather(
                 )
             )
     return outcome
+
+
+def _apart(outcome: Outcome) -> str:
+    if not outcome.readers_apart:
+        return "not proven"
+    exposed = f", {outcome.readings_exposed} readings exposed" * bool(outcome.readings_exposed)
+    return f"proven by two readers at the viewer{exposed}"
 
 
 def print_table(outcome: Outcome, *, kept: bool) -> None:
@@ -92,6 +100,7 @@ def print_table(outcome: Outcome, *, kept: bool) -> None:
         ("Load", f"{ready} by {outcome.mails} mails"),
         ("Objects received from the PACS", f"{outcome.objects_received}"),
         ("Marks captured", f"{outcome.marks_captured}"),
+        ("Readers kept apart", _apart(outcome)),
         ("Test readings scored", f"{outcome.readings_scored} of {outcome.readings_expected}"),
         ("Time", f"{outcome.seconds:.0f} s"),
     ):

@@ -89,6 +89,7 @@ class DemoRound:
         self._mail: MailServer | None = None
         self._arriving: TaskID | None = None
         self._saved = 0  # objects, by the readers' viewers
+        self._apart = False  # whether the PACS was proven to keep readers apart
 
     def __enter__(self) -> DemoRound:
         return self
@@ -116,8 +117,10 @@ class DemoRound:
             self._import_set(progress, installation)
             self._register_people(installation)
             self._load(progress, installation)
+            self._keep_apart(progress, installation)
             self._read(progress, installation)
             outcome = self._await_scores(progress, installation)
+        outcome.readers_apart = self._apart
         outcome.seconds = time.monotonic() - begun
         return outcome
 
@@ -256,6 +259,16 @@ class DemoRound:
             progress.update(proving, completed=proven)
             if state.readiness is Readiness.READY:
                 return
+
+    def _keep_apart(self, progress: Progress, installation: Installation) -> None:
+        from pacs_bridge.cli.demo.apart import prove_apart
+
+        assert self._hospital is not None
+        task = progress.add_task("Prove that readers are kept apart", total=1)
+        first, second, *_ = self.readers
+        truth = self._images / "truth.json"
+        self._apart = prove_apart(installation, self._hospital, first, second, SET, PACS, truth)
+        progress.advance(task)
 
     def _read(self, progress: Progress, installation: Installation) -> None:
         assert self._hospital is not None
