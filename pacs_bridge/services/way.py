@@ -23,7 +23,7 @@ class Way:
     Parameters
     ----------
     way : str
-        ``native``, ``sheet`` or ``laptop``.
+        ``native``, ``sheet`` or ``laptop``; ``wait`` for who does not read in the PACS now.
     words : str
         The same in plain words, with what to search for.
     mode : Isolation
@@ -113,8 +113,8 @@ def _in_turn(uow: UnitOfWork, enrolment: Enrolment, pacs: str) -> Way:
     mine = [each for each in turns if each.reader == enrolment.reader]
     if mine:
         return Way(
-            "sheet",
-            "On this page: your turn in the PACS is over. What reached us stands here; open these "
+            "wait",
+            "Your turn in the PACS is over. What reached us stands here; open these "
             "cases there no more.",
             mode,
         )
