@@ -12,7 +12,7 @@ from typing import Any
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.deid.uids import UidMap
 from pacs_bridge.domain.errors import GiveUp, NotFound, RefusedInput
-from pacs_bridge.domain.feedback import Feedback
+from pacs_bridge.domain.feedback import Feedback, feedback_list
 from pacs_bridge.domain.identifiers import SetName, parse_name
 from pacs_bridge.domain.loading import LEAVING, Load, Readiness
 from pacs_bridge.domain.ports import Clock
@@ -185,6 +185,21 @@ def list_feedback(set_name: str, *, read: Begin) -> list[Feedback]:
     with read() as uow:
         uow.case_sets.get(name)
         return uow.feedback.of_set(name)
+
+
+def feedback_at(load_id: int, *, read: Begin) -> list[tuple[Feedback, str]]:
+    """List what was ever asked for of a load, each with the list of what must go (CSV)."""
+    with read() as uow:
+        load = uow.loads.get(load_id)
+        return [
+            (
+                each,
+                feedback_list(
+                    [o for o in uow.feedback.objects(each.feedback_id) if o.may_be_there]
+                ),
+            )
+            for each in uow.feedback.at(load.pacs, load.set_name, load.copy)
+        ]
 
 
 def _place(uow: UnitOfWork, set_name: str, reader: str, pacs: str) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from pacs_bridge.web import (
     account,
     associations,
     claims,
+    feedback,
     health,
     home,
     isolation,
@@ -27,8 +28,8 @@ from pacs_bridge.web import (
     watch,
     workstation,
 )
-from pacs_bridge.web.access import protect, seconds_left
-from pacs_bridge.web.context import EXTENSION, WebServices, WebSettings, settings
+from pacs_bridge.web.access import idle, protect, seconds_left, whose_pages
+from pacs_bridge.web.context import EXTENSION, WebServices, WebSettings
 from pacs_bridge.web.errors import handle_errors
 from pacs_bridge.web.headers import harden
 from pacs_bridge.web.security import limit_tries, set_up_security
@@ -41,6 +42,7 @@ _PAGES = (
     account,
     associations,
     claims,
+    feedback,
     health,
     home,
     isolation,
@@ -55,6 +57,7 @@ _PAGES = (
     workstation,
 )
 _ASSETS = (
+    "lock.js",
     "outbox.js",
     "pages.css",
     "pages.js",
@@ -130,5 +133,6 @@ def _page_context() -> dict[str, object]:
             for endpoint, text, needed in _MENU
             if signed_in and (needed is None or roles & set(needed))
         ],
-        "idle_seconds": int(settings().idle.total_seconds()),
+        "idle_seconds": int(idle().total_seconds()),
+        "whose_pages": whose_pages() if signed_in else "",
     }

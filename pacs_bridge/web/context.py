@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pacs_bridge.db.accounts import AccountStore, SignIn
     from pacs_bridge.db.queries import Queries
     from pacs_bridge.db.watch_queries import WatchQueries
+    from pacs_bridge.domain.feedback import Feedback
     from pacs_bridge.domain.receipts import Receipt, ReceiptList
     from pacs_bridge.domain.turns import Turn
     from pacs_bridge.domain.workstation import WorkstationCheck
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pacs_bridge.services.isolation import IsolationNow
     from pacs_bridge.services.reading_sessions import SessionNow
     from pacs_bridge.services.sending_status import SendingStatus
+    from pacs_bridge.services.show_feedback import FeedbackOffer
     from pacs_bridge.services.site_pack import Orders, SitePack
     from pacs_bridge.services.turns import TurnsNow
     from pacs_bridge.services.workstation import ToCheck
@@ -141,6 +143,26 @@ class IsolationServices:
 
 
 @dataclass(frozen=True)
+class FeedbackServices:
+    """What the pages call of truth on a PACS.
+
+    Parameters
+    ----------
+    offer, ask : callable
+        See `services.show_feedback`.
+    take_away : callable
+        See `services.withdraw_feedback.ask_withdrawal`.
+    at : callable
+        Gives what was asked for of a load by its number, each with the list of what must go.
+    """
+
+    offer: Callable[..., FeedbackOffer]
+    ask: Callable[..., Feedback]
+    take_away: Callable[..., Feedback]
+    at: Callable[[int], list[tuple[Feedback, str]]]
+
+
+@dataclass(frozen=True)
 class WebServices:
     """What the pages call.
 
@@ -166,6 +188,8 @@ class WebServices:
         Whose marks are whose: practice drawing, reading session, claims.
     isolation : IsolationServices
         How a PACS keeps readers apart, and whose turn it is.
+    feedback : FeedbackServices
+        Truth of a closed round on a PACS.
     """
 
     now: Callable[[], datetime]
@@ -186,6 +210,7 @@ class WebServices:
     reading: ReadingServices
     who: WhoServices
     isolation: IsolationServices
+    feedback: FeedbackServices
 
 
 def settings() -> WebSettings:

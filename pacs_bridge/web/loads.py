@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
@@ -9,6 +11,9 @@ from pacs_bridge.db.queries import LoadLine
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.people import Role
 from pacs_bridge.web.context import person, services, settings
+
+if TYPE_CHECKING:
+    from pacs_bridge.services.show_feedback import FeedbackOffer
 
 blueprint = Blueprint("loads", __name__, url_prefix="/loads")
 
@@ -40,7 +45,13 @@ def show(load_id: int) -> str:
         seconds=settings().refresh_seconds,
         now=services().now(),
         sending=services().sending(load_id),
+        truths=services().feedback.at(load_id),
+        truth=None if line.load.copy else _truth_of(line.load.set_name, line.load.pacs),
     )
+
+
+def _truth_of(set_name: str, pacs: str) -> FeedbackOffer:
+    return services().feedback.offer(set_name, pacs=pacs)
 
 
 @blueprint.get("/<int:load_id>/progress")

@@ -36,6 +36,7 @@ def show(set_name: str) -> str:
         roc=summary.get("roc", []) if summary else [],
         point=operating_point(summary),
         receipts=services().queries.receipts(_reader(), set_name),
+        truth=services().feedback.offer(set_name, _reader()),
     )
 
 

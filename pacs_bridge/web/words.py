@@ -45,6 +45,16 @@ WITHDRAWAL = {
 }
 """How a withdrawal stands."""
 
+FEEDBACK = {
+    "being sent": ("Being sent", "blue"),
+    "sent, not found yet": ("Sent", "blue"),
+    "on the PACS": ("On the PACS", "green"),
+    "to be withdrawn": ("To be removed", "orange"),
+    "late": ("Late", "red"),
+    "withdrawn": ("Gone", "grey"),
+}
+"""How truth on a PACS stands."""
+
 COMPLETE = {
     "proven": ("Proven", "green"),
     "counted": ("Counted", "aqua-green"),
@@ -189,6 +199,7 @@ def set_up_words(app: Flask) -> None:
         READINESS=READINESS,
         INTACT=INTACT,
         WITHDRAWAL=WITHDRAWAL,
+        FEEDBACK=FEEDBACK,
         COMPLETE=COMPLETE,
         FINDABLE=FINDABLE,
         NEAR=NEAR,

@@ -8,12 +8,17 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pacs_bridge.config import Config
+from pacs_bridge.domain.ports import Clock
+from pacs_bridge.domain.withdrawal import WITHIN
 from pacs_bridge.wiring.case_sets import UID_KEY
 from pacs_bridge.wiring.installation import Installation
 
 if TYPE_CHECKING:
+    from pacs_bridge.db.unit_of_work import Begin
     from pacs_bridge.domain.feedback import Feedback
     from pacs_bridge.services.show_feedback import FeedbackOffer
+    from pacs_bridge.web.context import FeedbackServices
 
 
 def feedback_jobs(installation: Installation, stopping: threading.Event) -> dict[str, Any]:
@@ -55,7 +60,7 @@ def build_offer(installation: Installation) -> Callable[..., FeedbackOffer]:
         offer_feedback,
         read=installation.read,
         now=installation.now,
-        within=_within(installation),
+        within=within_of(installation.config),
     )
 
 
@@ -67,7 +72,7 @@ def build_ask(installation: Installation) -> Callable[..., Feedback]:
         ask_feedback,
         begin=installation.begin,
         now=installation.now,
-        within=_within(installation),
+        within=within_of(installation.config),
     )
 
 
@@ -78,5 +83,22 @@ def build_take_away(installation: Installation) -> Callable[..., Feedback]:
     return partial(ask_withdrawal, begin=installation.begin, now=installation.now)
 
 
-def _within(installation: Installation) -> timedelta:
-    return timedelta(days=installation.config.loading.withdraw_days)
+def within_of(config: Config) -> timedelta:
+    """Tell how long after the end of its round a set may stand on a PACS."""
+    return timedelta(days=config.loading.withdraw_days)
+
+
+def feedback_services(
+    begin: Begin, read: Begin, now: Clock, within: timedelta = WITHIN
+) -> FeedbackServices:
+    """Join what the pages call of truth on a PACS."""
+    from pacs_bridge.services.show_feedback import ask_feedback, feedback_at, offer_feedback
+    from pacs_bridge.services.withdraw_feedback import ask_withdrawal
+    from pacs_bridge.web.context import FeedbackServices
+
+    return FeedbackServices(
+        offer=partial(offer_feedback, read=read, now=now, within=within),
+        ask=partial(ask_feedback, begin=begin, now=now, within=within),
+        take_away=partial(ask_withdrawal, begin=begin, now=now),
+        at=partial(feedback_at, read=read),
+    )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pacs_bridge.wiring.feedback import feedback_services, within_of
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.isolation import build_isolation
 from pacs_bridge.wiring.reading import build_reading
@@ -65,6 +66,7 @@ def build_web(installation: Installation) -> Flask:
             sending=partial(sending_status, begin=installation.read, now=now),
             reading=build_reading(installation),
             who=build_who(installation),
+            feedback=feedback_services(begin, installation.read, now, within_of(config)),
             isolation=build_isolation(installation),
         ),
     )

@@ -29,6 +29,7 @@ from pacs_bridge.services.sending_status import sending_status
 from pacs_bridge.services.site_pack import OurNode, orders_for, site_pack
 from pacs_bridge.services.workstation import check_workstation, what_to_check
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
+from pacs_bridge.wiring.feedback import feedback_services
 from pacs_bridge.wiring.who import who_services
 from tests.isolation import isolation_of
 from tests.web.desk import reading_services
@@ -87,6 +88,7 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
             reading=reading_services(scheme),
             who=who_services(begin=scheme.begin, now=scheme.now, settle=60.0),
             isolation=isolation_of(scheme),
+            feedback=feedback_services(scheme.begin, scheme.begin, scheme.now),
         ),
     )
 
