@@ -120,7 +120,7 @@ def _in_turn(uow: UnitOfWork, enrolment: Enrolment, pacs: str) -> Way:
         )
     since = "" if turn is None else f" since {turn.since:%d %B, %H:%M} (UTC)"
     return Way(
-        "sheet",
+        "wait",
         f"Not yet: another reader is reading in your PACS{since}. Do not open these cases there; "
         "we write to you when it is your turn.",
         mode,
