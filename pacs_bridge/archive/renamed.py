@@ -7,18 +7,22 @@ in a folder of their own when somebody opens one, and thrown away when nobody us
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pacs_bridge.archive.disk import Disk
 from pacs_bridge.archive.local import LocalArchive
-from pacs_bridge.archive.renaming import MOST_HEAD, Renaming, rename_head
+from pacs_bridge.archive.renaming import RenamedHead, Renaming, rename_head
 from pacs_bridge.domain.errors import NotFound, StorageFull, UnreadableObject
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 MOST_BYTES = 2 << 30
 """Of all files of copies together, beyond what is in use."""
@@ -110,11 +114,22 @@ class RenamedArchive(LocalArchive):
         return made
 
     def open(self, content_hash: str) -> BinaryIO:
-        """Open an object for reading; raises `NotFound` where it is not here."""
+        """Open an object for reading; one of a copy is made while it is read, and not kept.
+
+        Raises
+        ------
+        NotFound
+            When it is not here.
+        UnreadableObject
+            When the master's file cannot be read.
+        """
         try:
-            return self.path(content_hash).open("rb")
+            return super().path(content_hash).open("rb")
         except FileNotFoundError as error:
-            raise NotFound("There is no such object in the archive.") from error
+            known = self._find(content_hash)
+            if known is None:
+                raise NotFound("There is no such object in the archive.") from error
+        return open_renamed(super().path(known.source), known.renaming)
 
     def has(self, content_hash: str) -> bool:
         """Whether an object is here, or can be made of one that is."""
@@ -135,8 +150,8 @@ class RenamedArchive(LocalArchive):
             self._make_room(most=self._most - source.stat().st_size)
             digest = hashlib.sha256()
             try:
-                with part.open("xb") as file:
-                    for block in renamed_blocks(source, known.renaming):
+                with open_renamed(source, known.renaming) as made, part.open("xb") as file:
+                    while block := made.read(_AT_ONCE):
                         digest.update(block)
                         file.write(block)
                     file.flush()
@@ -177,22 +192,60 @@ def _files_in(folder: Path) -> Iterator[tuple[float, int, Path]]:
         yield stat.st_mtime, stat.st_size, file
 
 
-def renamed_blocks(source: Path, renaming: Renaming) -> Iterator[bytes]:
-    """Give an archived file under another name, block by block.
+def open_renamed(source: Path, renaming: Renaming) -> BinaryIO:
+    """Open an archived file as it is under another name.
 
     Raises
     ------
+    NotFound
+        When it is not there.
     UnreadableObject
         When it cannot be read up to its pixels.
-    OSError
-        When the disk fails.
     """
-    with source.open("rb") as file:
-        head = rename_head(file.read(MOST_HEAD), renaming)
-        yield head.data
-        file.seek(head.rest)
-        while block := file.read(_AT_ONCE):
-            yield block
+    try:
+        file = source.open("rb")
+    except FileNotFoundError as error:
+        raise NotFound("There is no such object in the archive.") from error
+    try:
+        joined = _Joined(file, rename_head(file, renaming))
+    except BaseException:
+        file.close()
+        raise
+    return io.BufferedReader(joined, _AT_ONCE)
+
+
+class _Joined(io.RawIOBase):
+    """A head in memory and the rest of a file behind it, as one file to read."""
+
+    def __init__(self, file: BinaryIO, head: RenamedHead) -> None:
+        super().__init__()
+        self._file, self._head, self._at = file, head, 0
+        self._size = len(head.data) - head.rest + file.seek(0, os.SEEK_END)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        head, into = self._head, memoryview(buffer).cast("B")
+        part = head.data[self._at : self._at + len(into)]
+        if not part:
+            self._file.seek(self._at - len(head.data) + head.rest)
+            part = self._file.read(len(into))
+        into[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def name_files(source: Path, content_hash: str, renamings: Sequence[Renaming]) -> list[NamedFile]:
@@ -213,20 +266,20 @@ def name_files(source: Path, content_hash: str, renamings: Sequence[Renaming]) -
 
 
 def _name_all(file: BinaryIO, content_hash: str, renamings: Sequence[Renaming]) -> list[NamedFile]:
-    begin = file.read(MOST_HEAD)
-    heads = [rename_head(begin, renaming) for renaming in renamings]
-    own = hashlib.sha256(begin)
+    heads = [rename_head(file, renaming) for renaming in renamings]
+    own, rest, size = hashlib.sha256(), heads[0].rest if heads else 0, 0
     digests = [hashlib.sha256(head.data) for head in heads]
-    sizes = [len(head.data) + len(begin) - head.rest for head in heads]
-    for digest, head in zip(digests, heads, strict=True):
-        digest.update(memoryview(begin)[head.rest :])
+    file.seek(0)
+    own.update(file.read(rest))
     while block := file.read(_AT_ONCE):
         for digest in (own, *digests):
             digest.update(block)
-        sizes = [size + len(block) for size in sizes]
+        size += len(block)
     if own.hexdigest() != content_hash:
         raise UnreadableObject(
             "An archived image was changed since it was imported; restore it from a backup."
         )
-    named = zip(digests, sizes, strict=True)
-    return [NamedFile(digest.hexdigest(), size) for digest, size in named]
+    return [
+        NamedFile(digest.hexdigest(), len(head.data) + size)
+        for digest, head in zip(digests, heads, strict=True)
+    ]

@@ -14,14 +14,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import BinaryIO, Final
 
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.upper_layer.elements import vr_of
 from pacs_bridge.upper_layer.prescan import is_explicit
 
-MOST_HEAD = 16 << 20
-"""Bytes before the pixels; ours have a few thousand, tomosynthesis a few hundred thousand."""
+_HEADS = (256 << 10, 16 << 20)
+"""Bytes before the pixels: ours have a few thousand, tomosynthesis a few hundred thousand."""
 
 _PREFIX_END = 132
 _UNDEFINED = 0xFFFFFFFF
@@ -70,32 +70,47 @@ class RenamedHead:
     rest: int
 
 
-def rename_head(file: bytes, renaming: Renaming) -> RenamedHead:
+def rename_head(file: BinaryIO, renaming: Renaming) -> RenamedHead:
     """Give the head of an archived file with the identifiers of a copy.
 
-    The same file and naming give the same bytes for ever.
+    The same file and naming give the same bytes for ever. Of the pixels nothing is read but
+    what lies in the same block.
 
     Parameters
     ----------
-    file : bytes
-        The file, or its first `MOST_HEAD` bytes.
+    file : binary file
+        The file, from wherever it stands.
 
     Raises
     ------
     UnreadableObject
         When it is no file of ours.
+    OSError
+        When the disk fails.
     """
-    try:
-        meta_end, explicit = _read_meta(file)
-        meta = _rename_meta(file[_PREFIX_END:meta_end], renaming)
-        walk = _Walk(file, renaming, explicit)
-        rest = walk.find_pixels(meta_end)
-        data_set = walk.elements(meta_end, rest, depth=0)
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
-        raise UnreadableObject(
-            "An archived image cannot be read up to its pixels; restore it from a backup."
-        ) from error
-    return RenamedHead(b"".join((file[:_PREFIX_END], meta, data_set)), rest)
+    for most in _HEADS:
+        file.seek(0)
+        begin = file.read(most + 1)
+        try:
+            return _rename(begin[:most], renaming, is_whole=len(begin) <= most)
+        except (struct.error, IndexError, UnicodeDecodeError) as error:
+            if len(begin) <= most or most == _HEADS[-1]:
+                raise UnreadableObject(
+                    "An archived image cannot be read up to its pixels; restore it from a backup."
+                ) from error
+    raise AssertionError("the longest head was tried")  # pragma: no cover
+
+
+def _rename(begin: bytes, renaming: Renaming, *, is_whole: bool) -> RenamedHead:
+    """Rename the beginning of a file; raises `IndexError` where the pixels lie behind it."""
+    meta_end, explicit = _read_meta(begin)
+    walk = _Walk(begin, renaming, explicit)
+    rest = walk.find_pixels(meta_end)
+    if rest == len(begin) and not is_whole:
+        raise IndexError("the head goes on")
+    meta = _rename_meta(begin[_PREFIX_END:meta_end], renaming)
+    data_set = walk.elements(meta_end, rest, depth=0)
+    return RenamedHead(b"".join((begin[:_PREFIX_END], meta, data_set)), rest)
 
 
 def _read_meta(file: bytes) -> tuple[int, bool]:

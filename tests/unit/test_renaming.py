@@ -25,7 +25,7 @@ from pacs_bridge.archive.renamed import (
     Renamed,
     RenamedArchive,
     name_files,
-    renamed_blocks,
+    open_renamed,
 )
 from pacs_bridge.archive.renaming import Renaming, rename_head
 from pacs_bridge.deid.pixels import pixel_hash
@@ -90,7 +90,7 @@ def a_file(ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
 
 
 def renamed(file: bytes) -> bytes:
-    head = rename_head(file, RENAMING)
+    head = rename_head(BytesIO(file), RENAMING)
     return head.data + file[head.rest :]
 
 
@@ -131,7 +131,7 @@ def test_the_pixels_are_the_masters_byte_for_byte_and_decoded(syntax: str, undef
     copy = renamed(file)
     master, copied = (dcmread(BytesIO(data)) for data in (file, copy))
     assert copied.PixelData == master.PixelData
-    assert copy.endswith(file[rename_head(file, RENAMING).rest :])
+    assert copy.endswith(file[rename_head(BytesIO(file), RENAMING).rest :])
     assert pixel_hash(copied) == pixel_hash(master)
 
 
@@ -143,7 +143,7 @@ def test_renaming_twice_to_the_masters_names_gives_the_masters_file_back(
     file = a_file(an_image(undefined=undefined), syntax)
     back = {NAMING.uid(f"2.25.{n}"): f"2.25.{n}" for n in range(11, 18)}
     words = {new: old for old, new in RENAMING.words.items()}
-    head = rename_head(renamed(file), Renaming(lambda uid: back.get(uid, uid), words))
+    head = rename_head(BytesIO(renamed(file)), Renaming(lambda uid: back.get(uid, uid), words))
     assert head.data + renamed(file)[head.rest :] == file
 
 
@@ -151,7 +151,7 @@ def test_renaming_twice_to_the_masters_names_gives_the_masters_file_back(
 def test_a_master_that_ends_in_its_head_is_refused_in_words(keep: int) -> None:
     """Nothing half is ever sent as a copy."""
     with pytest.raises(UnreadableObject, match="restore it from a backup"):
-        rename_head(a_file(an_image())[:keep], RENAMING)
+        rename_head(BytesIO(a_file(an_image())[:keep]), RENAMING)
 
 
 # The archive that has them -------------------------------------------------------------------
@@ -182,12 +182,38 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path)
 
 
-def test_the_file_of_a_copy_is_made_when_somebody_opens_it_and_not_before(shelf: Shelf) -> None:
+def test_a_head_that_is_longer_than_most_is_renamed_to_its_end() -> None:
+    """Tomosynthesis describes each frame; nothing behind the first block is left as it was."""
+    ds = an_image()
+    item = ds.SourceImageSequence[0]
+    ds.SourceImageSequence = Sequence([item] * 3000)
+    file = a_file(ds)
+    assert len(file) > 300_000
+    copied = dcmread(BytesIO(renamed(file)))
+    assert {str(each.ReferencedSOPInstanceUID) for each in copied.SourceImageSequence} == {
+        NAMING.uid("2.25.17")
+    }
+    assert copied.PixelData == ds.PixelData
+
+
+def test_a_copy_is_read_without_anything_being_written(shelf: Shelf) -> None:
+    """From any place in it, as of any file."""
+    whole = renamed(shelf.file)
+    with shelf.archive.open(shelf.named.content_hash) as file:
+        assert file.read() == whole
+        for place in (0, 130, 700, len(whole) - 10):
+            file.seek(place)
+            assert file.read(600) == whole[place : place + 600]
+        assert file.seek(-4, os.SEEK_END) == len(whole) - 4
+        assert file.read() == whole[-4:]
+    assert shelf.made() == []
+
+
+def test_the_file_of_a_copy_is_made_when_somebody_wants_one_and_not_before(shelf: Shelf) -> None:
     """It has the hash by which it is asked for, like everything in the archive."""
     assert shelf.archive.has(shelf.named.content_hash)
     assert shelf.made() == []
-    with shelf.archive.open(shelf.named.content_hash) as file:
-        data = file.read()
+    data = shelf.archive.path(shelf.named.content_hash).read_bytes()
     assert data == renamed(shelf.file)
     assert hashlib.sha256(data).hexdigest() == shelf.named.content_hash
     assert shelf.named == NamedFile(hashlib.sha256(data).hexdigest(), len(data))
@@ -240,5 +266,6 @@ def test_several_copies_are_named_in_one_reading(shelf: Shelf) -> None:
     renamings = [RENAMING, Renaming(other.uid, {})]
     named = name_files(shelf.source, shelf.master, renamings)
     for each, renaming in zip(named, renamings, strict=True):
-        data = b"".join(renamed_blocks(shelf.source, renaming))
+        with open_renamed(shelf.source, renaming) as file:
+            data = file.read()
         assert each == NamedFile(hashlib.sha256(data).hexdigest(), len(data))
