@@ -290,7 +290,7 @@ def word_rename(label: str, ours: str, theirs: str, of: About) -> str:
         )
     own = "" if ours in theirs else ", a number of its own,"
     return (
-        f"{RENAMED} {label} {theirs}{own} instead of {ours}. Nothing is missing. Choose one:\n"
+        f"{RENAMED} {label} {theirs}{own} instead of {ours}. Nothing is missing. Either will do:\n"
         f"- Tell your readers to search for {theirs}. Then press Accept the names.\n"
         f"- Or have it renamed to {ours} in your PACS. {CHECK_AGAIN}"
     )

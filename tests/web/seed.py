@@ -19,6 +19,8 @@ from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.migrate import migrate
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.caseset import Case, Instance, Passport, Series, Study
+from pacs_bridge.domain.conflicts import Clash, Conflict, word_conflict
+from pacs_bridge.domain.found import FoundImage
 from pacs_bridge.domain.identifiers import PERFORMS
 from pacs_bridge.domain.loading import (
     CaseVerdict,
@@ -40,6 +42,7 @@ from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.people import Enrolment, Role, Round, Site
 from pacs_bridge.domain.ports import Message
 from pacs_bridge.domain.reading import Reading
+from pacs_bridge.domain.sentences import NEEDS_CONTACT, KnownAs, about, word_absent, word_partial
 from pacs_bridge.services.folded import reading_uid_of
 from pacs_bridge.services.passwords import hash_password
 from tests.isolation import put_proven
@@ -205,22 +208,18 @@ def _ready(uow: UnitOfWork, load_id: int, passport: Passport) -> None:
 
 
 def _partial(uow: UnitOfWork, load_id: int, passport: Passport) -> None:
-    again = "start the load again"
+    cases = {case.number: about(case, known=KnownAs()) for case in passport.cases}
+    study = cases[117].study
+    (first, *_) = study.instances()
+    size = FoundImage(first.sop_instance_uid, first.sop_class_uid, 16, 12)
+    smaller = Conflict(Clash.SIZE, study, size, first)
     trouble = {
-        1: (
-            Completeness.PARTIAL,
-            "3 of 4 images found by UID",
-            f"Some images did not arrive: {again}, it sends only what is missing.",
-        ),
-        103: (
-            Completeness.MISSING,
-            "0 of 4 images found by UID",
-            f"The case did not arrive: {again}; if it stays missing, look for failed imports.",
-        ),
+        1: (Completeness.PARTIAL, "3 of 4 images found by UID", word_partial(cases[1], 3)),
+        103: (Completeness.MISSING, "0 of 4 images found by UID", word_absent(cases[103])),
         117: (
             Completeness.CONFLICT,
-            "4 of 4 images found by UID; an image has 4096 x 3328 pixels there, 2294 x 1914 here",
-            f"Another image stands under our number: delete this study there, then {again}.",
+            f"4 of 4 images found by UID; {smaller.evidence}",
+            word_conflict(smaller, cases[117]),
         ),
     }
     for place, (_, _, _, image) in enumerate(passport.instances()):
@@ -243,7 +242,7 @@ def _partial(uow: UnitOfWork, load_id: int, passport: Passport) -> None:
     uow.loads.set_readiness(
         load_id,
         Readiness.INCOMPLETE,
-        note="This load needs a person: see the instruction beside each case, then start it again.",
+        note=NEEDS_CONTACT,
     )
 
 
