@@ -22,6 +22,7 @@ from pacs_bridge.domain.audit import (
     Subject,
     Thing,
 )
+from pacs_bridge.domain.audit_readings import READING_EVENTS
 from pacs_bridge.domain.audit_rules import ALERT, OURSELVES, Fact, from_peer
 from pacs_bridge.domain.query import FIND, GET, MOVE, Root
 
@@ -31,9 +32,8 @@ _Detail = Mapping[str, Any]
 
 def of_event(at: datetime, kind: str, subject: str, detail: _Detail) -> Fact | None:
     """Say what an event means to an audit trail; None where it means nothing there."""
-    make = _EVENTS.get(kind) or next(
-        (each for start, each in _FAMILIES if kind.startswith(start)), None
-    )
+    known = _EVENTS.get(kind) or READING_EVENTS.get(kind)
+    make = known or next((each for start, each in _FAMILIES if kind.startswith(start)), None)
     return None if make is None else make(at, kind, subject, detail)
 
 
