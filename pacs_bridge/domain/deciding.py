@@ -119,6 +119,10 @@ def _said(side: Laterality, saves: Sequence[Save]) -> _Said:
         doubt = questions.TWO_DECISIONS.format(
             side=questions.SIDES[side], said=" and ".join(several)
         )
+    elif last.rejected:
+        doubt = questions.REJECTED_DECISION.format(
+            side=questions.SIDES[side], said=questions.decision_words(breast)
+        )
     elif _is_gone(last, saves):
         doubt = questions.NO_LONGER.format(
             side=questions.SIDES[side], said=questions.decision_words(breast)

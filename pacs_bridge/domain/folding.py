@@ -31,6 +31,7 @@ from pacs_bridge.domain.revision import (
     replaced,
     unite,
     was_emptied,
+    was_rejected,
     was_taken_back,
 )
 
@@ -162,6 +163,8 @@ def _drawn(
     gone = ""
     if was_taken_back(drawing, replacing):
         state, gone = MarkState.DROPPED, "replaced"
+    elif was_rejected(drawing):
+        question, gone = questions.phrase(questions.REJECTED, mark), "rejected"
     elif was_emptied(drawing, replacing) or history.has_vanished(drawing):
         question, gone = questions.phrase(questions.VANISHED, mark), "vanished"
     elif not question and history.may_have_moved(drawing):

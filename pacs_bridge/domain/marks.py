@@ -139,6 +139,8 @@ class ReadObject:
         What `observer`, whom the whole object names, says.
     others : tuple of Share
         What somebody else says, whom a part of the object names; in no case the observer's.
+    rejects : tuple of str
+        SOP Instance UIDs of what was taken out of use where the object comes from (IOCM).
     """
 
     sop_class_uid: str
@@ -153,6 +155,7 @@ class ReadObject:
     predecessors: tuple[str, ...] = ()
     refused: str | None = None
     others: tuple[Share, ...] = ()
+    rejects: tuple[str, ...] = ()
 
     def every_mark(self) -> tuple[Mark, ...]:
         """All marks of the object, whoever made them: the observer's first."""

@@ -60,6 +60,17 @@ ABOUT_THE_OBJECT = ("unread-", "too-large")
 """Beginnings of flags that are about the object as a whole, not about one of its marks."""
 
 VANISHED = "You drew a mark on {place} that your last save no longer holds: still meant?"
+REJECTED = (
+    "Your PACS says that what you saved of {place} was deleted there: is the mark still meant?"
+)
+REJECTED_DECISION = (
+    "Your PACS says that what you decided of the {side} breast ({said}) was deleted there: "
+    "still meant?"
+)
+EMPTIED = (
+    "What we had from you of this case was taken away since it was scored, and nothing of it is "
+    "left here: read it again in your viewer, or decide both breasts here."
+)
 MOVED = "A later save of yours holds a mark beside this one on {place}: are both meant?"
 CHANGED = (
     "Your viewer says something else of the mark on {place} since you answered: is it meant so?"

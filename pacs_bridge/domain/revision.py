@@ -39,6 +39,8 @@ class Save:
         Where it was made, as far as is known; within one, the time of making orders saves.
     whole : bool or None
         Whether its PACS saves anew all that is drawn; None where nobody knows.
+    rejected : bool
+        Whether its PACS says that it was taken out of use there.
     """
 
     key: str
@@ -48,6 +50,7 @@ class Save:
     workstation: str = ""
     pacs: str = ""
     whole: bool | None = None
+    rejected: bool = False
 
     @property
     def source(self) -> tuple[str, str]:
@@ -256,6 +259,11 @@ def was_taken_back(drawing: Drawing, replacing: dict[str, Save]) -> bool:
 def was_emptied(drawing: Drawing, replacing: dict[str, Save]) -> bool:
     """Whether only replaced documents hold a mark, and one that replaces them holds none."""
     return all(save.key in replacing for save, _ in drawing.held)
+
+
+def was_rejected(drawing: Drawing) -> bool:
+    """Whether nothing holds a mark but what was taken out of use at its PACS."""
+    return all(save.rejected for save, _ in drawing.held)
 
 
 class History:

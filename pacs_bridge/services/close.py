@@ -39,6 +39,11 @@ def close_reading(reading_uid: str, *, begin: Begin, now: Clock, settle: float) 
             return state.state  # the job of what came last closes it
         standing = fold_reading(uow, reading_uid, state.set_name, state.reader)
         folded = standing.folded
+        if standing.was_emptied(state):
+            if state.state != "asked":
+                uow.events.add(moment, "reading-emptied", reading_uid, revision=state.revision)
+            uow.readings.set_state(reading_uid, "asked")
+            return "asked"
         if folded.asked > len(folded.undecided):
             uow.readings.set_state(reading_uid, "asked")
             return "asked"
@@ -122,4 +127,6 @@ def _end(uow: UnitOfWork, reading_uid: str, now: Clock) -> None:
     else:
         uow.readings.set_state(reading_uid, "parked")
         kind = "reading-unfinished"
-    uow.events.add(now(), kind, reading_uid, left_out=left_out, asked=standing.folded.asked)
+    detail = {"emptied": state.revision} if standing.was_emptied(state) else {}
+    asked = standing.folded.asked
+    uow.events.add(now(), kind, reading_uid, left_out=left_out, asked=asked, **detail)

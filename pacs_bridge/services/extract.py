@@ -19,6 +19,7 @@ from pacs_bridge.services.copy_owner import is_of_case, on_master
 from pacs_bridge.services.folded import end_of, learn_resave, reading_uid_of
 from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.parts import GONE, deal_out, part_named, whole_of
+from pacs_bridge.services.rejected import note_rejected
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.asking import flag_notes
 from pacs_bridge.sr.place import Placed, place_marks
@@ -181,6 +182,10 @@ def _place(
         words,
     )
     read = on_master(uow, read, case, received.caller.pacs or "")
+    if read.rejects:
+        note_rejected(uow, received, read, now, settle)
+        uow.marks.keep(read, accession=case.accession, reader=None)
+        return Parked(read.refused or "")
     dealt_out = deal_out(uow, received, read) if read.others else 0
     if dealt_out:
         uow.events.add(now, "object-of-several", received.sop_instance_uid, others=dealt_out)

@@ -10,6 +10,7 @@ from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.answers import GivenAnswer
 from pacs_bridge.domain.folding import Folded, fold
 from pacs_bridge.domain.identifiers import PERFORMS, CaseName
+from pacs_bridge.domain.objects import ReadingState
 from pacs_bridge.domain.revision import History, Save, in_order, unite
 
 
@@ -21,6 +22,15 @@ class StandingReading:
     saves: tuple[Save, ...]
     late: tuple[Save, ...]
     answers: tuple[GivenAnswer, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stands that its reader saved in time, or said here."""
+        return not self.answers and len(self.saves) == len(self.late)
+
+    def was_emptied(self, state: ReadingState) -> bool:
+        """Whether all that was scored of it was taken away since."""
+        return self.is_empty and state.revision > 0 and state.kind != "practice"
 
 
 def fold_reading(uow: UnitOfWork, reading_uid: str, set_name: str, reader: str) -> StandingReading:

@@ -13,7 +13,7 @@ from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.objects import ReadingState
 from pacs_bridge.domain.people import Enrolment
 from pacs_bridge.domain.ports import Clock
-from pacs_bridge.domain.questions import SIDES, decision_words, words_of
+from pacs_bridge.domain.questions import EMPTIED, SIDES, decision_words, words_of
 from pacs_bridge.domain.receipts import (
     MarkState,
     Receipt,
@@ -105,6 +105,7 @@ def unread_cases(uow: UnitOfWork, reader: str, set_name: str) -> tuple[str, ...]
     passport = uow.case_sets.get(set_name)
     uids = {reading_uid_of(case.accession, reader): case.accession for case in passport.cases}
     known = uow.marks.known_readings(uids) | uow.answers.known_readings(uids)
+    known |= {s.reading_uid for s in uow.readings.of_reader(reader, set_name) if s.revision}
     return tuple(accession for uid, accession in uids.items() if uid not in known)
 
 
@@ -166,7 +167,7 @@ def make_receipt(uow: UnitOfWork, own: OwnCase, moment: datetime) -> Receipt:
             for mark in folded.marks
         ),
         breasts=folded.breasts,
-        questions=folded.questions if standing.saves or standing.answers else (),
+        questions=_questions(state, standing),
         objects=tuple(map(_object, standing.saves)),
         last_object_at=max((save.received_at for save in standing.saves), default=None),
         exposed=exposed_of(uow, own.reading_uid),
@@ -176,11 +177,22 @@ def make_receipt(uow: UnitOfWork, own: OwnCase, moment: datetime) -> Receipt:
 
 def _state(state: ReadingState | None, standing: StandingReading) -> str:
     """Where a reading stands: what is asked is said before it has settled."""
-    if state is None or not (standing.saves or standing.answers):
+    if state is None:
+        return "unread"
+    if standing.was_emptied(state):
+        return "asked" if state.state in ("open", "asked") else state.state
+    if not (standing.saves or standing.answers):
         return "unread"
     if state.state in ("open", "asked"):
         return "asked" if standing.folded.asked else "open"
     return state.state
+
+
+def _questions(state: ReadingState | None, standing: StandingReading) -> tuple[str, ...]:
+    """What is asked of the case as a whole; of one that was emptied, what to do about it."""
+    if state is not None and standing.was_emptied(state):
+        return (EMPTIED, *standing.folded.questions)
+    return standing.folded.questions if standing.saves or standing.answers else ()
 
 
 def _image(image: KnownImage) -> ReceiptImage:
@@ -241,7 +253,9 @@ def _line(
     where = _state(state, standing)
     folded = standing.folded
     asked = folded.asked if where == "asked" else 0
-    return ReceiptLine(accession, kind, where, _words(where, folded), asked)
+    emptied = state is not None and standing.was_emptied(state)
+    words = "What we had was taken away." if emptied else _words(where, folded)
+    return ReceiptLine(accession, kind, where, words, asked)
 
 
 def _words(state: str, folded: Folded) -> str:

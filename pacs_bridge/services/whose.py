@@ -237,15 +237,16 @@ def look_again(
             continue  # it is on its way there already
         left = uow.claims.take_back(uid)
         if left is not None and received.accession:
-            _reopen(uow, received.accession, left, f"{uid}-{key}", now, settle)
+            reopen(uow, received.accession, left, f"{uid}-{key}", now, settle)
         uow.enqueue("extract", uid, key=f"extract-{uid}-{key}")
         count += 1
     return count
 
 
-def _reopen(
+def reopen(
     uow: UnitOfWork, accession: str, reader: str, key: str, now: datetime, settle: float
 ) -> None:
+    """Have a reader's reading of a case folded anew, where there is one; `key` names the change."""
     case = uow.case_sets.case(accession)
     if case is None:
         return

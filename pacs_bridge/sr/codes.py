@@ -57,6 +57,9 @@ LATERALITY = ("272741003", "SCT")
 SUSPICION = ("SUSPICION", SCHEME)
 FOLLOW_UP = ("111053", "DCM")
 DENSITY = ("129715009", "SCT")
+REJECTIONS = frozenset((value, "DCM") for value in ("113001", "113037", "113038"))
+"""Titles of rejection notes (CID 7011) but for a retention policy's end: quality, safety, order."""
+
 OBSERVER_TYPE = ("121005", "DCM")
 DEVICE = ("121007", "DCM")
 PERSON_NAME = ("121008", "DCM")

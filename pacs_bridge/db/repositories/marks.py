@@ -140,6 +140,7 @@ def _save(row: ObjectRow, body: dict[str, Any]) -> Save:
         received_at=row.received_at,
         workstation=f"{row.pacs or ''} {station}",
         pacs=row.pacs or "",
+        rejected=row.rejected_by is not None,
     )
 
 
@@ -153,7 +154,7 @@ def read_from_json(body: dict[str, Any]) -> ReadObject:
             "observer": Observer(**body["observer"]),
             "marks": tuple(map(mark_from_json, body["marks"])),
             "breasts": tuple(BreastDecision(**each) for each in body["breasts"]),
-            **{k: tuple(body[k]) for k in _TUPLES},
+            **{k: tuple(body.get(k, ())) for k in _TUPLES},
             "others": tuple(
                 Share(
                     Observer(**each["observer"]),
@@ -166,7 +167,7 @@ def read_from_json(body: dict[str, Any]) -> ReadObject:
     )
 
 
-_TUPLES = ("referenced_images", "referenced_studies", "predecessors")
+_TUPLES = ("referenced_images", "referenced_studies", "predecessors", "rejects")
 
 
 def mark_from_json(body: dict[str, Any]) -> Mark:

@@ -73,6 +73,7 @@ def row_of(received: ReceivedObject) -> dict[str, Any]:
         "originator_message_id": received.originator.message_id if received.originator else None,
         "reading_uid": None,
         "part_of": received.part_of,
+        "rejected_by": None,
         "read_by": received.read_by,
     }
 
@@ -127,6 +128,31 @@ class Objects:
             .where(ObjectRow.part_of == sop_instance_uid)
             .order_by(ObjectRow.sop_instance_uid)
         )
+        return [_object(row) for row in rows]
+
+    def reject(self, sop_instance_uid: str, pacs: str, note: str) -> list[ReceivedObject]:
+        """Note that a PACS took an object out of use; gives it and its parts, where that is new.
+
+        Parameters
+        ----------
+        pacs : str
+            Who says so: of no other's objects.
+        note : str
+            UID of the object that says so.
+        """
+        rows = self._session.scalars(
+            select(ObjectRow).where(
+                or_(
+                    ObjectRow.sop_instance_uid == sop_instance_uid,
+                    ObjectRow.part_of == sop_instance_uid,
+                ),
+                ObjectRow.pacs == pacs,
+                ObjectRow.rejected_by.is_(None),
+            )
+        ).all()
+        for row in rows:
+            row.rejected_by = note
+        self._session.flush()
         return [_object(row) for row in rows]
 
     def same_content(self, sop_instance_uid: str) -> str | None:

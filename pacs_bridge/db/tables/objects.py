@@ -47,6 +47,7 @@ class ObjectRow(Base):
     originator_message_id: Mapped[int | None]
     reading_uid: Mapped[str | None] = mapped_column(String(64))
     part_of: Mapped[str | None] = mapped_column(String(64))
+    rejected_by: Mapped[str | None] = mapped_column(String(64))
     read_by: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
