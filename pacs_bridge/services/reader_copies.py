@@ -7,7 +7,7 @@ alone; its files are made of the master's while they are sent (`archive.renamed`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -64,6 +64,24 @@ def plan_copies(set_name: str, pacs: str, *, begin: Begin) -> CopiesPlan:
     name, hospital = str(SetName.parse(set_name)), parse_name(pacs)
     with begin() as uow:
         return _plan(uow, name, hospital)
+
+
+def list_plans(pacs: Collection[str] | None, *, begin: Begin) -> list[CopiesPlan]:
+    """Tell of every set with a round what its copies take at each PACS that is set to copies.
+
+    Parameters
+    ----------
+    pacs : collection of str or None
+        Which PACS may be told of; None for all.
+    """
+    with begin() as uow:
+        return [
+            _plan(uow, line.name, each.name)
+            for each in uow.pacs.all()
+            if each.isolation is Isolation.COPIES and (pacs is None or each.name in pacs)
+            for line in uow.case_sets.lines()
+            if not line.copy and uow.rounds.find(line.name) is not None
+        ]
 
 
 def _plan(uow: UnitOfWork, set_name: str, pacs: str) -> CopiesPlan:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pacs_bridge.db.queries import Queries
     from pacs_bridge.db.watch_queries import WatchQueries
     from pacs_bridge.domain.feedback import Feedback
+    from pacs_bridge.domain.reader_copies import CopiesPlan
     from pacs_bridge.domain.receipts import Receipt, ReceiptList
     from pacs_bridge.domain.turns import Turn
     from pacs_bridge.domain.workstation import WorkstationCheck
@@ -163,6 +164,21 @@ class FeedbackServices:
 
 
 @dataclass(frozen=True)
+class CopiesServices:
+    """What the pages of readers' copies call.
+
+    Parameters
+    ----------
+    plans, plan, agree : callable
+        See `services.reader_copies`.
+    """
+
+    plans: Callable[[tuple[str, ...] | None], list[CopiesPlan]]
+    plan: Callable[[str, str], CopiesPlan]
+    agree: Callable[..., CopiesPlan]
+
+
+@dataclass(frozen=True)
 class WebServices:
     """What the pages call.
 
@@ -188,6 +204,8 @@ class WebServices:
         Whose marks are whose: practice drawing, reading session, claims.
     isolation : IsolationServices
         How a PACS keeps readers apart, and whose turn it is.
+    copies : CopiesServices
+        What readers' copies take at a PACS, and agreeing to it.
     feedback : FeedbackServices
         Truth of a closed round on a PACS.
     """
@@ -210,6 +228,7 @@ class WebServices:
     reading: ReadingServices
     who: WhoServices
     isolation: IsolationServices
+    copies: CopiesServices
     feedback: FeedbackServices
 
 

@@ -11,8 +11,11 @@ from pacs_bridge.wiring.installation import Installation
 
 if TYPE_CHECKING:
     from pacs_bridge.archive.renamed import Find, Renamed, RenamedArchive
+    from pacs_bridge.db.unit_of_work import Begin
     from pacs_bridge.domain.caseset import Case
+    from pacs_bridge.domain.ports import Clock
     from pacs_bridge.services.reader_copies import Making, Progress
+    from pacs_bridge.web.context import CopiesServices
 
 
 def find_renamed(installation: Installation) -> Find:
@@ -77,3 +80,15 @@ def tidy_with_copies(tidy: Callable[[], int], archive: RenamedArchive) -> Callab
         return tidy()
 
     return both
+
+
+def build_copies_pages(begin: Begin, read: Begin, now: Clock) -> CopiesServices:
+    """Join what the pages of readers' copies call."""
+    from pacs_bridge.services.reader_copies import agree_copies, list_plans, plan_copies
+    from pacs_bridge.web.context import CopiesServices
+
+    return CopiesServices(
+        plans=partial(list_plans, begin=read),
+        plan=partial(plan_copies, begin=read),
+        agree=partial(agree_copies, begin=begin, now=now),
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pacs_bridge.wiring.feedback import feedback_services, within_of
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.isolation import build_isolation
+from pacs_bridge.wiring.reader_copies import build_copies_pages
 from pacs_bridge.wiring.reading import build_reading
 from pacs_bridge.wiring.site_pack import our_node
 from pacs_bridge.wiring.who import build_who
@@ -68,6 +69,7 @@ def build_web(installation: Installation) -> Flask:
             who=build_who(installation),
             feedback=feedback_services(begin, installation.read, now, within_of(config)),
             isolation=build_isolation(installation),
+            copies=build_copies_pages(begin, installation.read, now),
         ),
     )
 

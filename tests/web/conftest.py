@@ -30,6 +30,7 @@ from pacs_bridge.services.site_pack import OurNode, orders_for, site_pack
 from pacs_bridge.services.workstation import check_workstation, what_to_check
 from pacs_bridge.web.app import WebServices, WebSettings, create_app
 from pacs_bridge.wiring.feedback import feedback_services
+from pacs_bridge.wiring.reader_copies import build_copies_pages
 from pacs_bridge.wiring.who import who_services
 from tests.isolation import isolation_of
 from tests.web.desk import reading_services
@@ -88,6 +89,7 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
             reading=reading_services(scheme),
             who=who_services(begin=scheme.begin, now=scheme.now, settle=60.0),
             isolation=isolation_of(scheme),
+            copies=build_copies_pages(scheme.begin, scheme.begin, scheme.now),
             feedback=feedback_services(scheme.begin, scheme.begin, scheme.now),
         ),
     )

@@ -41,6 +41,9 @@ MAY = {
     "isolation.take_back": ({"admin", "contact"}, {"contact2"}),
     "isolation.hand_on": ({"admin", "contact"}, {"contact2"}),
     "isolation.finish": (ENROLLED, {"nobody"}),
+    "reader_copies.index": ({"admin", "contact", "contact2"}, set()),
+    "reader_copies.show": ({"admin", "contact"}, {"contact2"}),
+    "reader_copies.agree": ({"admin", "contact"}, {"contact2"}),
     "pack.show": ({"admin", "contact"}, {"contact2"}),
     "pack.orders": ({"admin", "contact"}, {"contact2"}),
     "results.index": (READERS, set()),
@@ -79,6 +82,7 @@ MAY = {
 VALUES = {"form": "csv", "filename": "pages.css", "set_name": SET} | {
     "accession": f"{SET}101",
     "number": "1",
+    "pacs": "northfield",
     "frame": "1",
 }
 
