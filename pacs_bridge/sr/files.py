@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pydicom
+from pydicom.dataelem import RawDataElement
 
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.domain.marks import ReadObject
@@ -15,10 +16,15 @@ from pacs_bridge.sr.images import HEADER_KEYWORDS, describe_image
 from pacs_bridge.sr.place import Placed
 from pacs_bridge.sr.read import read_object
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
+from pacs_bridge.upper_layer.elements import vr_of
 
 NOT_DICOM = "The file is not DICOM; export it again as DICOM."
 NO_FILE = "There is no such file; check its name."
 BROKEN_FILE = "The file is DICOM but broken off or damaged; export it again."
+MOST_WORDS = 16 << 20
+"""Bytes of lists and texts of one object that are read."""
+
+_LARGE = 64 << 10  # bytes of a value
 
 
 def open_file(path: Path, keywords: Iterable[str] = ()) -> pydicom.Dataset:
@@ -47,6 +53,35 @@ def open_file(path: Path, keywords: Iterable[str] = ()) -> pydicom.Dataset:
     if not known:
         raise UnreadableObject(BROKEN_FILE if begins else NOT_DICOM)
     return ds
+
+
+def open_received(path: Path) -> pydicom.Dataset:
+    """Read the data set of an object that we keep, without pixels.
+
+    What is large in it, such as the bits of an overlay or a document, is read only where somebody
+    asks for it, so that memory does not grow with the file.
+
+    Raises
+    ------
+    UnreadableObject
+        When its lists and texts are more than a program should take apart.
+    """
+    ds = pydicom.dcmread(path, stop_before_pixels=True, defer_size=_LARGE)
+    if "Rows" not in ds:  # of an image nearly all is pixels
+        large = sum(each.length for each in ds.values() if _is_left(each))
+        if path.stat().st_size - large > MOST_WORDS:
+            raise UnreadableObject(
+                f"It holds more than {MOST_WORDS >> 20} MB of lists and texts, too much to be read; "
+                "it is kept, and a person must look."
+            )
+    return ds
+
+
+def _is_left(element: pydicom.DataElement | RawDataElement) -> bool:
+    """Whether a large value, and no list, was left in the file."""
+    if not isinstance(element, RawDataElement) or element.value is not None:
+        return False
+    return element.length > _LARGE and (element.VR or vr_of(element.tag)) != "SQ"
 
 
 def _beginning(path: Path) -> bool:

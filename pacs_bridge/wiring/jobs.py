@@ -23,15 +23,13 @@ if TYPE_CHECKING:
 
 def read_archived(asked: ToRead | Path) -> ReadObject:
     """Read the marks out of one archived file; runs in the limited child process."""
-    from pydicom import dcmread
-
-    from pacs_bridge.sr.files import images_of
+    from pacs_bridge.sr.files import images_of, open_received
     from pacs_bridge.sr.read import read_object
 
     if isinstance(asked, Path):
-        return read_object(dcmread(asked, stop_before_pixels=True))
+        return read_object(open_received(asked))
     room = images_of(asked.images).room if asked.images else None
-    return read_object(dcmread(asked.path, stop_before_pixels=True), asked.words, room)
+    return read_object(open_received(asked.path), asked.words, room)
 
 
 def prepare_reading() -> None:
