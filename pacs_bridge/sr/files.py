@@ -71,8 +71,8 @@ def open_received(path: Path) -> pydicom.Dataset:
         large = sum(each.length for each in ds.values() if _is_left(each))
         if path.stat().st_size - large > MOST_WORDS:
             raise UnreadableObject(
-                f"It holds more than {MOST_WORDS >> 20} MB of lists and texts, too much to be read; "
-                "it is kept, and a person must look."
+                f"It holds more than {MOST_WORDS >> 20} MB of lists and texts, too much to be "
+                "read; it is kept, and a person must look."
             )
     return ds
 
