@@ -125,7 +125,7 @@ def test_a_statement_shows_the_settings_that_run() -> None:
     text = write_statement(Running("NORTHERN", 10400, Bounds(associations=7, object_bytes=9 << 20)))
     assert "| Node | `NORTHERN` | 10400 |" in text
     assert "| Associations accepted at the same time | 7 |" in text
-    assert "| Largest object | 9 MB |" in text
+    assert "| Largest report, presentation state or key object selection | 9 MB |" in text
 
 
 def test_the_sections_stand_in_the_order_of_the_template() -> None:
