@@ -148,15 +148,27 @@ def site(
         bool,
         typer.Option("--require-check", help="Nobody reads before a workstation was checked."),
     ] = False,
+    lock: Annotated[
+        int | None,
+        typer.Option(
+            "--lock-minutes",
+            metavar="MINUTES",
+            help="Pages lock after so long without an action, 1 to 15; 0 for the usual time.",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
 ) -> None:
     """Make a site known: one hospital unit, and the PACS it reads on."""
     from pacs_bridge.services.people import add_site
 
     begin = open_home(home).begin
-    made = add_site(name, pacs=pacs, begin=begin, requires_check=require_check)
+    made = add_site(name, pacs=pacs, begin=begin, requires_check=require_check, lock_minutes=lock)
     more = ", once a workstation was checked" if made.requires_check else ""
     say(f"{made.name} reads on {made.pacs}{more}.")
+    if made.lock_minutes is not None:
+        minutes = f"{made.lock_minutes} minute{'' if made.lock_minutes == 1 else 's'}"
+        say(f"Its people's pages lock after {minutes} without an action.")
 
 
 @app.command("round")

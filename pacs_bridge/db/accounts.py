@@ -14,7 +14,14 @@ from flask_security import RoleMixin, UserDatastore, UserMixin
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import AccountRoleRow, AccountRow, AccountSiteRow, RoleRow, SiteRow
+from pacs_bridge.db.tables import (
+    AccountRoleRow,
+    AccountRow,
+    AccountSiteRow,
+    EnrolmentRow,
+    RoleRow,
+    SiteRow,
+)
 from pacs_bridge.domain.people import Role
 
 _LOOKED_UP_BY = {
@@ -44,6 +51,9 @@ class SignIn(UserMixin):
         Scheme code of whoever reads under this account.
     sites, pacs : tuple of str
         The account's sites and the PACS they read on.
+    lock_minutes : int or None
+        The shortest time after which one of their sites wants pages locked; None where none
+        says.
     """
 
     id: int = 0
@@ -55,6 +65,7 @@ class SignIn(UserMixin):
     reader: str | None = None
     sites: tuple[str, ...] = ()
     pacs: tuple[str, ...] = ()
+    lock_minutes: int | None = None
     roles: list[SignInRole] = field(default_factory=list)
 
     @property
@@ -114,6 +125,13 @@ def _sign_in(session: Session, row: AccountRow) -> SignIn:
         .where(AccountSiteRow.account_id == row.id)
         .order_by(SiteRow.name)
     ).all()
+    enrolled = select(EnrolmentRow.site).where(EnrolmentRow.reader == row.reader)
+    theirs = select(AccountSiteRow.site).where(AccountSiteRow.account_id == row.id)
+    lock_minutes = session.scalar(
+        select(func.min(SiteRow.lock_minutes)).where(
+            SiteRow.name.in_(enrolled) | SiteRow.name.in_(theirs)
+        )
+    )
     return SignIn(
         row.id,
         row.email,
@@ -124,5 +142,6 @@ def _sign_in(session: Session, row: AccountRow) -> SignIn:
         row.reader,
         tuple(name for name, _ in sites),
         tuple(sorted({pacs for _, pacs in sites})),
+        lock_minutes,
         [SignInRole(name) for name in roles],
     )

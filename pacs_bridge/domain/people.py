@@ -9,6 +9,10 @@ from enum import StrEnum
 from pacs_bridge.domain.loading import Readiness
 
 
+LOCK_MINUTES = (1, 15)
+"""How soon and how late the pages of a site may lock; a workstation there is shared."""
+
+
 class Role(StrEnum):
     """What an account may do. One account may have several."""
 
@@ -36,11 +40,14 @@ class Site:
     ----------
     requires_check : bool
         Whether nobody reads here before a workstation was checked.
+    lock_minutes : int or None
+        After so long without an action the pages of its people lock; None for the usual time.
     """
 
     name: str
     pacs: str
     requires_check: bool = False
+    lock_minutes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import NotFound, RefusedInput
 from pacs_bridge.domain.identifiers import SetName, parse_name
-from pacs_bridge.domain.people import Enrolment, Role, Round, Site
+from pacs_bridge.domain.people import LOCK_MINUTES, Enrolment, Role, Round, Site
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.services.extend import reopen_late
 from pacs_bridge.services.passwords import hash_password, make_password
@@ -209,17 +210,42 @@ def set_alias(
             look_again(uow, anew, f"alias-{moment.timestamp():.3f}", moment, settle)
 
 
-def add_site(name: str, *, pacs: str, begin: Begin, requires_check: bool = False) -> Site:
-    """Make a site, or change it; raises `NotFound` for an unknown PACS.
+def add_site(
+    name: str,
+    *,
+    pacs: str,
+    begin: Begin,
+    requires_check: bool = False,
+    lock_minutes: int | None = None,
+) -> Site:
+    """Make a site, or change it.
 
     Parameters
     ----------
     requires_check : bool
         Whether nobody reads there before a workstation was checked.
+    lock_minutes : int, optional
+        After so long without an action its people's pages lock; 0 for the usual time again,
+        None to leave it as it is.
+
+    Raises
+    ------
+    NotFound
+        For an unknown PACS.
+    RefusedInput
+        When pages would lock too soon to read, or too late for a shared workstation.
     """
-    site = Site(parse_name(name), parse_name(pacs), requires_check)
+    site = Site(parse_name(name), parse_name(pacs), requires_check, lock_minutes or None)
+    least, most = LOCK_MINUTES
+    if lock_minutes and not least <= lock_minutes <= most:
+        raise RefusedInput(
+            f"Pages lock after {least} to {most} minutes: the workstations of a site are shared."
+        )
     with begin() as uow:
         uow.pacs.get(site.pacs)
+        if lock_minutes is None:
+            kept = next((each for each in uow.sites.all() if each.name == site.name), None)
+            site = replace(site, lock_minutes=kept.lock_minutes if kept else None)
         uow.sites.put(site)
     return site
 

@@ -7,8 +7,9 @@ PACS), and what is somebody else's is answered as if it were not there.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,6 +56,9 @@ ACCESS: dict[str, Rule] = {
     "sign_in.show": _EVERYBODY,
     "sign_in.create": _EVERYBODY,
     "sign_in.left": Rule(None, prolongs=False),
+    "sign_in.unlock": Rule(None, prolongs=False),
+    "sign_in.other": Rule(None, prolongs=False),
+    "sign_in.stay": _SIGNED_IN,
     "sign_in.end": _SIGNED_IN,
     "home.show": _SIGNED_IN,
     "account.show": _SIGNED_IN,
@@ -135,17 +139,58 @@ def begin_session() -> None:
     session["since"] = session["seen"] = services().now().timestamp()
 
 
+def unlock_session() -> None:
+    """Start counting again: whoever is signed in has given the password again."""
+    session.pop("locked", None)
+    session["seen"] = services().now().timestamp()
+
+
+def idle() -> timedelta:
+    """Give after how long without an action a page locks, for whoever is signed in."""
+    minutes = person().lock_minutes if current_user.is_authenticated else None
+    return settings().idle if minutes is None else timedelta(minutes=minutes)
+
+
 def seconds_left() -> float:
-    """How long the session lives without another action; 0.0 where there is none."""
-    if not current_user.is_authenticated:
+    """How long pages stay open without another action; 0.0 where they are locked or nobody's."""
+    times = _times()
+    if times is None or "locked" in session:
         return 0.0
-    now = services().now()
+    seen, since = times
+    ends = min(seen + idle(), since + settings().longest)
+    return max(0.0, (ends - services().now()).total_seconds())
+
+
+def is_locked() -> bool:
+    """Whether the pages wait for the password of whoever is signed in.
+
+    Once locked a session stays so, whatever the clock says, until the password is given; and
+    it ends when nobody gives it for an hour.
+    """
+    times = _times()
+    if times is None or seconds_left() > 0:
+        return False
+    seen, since = times
+    ends = min(seen + idle() + settings().locked, since + settings().longest)
+    return services().now() < ends
+
+
+def whose_pages() -> str:
+    """Name whoever is signed in so that only the same person is the same; empty for nobody."""
+    if not current_user.is_authenticated:
+        return ""
+    return hashlib.sha256(f"{person().id} {person().email}".encode()).hexdigest()[:16]
+
+
+def _times() -> tuple[datetime, datetime] | None:
+    """When the person last did something, and when they signed in; None where nobody is."""
+    if not current_user.is_authenticated:
+        return None
     try:
         seen, since = (datetime.fromtimestamp(session[key], UTC) for key in ("seen", "since"))
     except (KeyError, TypeError, ValueError, OverflowError):
-        return 0.0
-    ends = min(seen + settings().idle, since + settings().longest)
-    return max(0.0, (ends - now).total_seconds())
+        return None
+    return seen, since
 
 
 def safe_next(text: str) -> str:
@@ -171,13 +216,16 @@ def _check() -> ResponseReturnValue | None:
 
 
 def _ask_to_sign_in(rule: Rule) -> ResponseReturnValue:
-    idle = bool(current_user.is_authenticated)
-    if idle:
-        logout_user()
-    session.clear()
+    was_in = bool(current_user.is_authenticated)
+    if is_locked():
+        session["locked"] = True
+    else:
+        if was_in:
+            logout_user()
+        session.clear()
     if not rule.prolongs:
         abort(401)
-    known: dict[str, Any] = {"why": "idle"} if idle else {}
+    known: dict[str, Any] = {"why": "idle"} if was_in else {}
     if request.method == "GET" and request.endpoint != "home.show":
         known["next"] = request.full_path.rstrip("?")
     return redirect(url_for("sign_in.show", **known), code=303)

@@ -42,7 +42,9 @@ class WebSettings:
     secret : bytes
         Signs sessions and forms.
     idle : timedelta
-        After so long without an action of the person, a session ends.
+        After so long without an action of the person, pages lock; a site may say otherwise.
+    locked : timedelta
+        Locked for so long, a session ends.
     longest : timedelta
         After so long a session ends whatever happens.
     cookie_secure : bool
@@ -58,6 +60,7 @@ class WebSettings:
 
     secret: bytes
     idle: timedelta = timedelta(minutes=5)
+    locked: timedelta = timedelta(hours=1)
     longest: timedelta = timedelta(hours=8)
     cookie_secure: bool = False
     sign_in_tries: int = 10
@@ -141,6 +144,21 @@ class IsolationServices:
     hand_on: Callable[..., object]
     my_turn: Callable[[str, str], Turn | None]
     finish_turn: Callable[[str, str], object]
+
+
+@dataclass(frozen=True)
+class CopiesServices:
+    """What the pages of readers' copies call.
+
+    Parameters
+    ----------
+    plans, plan, agree : callable
+        See `services.reader_copies`.
+    """
+
+    plans: Callable[[tuple[str, ...] | None], list[CopiesPlan]]
+    plan: Callable[[str, str], CopiesPlan]
+    agree: Callable[..., CopiesPlan]
 
 
 @dataclass(frozen=True)

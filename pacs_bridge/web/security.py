@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, request, session
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_security import MailUtil, PasswordUtil, Security
@@ -127,7 +127,7 @@ def limit_tries(app: Flask, tries: int) -> None:
     somebody else.
     """
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
-    for endpoint in ("sign_in.create", "account.change_password"):
+    for endpoint in ("sign_in.create", "sign_in.unlock", "account.change_password"):
         view: Any = app.view_functions[endpoint]
         view = limiter.limit(f"{tries} per 5 minutes", key_func=_who, deduct_when=_failed)(view)
         view = limiter.limit(f"{tries * 10} per 5 minutes", deduct_when=_failed)(view)
@@ -135,7 +135,8 @@ def limit_tries(app: Flask, tries: int) -> None:
 
 
 def _who() -> str:
-    return f"{get_remote_address()} {request.form.get('email', '').strip().lower()[:254]}"
+    named = request.form.get("email", "") or str(session.get("_user_id", ""))
+    return f"{get_remote_address()} {named.strip().lower()[:254]}"
 
 
 def _failed(response: Response) -> bool:

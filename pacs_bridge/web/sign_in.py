@@ -7,7 +7,16 @@ from flask.typing import ResponseReturnValue
 from flask_security import current_user, login_user, logout_user
 from flask_security.forms import LoginForm
 
-from pacs_bridge.web.access import begin_session, safe_next, seconds_left
+from pacs_bridge.services.passwords import normalise
+from pacs_bridge.web.access import (
+    begin_session,
+    idle,
+    is_locked,
+    safe_next,
+    seconds_left,
+    unlock_session,
+    whose_pages,
+)
 from pacs_bridge.web.context import person, services
 
 blueprint = Blueprint("sign_in", __name__, url_prefix="/sign-in")
@@ -20,6 +29,8 @@ def show() -> ResponseReturnValue:
     """Ask who it is."""
     if seconds_left() > 0:
         return redirect(safe_next(request.args.get("next", "")), code=303)
+    if is_locked():
+        return _locked([])
     return _form(LoginForm(formdata=None), [])
 
 
@@ -49,10 +60,63 @@ def end() -> ResponseReturnValue:
     return redirect(url_for("sign_in.show"), code=303)
 
 
+@blueprint.post("/unlock")
+def unlock() -> ResponseReturnValue:
+    """Open the pages again for whoever locked them, once they have given the password."""
+    by_script = request.accept_mimetypes.best == "application/json"
+    if seconds_left() > 0:
+        return {"said": ""} if by_script else _on()
+    if not is_locked():
+        return ({"said": "You are signed out."}, 401) if by_script else _on()
+    who, password = person(), request.form.get("password", "")
+    if not password or not who.verify_and_update_password(normalise(password)):
+        services().record("unlock-refused", str(who.id))
+        said = "That is not the password." if password else "Enter your password."
+        return ({"said": said}, 422) if by_script else (_locked([("password", said)]), 422)
+    unlock_session()
+    services().record("unlocked", str(who.id))
+    return {"said": ""} if by_script else _on()
+
+
+@blueprint.post("/other")
+def other() -> ResponseReturnValue:
+    """Let somebody else sign in where the pages are locked; what was on them is gone."""
+    if is_locked():
+        services().record("signed-out", str(person().id))
+    if seconds_left() <= 0:
+        logout_user()
+        session.clear()
+    return redirect(url_for("sign_in.show"), code=303)
+
+
+@blueprint.post("/stay")
+def stay() -> ResponseReturnValue:
+    """Take that the person is doing something on a page that asks for nothing meanwhile."""
+    return {"seconds": int(idle().total_seconds())}
+
+
 @blueprint.get("/left")
 def left() -> ResponseReturnValue:
-    """Say how many seconds the session still lives; asking does not prolong it."""
-    return {"seconds": int(seconds_left()), "signed_in": bool(current_user.is_authenticated)}
+    """Say how many seconds the pages stay open, and whose they are; asking does not prolong it."""
+    return {
+        "seconds": int(seconds_left()),
+        "signed_in": bool(current_user.is_authenticated),
+        "locked": is_locked(),
+        "who": whose_pages(),
+    }
+
+
+def _on() -> ResponseReturnValue:
+    return redirect(safe_next(request.form.get("next", "")), code=303)
+
+
+def _locked(troubles: list[tuple[str, str]]) -> str:
+    return render_template(
+        "sign_in/locked.html",
+        troubles=troubles,
+        email=person().email,
+        next=request.values.get("next", ""),
+    )
 
 
 def _form(form: LoginForm, troubles: list[tuple[str, str]]) -> str:

@@ -231,18 +231,41 @@ def test_a_load_on_its_way_is_watched_to_its_end(site: Site) -> None:
     expect(page.locator("[data-refresh-url]")).to_have_count(0)
 
 
-def test_a_session_that_nobody_uses_warns_and_then_leaves_the_page(
+def test_a_page_left_alone_warns_locks_and_opens_again_as_it_was(
     tmp_path: Path, seeded: tuple[Path, dict[str, int]], browser: Browser
 ) -> None:
     sites = a_site(tmp_path, seeded[0], browser, idle=timedelta(seconds=4))
     for site in sites:
         page = site.visit("admin")
-        page.goto(f"{site.url}/watch")
+        page.goto(f"{site.url}/account")
+        expect(page.get_by_text("This page locks in 0:0")).to_be_visible()
+        page.locator("#new_password").fill("half-typed")
         site.scheme.pass_time(seconds=2.5)
-        warning = page.get_by_text("You will be signed out in less than a minute")
+        warning = page.get_by_text("This page locks in less than a minute")
         expect(warning).to_be_visible()
-        page.get_by_role("link", name="Stay signed in").click()
+        page.get_by_role("link", name="Keep it open").click()
         expect(warning).to_be_hidden()
         site.scheme.pass_time(seconds=5)
-        page.wait_for_url("**/sign-in?why=idle&next=%2Fwatch")
-        expect(page.get_by_text("nothing was done for a while")).to_be_visible()
+        lock = page.get_by_role("dialog", name="Locked")
+        expect(lock).to_be_visible()
+        expect(page).to_have_title("Locked – PERFORMS")
+        assert PEOPLE["admin"] not in page.locator("body").inner_text().replace(
+            f"Password of {PEOPLE['admin']}", ""
+        )
+        assert page.locator("#new_password").count() == 0
+        assert broken_rules(page) == []
+        password = lock.get_by_label(f"Password of {PEOPLE['admin']}")
+        expect(password).to_be_focused()
+        password.fill("guess-guess")
+        page.keyboard.press("Enter")
+        expect(lock.get_by_text("That is not the password.")).to_be_visible()
+        password.fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(lock).to_be_hidden()
+        expect(page.locator("#new_password")).to_have_value("half-typed")
+        site.scheme.pass_time(seconds=5)
+        expect(lock).to_be_visible()
+        lock.get_by_role("button", name="Sign in as somebody else").click()
+        page.wait_for_url("**/sign-in")
+        page.go_back()
+        page.wait_for_url("**/sign-in**")

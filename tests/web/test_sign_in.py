@@ -134,7 +134,7 @@ def test_a_session_lives_to_the_last_second_of_five_minutes(
     scheme.pass_time(minutes=5, seconds=1)
     answer = client.get("/watch")
     assert (answer.status_code, answer.location) == (303, "/sign-in?why=idle&next=/watch")
-    assert "nothing was done for a while" in client.get(answer.location).text
+    assert "locked because nothing was done for a while" in client.get(answer.location).text
     scheme.clock[0] = scheme.clock[0].replace(year=2025)  # a wrong clock does not bring it back
     assert not is_in(client)
 
@@ -168,7 +168,9 @@ def test_a_page_that_looks_again_by_itself_is_told_when_the_session_is_over(
     sign_in: SignIn, scheme: Scheme
 ) -> None:
     client = sign_in("admin")
-    assert client.get("/sign-in/left").json == {"seconds": 300, "signed_in": True}
+    told = client.get("/sign-in/left").json
+    assert told is not None
+    assert (told["seconds"], told["signed_in"], told["locked"]) == (300, True, False)
     scheme.pass_time(minutes=6)
     assert client.get("/sign-in/left").json["seconds"] == 0  # type: ignore[index]
     assert client.get("/associations/lines").status_code == 401

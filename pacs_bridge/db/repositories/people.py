@@ -35,13 +35,14 @@ class Sites:
         """Make or change a site."""
         row = self._session.get(SiteRow, site.name) or SiteRow(name=site.name)
         row.pacs, row.requires_check = site.pacs, site.requires_check
+        row.lock_minutes = site.lock_minutes
         self._session.add(row)
         self._session.flush()
 
     def all(self) -> list[Site]:
         """List all sites."""
         rows = self._session.scalars(select(SiteRow).order_by(SiteRow.name))
-        return [Site(row.name, row.pacs, row.requires_check) for row in rows]
+        return [Site(row.name, row.pacs, row.requires_check, row.lock_minutes) for row in rows]
 
 
 class Readers:

@@ -18,6 +18,7 @@ class SiteRow(Base):
     pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), index=True)
     title: Mapped[str] = mapped_column(String(200), default="")
     requires_check: Mapped[bool] = mapped_column(default=False, server_default="0")
+    lock_minutes: Mapped[int | None]
 
 
 class ReaderRow(Base):

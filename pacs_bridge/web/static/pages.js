@@ -1,4 +1,4 @@
-// What pages do in the browser: the design system's own parts, a session's end said in time,
+// What pages do in the browser: the design system's own parts, the lock of a page left alone,
 // and regions that look again by themselves. Nothing here counts as an action of the person.
 
 import { initAll } from './vendor/nhsuk-frontend-10.6.1/nhsuk-frontend.min.js'
@@ -6,38 +6,17 @@ import { initAll } from './vendor/nhsuk-frontend-10.6.1/nhsuk-frontend.min.js'
 document.body.classList.add('js-enabled', 'nhsuk-frontend-supported')
 initAll()
 
-const { idleSeconds, leftUrl, signInUrl } = document.body.dataset
 const here = () => window.location.pathname + window.location.search
-
-function leave () {
-  window.location.assign(`${signInUrl}?why=idle&next=${encodeURIComponent(here())}`)
-}
+const lock = document.body.dataset.idleSeconds
+  ? (await import(`./lock.js${new URL(import.meta.url).search}`)).watchOver(document.body.dataset)
+  : null
+const isLocked = () => lock?.isLocked ?? false
+const leave = () => lock?.look()
 
 // A page that comes back from the browser's memory may belong to a session that has ended.
 window.addEventListener('pageshow', (event) => {
   if (event.persisted) window.location.reload()
 })
-
-if (idleSeconds) {
-  const warning = document.getElementById('idle')
-  const warnAt = Math.min(60, Number(idleSeconds) / 2)
-  const look = async () => {
-    let left = 0
-    try {
-      left = (await (await fetch(leftUrl)).json()).seconds
-    } catch {
-      window.setTimeout(look, 5000)
-      return
-    }
-    if (left <= 0) {
-      leave()
-      return
-    }
-    warning.hidden = left > warnAt
-    window.setTimeout(look, (left > warnAt ? left - warnAt : left) * 1000 + 500)
-  }
-  window.setTimeout(look, (Number(idleSeconds) - warnAt) * 1000)
-}
 
 // One button holds everything on a page that changes by itself.
 let paused = false
@@ -69,13 +48,10 @@ for (const region of document.querySelectorAll('[data-refresh-url]')) {
     }
     busy = true
     window.clearTimeout(timer)
-    if (!paused && !document.hidden && !region.contains(document.activeElement)) {
+    if (!paused && !isLocked() && !document.hidden && !region.contains(document.activeElement)) {
       try {
         const answer = await fetch(region.dataset.refreshUrl)
-        if (answer.status === 401) {
-          leave()
-          return
-        }
+        if (answer.status === 401) leave()
         const text = answer.ok ? await answer.text() : ''
         // What somebody has begun to use meanwhile must not be replaced.
         if (answer.ok && !paused && !region.contains(document.activeElement)) {
@@ -132,7 +108,7 @@ for (const list of document.querySelectorAll('[data-stream-url]')) {
     }
   }
   const follow = () => {
-    const wanted = !paused && !document.hidden
+    const wanted = !paused && !isLocked() && !document.hidden
     if (wanted && (!source || source.readyState === EventSource.CLOSED)) {
       source = new EventSource(`${streamUrl}?after=${after}`)
       source.addEventListener('message', add)
@@ -146,6 +122,7 @@ for (const list of document.querySelectorAll('[data-stream-url]')) {
   window.setInterval(follow, 10000) // the server had no place for one more, or was away
   follow()
 }
+for (const name of ['locked', 'unlocked']) document.addEventListener(name, () => whenPaused.forEach((hear) => hear()))
 whenPaused.push(() => { if (!paused) looks.forEach((look) => look()) })
 
 // The list of cases is older than the answer above it: offer the newer one, keep the place.

@@ -46,18 +46,15 @@ function startLooking () {
   const { liveUrl, liveSeconds } = root.dataset
   let heard = root.dataset.liveVersion
   const look = async () => {
-    if (!document.hidden) {
+    if (!document.hidden && root.isConnected) {
       const query = new URLSearchParams(window.location.search)
       query.set('version', root.dataset.liveVersion)
       try {
         const answer = await fetch(`${liveUrl}?${query}`)
-        if (answer.status === 401) {
-          window.location.reload()
-          return
-        }
+        if (answer.status === 401) document.dispatchEvent(new Event('signed-out'))
         const page = answer.status === 200 ? parse(await answer.text()) : null
         const fresh = page?.querySelector('[data-live-url]')
-        if (fresh && fresh.dataset.liveVersion !== root.dataset.liveVersion) {
+        if (fresh && root.isConnected && fresh.dataset.liveVersion !== root.dataset.liveVersion) {
           if (fresh.dataset.liveVersion !== heard) say('Something new has reached us.')
           heard = fresh.dataset.liveVersion
           if (takeOver(page, null)) root.dataset.liveVersion = heard
