@@ -193,6 +193,8 @@ _EVENTS: dict[str, Callable[..., Fact]] = {
     "load-started": _sent,
     "signed-in": _authentication(AuditType.LOGIN, _GOOD),
     "sign-in-refused": _authentication(AuditType.LOGIN, _MINOR),
+    "unlocked": _authentication(AuditType.LOGIN, _GOOD),
+    "unlock-refused": _authentication(AuditType.LOGIN, _MINOR),
     "signed-out": _authentication(AuditType.LOGOUT, _GOOD),
     "access-refused": _alert(AuditType.RESTRICTED_FUNCTION, _MINOR, Thing.ACCOUNT),
     "application-start": _activity(AuditType.START),
