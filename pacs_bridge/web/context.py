@@ -182,21 +182,6 @@ class FeedbackServices:
 
 
 @dataclass(frozen=True)
-class CopiesServices:
-    """What the pages of readers' copies call.
-
-    Parameters
-    ----------
-    plans, plan, agree : callable
-        See `services.reader_copies`.
-    """
-
-    plans: Callable[[tuple[str, ...] | None], list[CopiesPlan]]
-    plan: Callable[[str, str], CopiesPlan]
-    agree: Callable[..., CopiesPlan]
-
-
-@dataclass(frozen=True)
 class WebServices:
     """What the pages call.
 
