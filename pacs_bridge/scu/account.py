@@ -78,10 +78,14 @@ class Limits:
 
 @dataclass
 class _Series:
-    """One series: what was seen of it, how long its list was, what the PACS counts in it."""
+    """One series: what was seen of it, how long its list was, what the PACS counts in it.
+
+    `cut_after`: answers that it gives at most, where it said itself that its list has more.
+    """
 
     seen: set[str] = field(default_factory=set)
     rows: int | None = None
+    cut_after: int | None = None
     counted: int | None = None
     has_images: bool = True
     modality: str = ""
@@ -108,11 +112,21 @@ class Account:
         self.nameless = 0
         """Objects that are not ours and of which it is not known what they are."""
 
-    def list_images(self, series: str, images: Iterable[str], rows: int | None) -> None:
-        """Keep the images that a list of one series named; rows None where it was refused."""
+    def list_images(
+        self, series: str, images: Iterable[str], rows: int | None, *, cut_after: int | None = None
+    ) -> None:
+        """Keep the images that a list of one series named.
+
+        Parameters
+        ----------
+        rows : int or None
+            Answers; None where it was refused as too long, or said to be not all.
+        cut_after : int, optional
+            Answers that the PACS gives at most, where it was.
+        """
         line = self._series.setdefault(series, _Series())
         line.seen |= set(images)
-        line.rows = rows
+        line.rows, line.cut_after = rows, cut_after
 
     def find_image(self, series: str, image: str) -> None:
         """Keep an image that was found by its own UID and stood in no list."""
@@ -193,7 +207,8 @@ class Account:
         if self.is_listed or self.adds_up:
             return None
         counted = 0 if self._is_count_wrong else self._counted
-        limit = self._limits.cut_at or (1 if self._limits.longest < 2 else None)
+        said = [line.cut_after for line in self._series.values() if line.cut_after]
+        limit = self._limits.cut_at or min(said, default=1 if self._limits.longest < 2 else None)
         by = self._in_series(counted)
         if self._is_refused:
             return Unseen(

@@ -224,7 +224,8 @@ class _Asking:
         except FindRefused as refused:
             if not refused.is_too_much:
                 raise
-            account.list_images(series, (), None)
+            most = max(1, self._lessons.limits.longest)
+            account.list_images(series, (), None, cut_after=most)
             return
         self._lessons.limits.note(self._questions.longest)
         account.list_images(series, listed, self._questions.last)

@@ -18,7 +18,7 @@ from pacs_bridge.scu.find import Questions, Row
 from pacs_bridge.scu.ladder import Ladder
 from pacs_bridge.scu.web_client import Conversation
 from pacs_bridge.scu.web_json import JsonRow
-from pacs_bridge.scu.web_search import SearchRefused, WebQuestions, search
+from pacs_bridge.scu.web_search import Found, SearchRefused, WebQuestions, search
 
 AnyRow = Row | JsonRow
 
@@ -144,7 +144,8 @@ def _ask_images(
     limits = ladder.lessons.limits
     limits.note(asked.longest)
     account = Account(limits, count)
-    account.list_images("", rows, len(rows))
+    cut_after = len(rows) if rows.is_cut else None
+    account.list_images("", rows, None if rows.is_cut else len(rows), cut_after=cut_after)
     nameless = [uid for uid in rows.keys() - wanted if not rows[uid].uid("SOPClassUID")]
     account.nameless = len(nameless)
     account.list_series([""], 0)  # there is no list of series to be cut off
@@ -167,7 +168,7 @@ def _one_by_one(
             try:
                 one = search(talk, path, "images", match, _IMAGE_KEYS, key="SOPInstanceUID")
             except SearchRefused:
-                one = {}
+                one = Found()
             vain += uid not in one
             if uid in one:
                 found[uid] = one[uid]

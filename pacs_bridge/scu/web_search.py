@@ -8,6 +8,7 @@ offset), 10.6.3.3 (warnings).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from pacs_bridge.scu.find import FindRefused, agrees
@@ -20,6 +21,20 @@ MOST_ROWS = 1_000
 _PAGE = 200  # answers asked for at once
 _MOST_PAGES = 64
 _TOO_MUCH = (413, 429, 503)
+_THERE_ARE_MORE = re.compile(r"\b299\b.*(additional|exceed|remain|more|maximum|truncat)", re.I)
+"""Of the Warning header (PS3.18 8.3.4.4): 299 is said of other things, too."""
+
+
+class Found(dict[str, JsonRow]):
+    """Answers by their unique key.
+
+    Attributes
+    ----------
+    is_cut : bool
+        Whether the PACS said that it has more, and gave no more.
+    """
+
+    is_cut = False
 
 
 class SearchRefused(FindRefused):
@@ -106,7 +121,7 @@ def search(
     limit: int = _PAGE,
     awaited: set[str] | None = None,
     every: list[JsonRow] | None = None,
-) -> dict[str, JsonRow]:
+) -> Found:
     """Search, page after page, and give the answers by their unique key.
 
     Parameters
@@ -122,18 +137,22 @@ def search(
     PACS cut answers off at a number of their own and do not always say so; so a page that is
     not full is no end where something is still awaited.
     """
-    found: dict[str, JsonRow] = {}
-    offset, keys = 0, tuple(wanted)
+    found, offset, keys = Found(), 0, tuple(wanted)
+    less = [(keys, None), *([((), limit), ((), None)] if keys else [])]
+    size: int | None = limit
     for _ in range(_MOST_PAGES):
         asked = {keyword: value.replace("\\", ",") for keyword, value in match.items()}
         query = [*asked.items(), *(("includefield", each) for each in keys)]
-        query += [("limit", str(limit)), *([("offset", str(offset))] if offset else [])]
+        query += [("limit", str(size))] if size else []
+        query += [("offset", str(offset))] if offset else []
         headers = {"Accept": "application/dicom+json"}
         with talk.ask("GET", path, query=query, headers=headers) as answer:
-            if answer.status == 400 and keys and not offset:
-                keys = ()  # it does not bear what it does not know: ask for less
+            if answer.status == 400 and less and not offset:
+                keys, size = less.pop(0)  # it does not bear what it does not know: ask for less
                 continue
             rows = _rows(talk, answer, what, is_top=path == "/studies")
+        if rows:
+            found.is_cut = bool(_THERE_ARE_MORE.search(answer.warning))
         agreeing = [row for row in rows if _agrees(row, match)]
         fresh = {row.uid(key): row for row in agreeing if row.uid(key) not in found}
         fresh.pop("", None)

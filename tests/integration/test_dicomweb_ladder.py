@@ -32,6 +32,8 @@ class Service:
     most: int = 1_000
     counts: bool = True
     strangers: tuple[str, ...] = ()
+    most_asked: int | None = None
+    warning: str = ""
     studies: int = 0
     images: int = 0
 
@@ -39,6 +41,8 @@ class Service:
         target = urlsplit(request.line.split(" ")[1])
         asked = {key: value[0] for key, value in parse_qs(target.query).items()}
         parts = target.path.strip("/").split("/")
+        if self.most_asked and int(asked.get("limit", 0)) > self.most_asked:
+            return request.answer(400)
         if "instances" in parts:
             self.images += 1
             rows = self._images(parts[parts.index("studies") + 1], asked)
@@ -51,7 +55,8 @@ class Service:
         else:
             return request.answer(404)
         offset = int(asked.get("offset", 0)) and self.most  # pages are not known here
-        return request.answer(200, json.dumps(rows[: self.most] if not offset else []).encode())
+        body = json.dumps(rows[: self.most] if not offset else []).encode()
+        return request.answer(200, body, **({"Warning": self.warning} if self.warning else {}))
 
     def _studies(self, asked: dict[str, str]) -> list[dict[str, Any]] | None:
         name, uids = asked.get("AccessionNumber", ""), asked.get("StudyInstanceUID", "")
@@ -154,3 +159,18 @@ def test_a_stranger_s_image_behind_a_cap_is_never_proven_away(sweep):
         assert "stops after 4 answers" in verdict.instruction
     for verdict in judged(sweep(Service(counts=False, strangers=("9",)))):
         assert verdict.complete is Completeness.CONFLICT
+
+
+def test_a_service_that_bears_no_limit_of_ours_is_asked_without_one(sweep):
+    answers = sweep(Service(most_asked=100))
+    assert are_good(answers)
+    assert answers[-1].learned.counts is True
+
+
+def test_a_service_that_says_that_it_has_more_and_gives_none_hides_something(sweep):
+    """Of ours all are there; what it warns of may be somebody else's."""
+    more = "299 pacs: There are 1 additional results that can be requested"
+    for verdict in judged(sweep(Service(most=6, counts=False, warning=more))):
+        assert verdict.complete is Completeness.COUNTED
+    other = Service(counts=False, warning='299 - "fuzzymatching is not supported"')
+    assert are_good(sweep(other))

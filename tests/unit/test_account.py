@@ -54,6 +54,14 @@ def test_a_longer_list_tells_that_another_was_short_for_some_other_reason():
     assert listed(limits, 0, *SERIES).unseen() is None
 
 
+def test_a_list_that_is_refused_as_too_long_may_name_anything_else():
+    limits = Limits()
+    account = listed(limits, 0, *SERIES)
+    account.list_images("1", (), None, cut_after=4)
+    account.find_image("1", "1.1")
+    assert account.unseen() == Unseen(4, None, 4)
+
+
 def test_one_answer_is_no_proof_that_there_could_be_two():
     account = Account(Limits(), 0)
     account.list_images("1", ["1.1"], 1)
