@@ -218,17 +218,16 @@ def _judge(
     flagged: list[str] = []
     told: dict[Maker, Sighting] = {}
     for enrolment in uow.enrolments.on_pacs(set_name, pacs.name):
-        if enrolment.released_at is None or enrolment.way == "laptop":
+        window = _window(uow, enrolment, pacs.name, effective)
+        if window is None:
             continue
+        since, until = window
         decided = _decided(uow, enrolment)
         by_case: dict[str, list[tuple[Maker, Sighting]]] = {}
         for each in sightings:
-            watched = Watched(
-                enrolment.reader,
-                enrolment.copy,
-                enrolment.released_at,
-                decided.get(str(_master(each.accession))),
-            )
+            at = decided.get(str(_master(each.accession)))
+            ends = min((m for m in (at, until) if m is not None), default=None)
+            watched = Watched(enrolment.reader, enrolment.copy, since, ends)
             arrived = known.get(each.sop_instance_uid)
             maker = judge_maker(
                 each,
@@ -253,6 +252,22 @@ def _judge(
         for each in sightings
     )
     return flagged, unclear
+
+
+def _window(
+    uow: UnitOfWork, enrolment: Enrolment, pacs: str, effective: Isolation
+) -> tuple[datetime, datetime | None] | None:
+    """From when to when a reader may look at the cases there; None where never.
+
+    Where one reads at a time that is the reader's turn.
+    """
+    if enrolment.released_at is None or enrolment.way == "laptop":
+        return None
+    if effective is not Isolation.SEQUENTIAL:
+        return enrolment.released_at, None
+    turns = uow.reading_turns.at(enrolment.set_name, pacs)
+    mine = [each for each in turns if each.reader == enrolment.reader]
+    return (mine[-1].since, mine[-1].ended_at) if mine else None
 
 
 def _is_nobodys(arrived: KnownObject | None) -> bool:
