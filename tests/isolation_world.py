@@ -17,7 +17,7 @@ from pacs_bridge.domain.people import Enrolment, Role, Round, Site
 from pacs_bridge.domain.pulling import HeldMark
 from pacs_bridge.domain.reader_copies import CopyNaming
 from pacs_bridge.domain.retrieving import Asked
-from pacs_bridge.services import answers, claims
+from pacs_bridge.services import answers, claim_decisions, claims
 from pacs_bridge.services.clear_turn import clear_turn
 from pacs_bridge.services.close import close_reading
 from pacs_bridge.services.exposure import Guarded, watch_exposure
@@ -81,6 +81,7 @@ class Unit:
                 del number
             for nth, code in enumerate(READERS, 1):
                 uow.readers.add(code, opened)
+                uow.readers.set_alias("hospital", f"own-{code}", code)
                 copy = nth if copied else 0
                 uow.enrolments.put(Enrolment(SET, code, "north", copy=copy, consent=True))
                 uow.accounts.put(f"{code}@north.example", "x", [Role.READER], opened, reader=code)
@@ -116,7 +117,16 @@ class Unit:
             points=[(x, 9.0)], rating=4, finding=None, **self._ports(),
         )  # fmt: skip
 
-    def save(self, reader: str, number: int, copy: int | None = None) -> Saved:
+    def decide_breast(self, reader: str, number: int, side: str) -> None:
+        """Decide a breast on our page."""
+        answers.decide_breast(reader, f"{SET}{number}", side, "RTS", **self._ports())
+
+    def sent(self) -> list[dict[str, Any]]:
+        """The payloads that wait for the scorer, oldest first."""
+        with self.begin() as uow:
+            return [dict(item.payload) for item in uow.outbox.in_state("waiting")]
+
+    def save(self, reader: str, number: int, copy: int | None = None, login: str = SHARED) -> Saved:
         """Save a mark in the viewer, on the reader's own copy unless told; it is on its way."""
         number_of = self.copy_of(reader) if copy is None else copy
         case = self.case(number, number_of)
@@ -130,7 +140,7 @@ class Unit:
         image = study.series[0].instances[0].sop_instance_uid
         x = float(next(self.numbers) % 400)
         self.reads[uid] = a_read_object(
-            uid, observer=Observer(SHARED, SHARED, None, evidence={"ContentCreatorName": SHARED}),
+            uid, observer=Observer(login, login, None, evidence={"ContentCreatorName": login}),
             marks=(Mark(image, None, "POINT", ((x, 5.0),), (x, 5.0), rating=4),),
             breasts=both_decided(), referenced_images=(image,),
             referenced_studies=(study.study_instance_uid,),
@@ -159,6 +169,13 @@ class Unit:
         chosen = [uid for uid in wanted if uid in mine]
         if chosen:
             claims.claim_objects(reader, SET, chosen, **self._ports())
+        self.work()
+
+    def decide(self, one: Saved, reader: str) -> None:
+        """Let an administrator say whose an object is."""
+        claim_decisions.decide_claim(
+            one.mark.sop_instance_uid, reader, because="Asked both.", **self._ports()
+        )
         self.work()
 
     def finish(self, reader: str) -> None:
