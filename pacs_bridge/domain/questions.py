@@ -16,6 +16,12 @@ UNPARSED_TEXT = "unparsed-text"
 UNLINKED_NOTE = "unlinked-note"
 """Flag of a rating or finding that was written and belongs to no drawing."""
 
+NEWLY_READ = "newly-read"
+"""Flag of a mark that only a newer reader of ours found in what had been read before."""
+
+NO_LONGER_READ = "no-longer-read"
+"""Flag of a mark that a newer reader of ours does not find in what had been read before."""
+
 UNREAD_OBJECT = "unread-object"
 """Flag of the note that an object holds something which could not be read at all."""
 
@@ -25,6 +31,10 @@ ASKS: dict[str, str] = {
     "where you meant it, and take this one back.",
     "unknown-image": "This lies on an image that is not one of this case: put it on our sheet "
     "where you meant it, and take this one back.",
+    NEWLY_READ: "By now we can read more of what you saved, and find this on {place}: "
+    "is it a mark?",
+    NO_LONGER_READ: "We read what you saved otherwise by now, without this mark on {place}: "
+    "is it one?",
     "outside-image": "This lies outside the image on {place}: is it a mark?",
     "ambiguous-frame": "It is not said on which frame of {place} the mark lies: is it this one?",
     "inferred-image": "No image was named; {place} is the only one it can lie on: is it there?",

@@ -104,6 +104,7 @@ class Jobs:
             _guarded(self._services.end_due)
             _guarded(self._services.handshakes_due)
             _guarded(self._services.pulls_due)
+            _guarded(self._services.reread_due)
             _guarded(self._services.isolation_due)
             _guarded(self._services.tidy)
 

@@ -81,6 +81,7 @@ class Services:
     handshakes_due: Callable[[], Any] = _nobody_asks
     end_due: Callable[[], Any] = _nobody_asks
     pulls_due: Callable[[], Any] = _nobody_asks
+    reread_due: Callable[[], Any] = _nobody_asks
     isolation_due: Callable[[], Any] = _nobody_asks
     watch_exposure: Callable[[str, str], Any] = _nobody_asks
     clear_turn: Callable[[str, str], Any] = _nobody_asks

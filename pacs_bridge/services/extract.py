@@ -20,6 +20,7 @@ from pacs_bridge.services.folded import end_of, learn_resave, reading_uid_of
 from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.parts import GONE, deal_out, part_named, whole_of
 from pacs_bridge.services.rejected import note_rejected
+from pacs_bridge.services.reread import UNKNOWN_IMAGE, ask_about_changes, note_version
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.asking import flag_notes
 from pacs_bridge.sr.place import Placed, place_marks
@@ -111,6 +112,8 @@ def extract_object(
     read = part or read
     with begin() as uow:
         outcome = _place(uow, received, read, words, now(), settle)
+        wants = outcome == NO_CASE or uow.marks.has_flag(sop_instance_uid, UNKNOWN_IMAGE)
+        note_version(uow, sop_instance_uid, wants=wants)
         if isinstance(outcome, Parked):
             uow.objects.park(sop_instance_uid, outcome.reason, kind=read.kind)
             uow.events.add(now(), "object-parked", sop_instance_uid, reason=outcome.reason)
@@ -118,6 +121,7 @@ def extract_object(
     return "read"
 
 
+NO_CASE = Parked("It refers to no image of ours; a person must say which case is meant.")
 FEEDBACK = "It is truth that we put on the PACS after the round; it is nobody's reading."
 
 
@@ -150,6 +154,7 @@ def park_object(sop_instance_uid: str, reason: str, *, begin: Begin, now: Clock)
     """Set an object aside for a person, with the reason."""
     with begin() as uow:
         uow.objects.park(sop_instance_uid, reason)
+        note_version(uow, sop_instance_uid, wants=False)
         uow.events.add(now(), "object-parked", sop_instance_uid, reason=reason)
     return "parked"
 
@@ -164,6 +169,8 @@ def _place(
 ) -> Parked | None:
     case = _case_of(uow, received, read)
     if isinstance(case, Parked):
+        if case == NO_CASE:  # the case may be known one day
+            uow.marks.keep(read, accession=received.accession or "", reader=None)
         return case
     images = uow.case_sets.images({mark.image for mark in read.marks})
     read = place_marks(
@@ -205,8 +212,10 @@ def _place(
     if isinstance(reader, Parked):
         uow.marks.keep(read, accession=case.accession, reader=None)
         return reader
-    uow.marks.keep(read, accession=case.accession, reader=reader)
     reading_uid = reading_uid_of(case.master, reader)
+    if received.read_by:
+        read = ask_about_changes(uow, received, read, reading_uid)
+    uow.marks.keep(read, accession=case.accession, reader=reader)
     uow.objects.set_read(
         read.sop_instance_uid,
         kind=read.kind,
@@ -254,4 +263,4 @@ def _case_of(uow: UnitOfWork, received: ReceivedObject, read: ReadObject) -> Kno
         return Parked(
             "It refers to images of more than one case; a person must say which is meant."
         )
-    return Parked("It refers to no image of ours; a person must say which case is meant.")
+    return NO_CASE

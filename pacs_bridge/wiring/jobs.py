@@ -117,6 +117,7 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.services.handshake import judge_overdue
     from pacs_bridge.services.mails import deliver_mail
     from pacs_bridge.services.release import release_due
+    from pacs_bridge.services.reread import reread_due
     from pacs_bridge.services.send import note_load, park_load, reopen_missing, send_next
     from pacs_bridge.services.tidy import Tidying
     from pacs_bridge.services.verify import verify_load
@@ -191,6 +192,7 @@ def build_jobs(installation: Installation) -> JobsRole:
         hand_over=partial(hand_over, begin=begin, read=installation.read, archive=archive),
         tidy=tidy_with_copies(Tidying(read=installation.read, archive=archive), archive),
         handshakes_due=partial(judge_overdue, begin=begin, now=now),
+        reread_due=partial(reread_due, begin=begin, now=now, settle=settle),
         **commitment_jobs(installation),
         **sending_jobs(installation),
         **check_jobs(installation),

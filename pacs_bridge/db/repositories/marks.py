@@ -51,6 +51,16 @@ class Marks:
         )
         self._session.flush()
 
+    def find(self, sop_instance_uid: str) -> ReadObject | None:
+        """Give what was read out of an object; None where nothing was kept of it."""
+        row = self._session.get(ReadObjectRow, sop_instance_uid)
+        return None if row is None else read_from_json(row.body)
+
+    def has_flag(self, sop_instance_uid: str, flag: str) -> bool:
+        """Whether any mark that was read out of an object carries a flag."""
+        row = self._session.get(ReadObjectRow, sop_instance_uid)
+        return row is not None and any(flag in mark["flags"] for mark in row.body["marks"])
+
     def of_reading(self, reading_uid: str) -> list[ReadObject]:
         """List what was read out of the objects of one reading, in order of arrival."""
         return [save.read for save in self.saves_of([reading_uid]).get(reading_uid, ())]

@@ -203,6 +203,24 @@ class Objects:
         row = self._session.get_one(ObjectRow, sop_instance_uid)
         row.state, row.reason, row.kind = "parked", reason[:500], kind or row.kind
 
+    def set_read_by(self, sop_instance_uid: str, version: int) -> None:
+        """Keep which version read an object; below 0 where it is to be read again by the same."""
+        self._session.get_one(ObjectRow, sop_instance_uid).read_by = version
+
+    def read_before(self, version: int, limit: int) -> list[ReceivedObject]:
+        """List what was read by an older version, and then what wants to be read again."""
+        rows = self._session.scalars(
+            select(ObjectRow)
+            .where(
+                ObjectRow.read_by < version,
+                ObjectRow.state.in_(("read", "parked")),
+                or_(ObjectRow.image.is_(None), ObjectRow.kind == "overlay"),
+            )
+            .order_by(ObjectRow.read_by.desc(), ObjectRow.arrival)
+            .limit(limit)
+        )
+        return [_object(row) for row in rows]
+
     def in_state(self, state: str, limit: int = 1000) -> list[ReceivedObject]:
         """List objects in a state, oldest first."""
         rows = self._session.scalars(
