@@ -12,6 +12,7 @@ from pacs_bridge.cli.pacs_change import change
 from pacs_bridge.cli.pacs_isolation import isolation as isolation_command
 from pacs_bridge.cli.pacs_options import AeTitle, Certificate, Host, Name, OurAeTitle, Port, Tls
 from pacs_bridge.cli.pacs_probe import probe
+from pacs_bridge.cli.pacs_saving import saving
 from pacs_bridge.cli.pacs_told import (
     certificate_of,
     plain_of,
@@ -37,6 +38,7 @@ app.command()(adopt)
 app.command()(forget)
 app.command()(probe)
 app.command("isolation")(isolation_command)
+app.command()(saving)
 
 
 @app.command()

@@ -37,6 +37,7 @@ from pacs_bridge.db.repositories.query import Visible
 from pacs_bridge.db.repositories.reader_copies import ReaderCopies
 from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
 from pacs_bridge.db.repositories.reports import Reports
+from pacs_bridge.db.repositories.saving_pictures import SavingPictures
 from pacs_bridge.db.repositories.standing import Standings
 from pacs_bridge.db.repositories.watch import Associations, Events, Mails
 from pacs_bridge.db.repositories.workstations import Workstations
@@ -95,6 +96,7 @@ class UnitOfWork:
         self.availabilities = Availabilities(session)
         self.claims, self.handshakes = Claims(session), Handshakes(session)
         self.logins, self.sessions = Logins(session), ReadingSessions(session)
+        self.saving_pictures = SavingPictures(session)
         self.reader_copies = ReaderCopies(session)
         self.isolation, self.sightings = IsolationStatements(session), Sightings(session)
         self.exposures, self.reading_turns = Exposures(session), ReadingTurns(session)

@@ -138,6 +138,7 @@ READING_EVENTS: dict[str, Callable[..., Fact]] = {
     "handshake-failed": _identity(_MINOR),
     "login-shared": _identity(_MINOR, Thing.NODE),
     "logins-set": _identity(thing=Thing.NODE),
+    "saving-set": _identity(thing=Thing.NODE),
     "claim-decided": _marks("U"),
     "claim-disputed": _marks("U", _MINOR),
     "claim-nobodys": _marks("U", _MINOR),

@@ -32,10 +32,13 @@ class Rule:
     prolongs : bool
         Whether asking counts as an action of the person. What a page fetches by itself does
         not.
+    most_bytes : int or None
+        How much may be sent; None for what any form may have.
     """
 
     roles: frozenset[Role] | None
     prolongs: bool = True
+    most_bytes: int | None = None
 
 
 def _only(*roles: Role, prolongs: bool = True) -> Rule:
@@ -93,6 +96,11 @@ ACCESS: dict[str, Rule] = {
     "results.index": _RESULTS,
     "results.show": _RESULTS,
     "results.plot": _only(Role.READER, prolongs=False),
+    "saving.show": _LOADS,
+    "saving.image": _only(Role.CONTACT, Role.ADMIN, prolongs=False),
+    "saving.words": _LOADS,
+    "saving.upload": Rule(frozenset({Role.CONTACT, Role.ADMIN}), most_bytes=3 << 20),
+    "saving.remove": _LOADS,
     "reading.rounds": _READING,
     "reading.index": _READING,
     "reading.look": _READING_BY_ITSELF,
@@ -106,6 +114,7 @@ ACCESS: dict[str, Rule] = {
     "reading.normal": _READING,
     "viewer.show": _READING,
     "viewer.drawing": _READING_BY_ITSELF,
+    "viewer.saving": _READING_BY_ITSELF,
     "viewer.draw": _READING,
     "viewer.stop": _READING,
     "viewer.begin": _READING,
@@ -211,6 +220,8 @@ def _check() -> ResponseReturnValue | None:
     if not rule.roles & person().may:
         services().record("access-refused", str(person().id), page=request.endpoint)
         abort(403)
+    if rule.most_bytes is not None:
+        request.max_content_length = rule.most_bytes
     g.prolongs = rule.prolongs and request.method in ("GET", "POST")
     return None
 

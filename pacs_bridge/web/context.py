@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pacs_bridge.services.handshake import HandshakeNow
     from pacs_bridge.services.isolation import IsolationNow
     from pacs_bridge.services.reading_sessions import SessionNow
+    from pacs_bridge.services.saving_help import SavingHelp
     from pacs_bridge.services.sending_status import SendingStatus
     from pacs_bridge.services.show_feedback import FeedbackOffer
     from pacs_bridge.services.site_pack import Orders, SitePack
@@ -107,6 +108,8 @@ class WhoServices:
         See `services.reading_sessions`; each takes reader and set.
     claimable, claim_objects, none_of_these, dispute_claim : callable
         See `services.claims`; each takes reader and set.
+    show_saving, set_saving, readers_saving : callable
+        See `services.saving_help`: the first two take a PACS, the last reader and set.
     """
 
     show_handshake: Callable[[str, str], HandshakeNow]
@@ -120,6 +123,9 @@ class WhoServices:
     claim_objects: Callable[..., int]
     none_of_these: Callable[..., int]
     dispute_claim: Callable[..., object]
+    show_saving: Callable[[str], SavingHelp]
+    set_saving: Callable[..., SavingHelp]
+    readers_saving: Callable[[str, str], SavingHelp]
 
 
 @dataclass(frozen=True)

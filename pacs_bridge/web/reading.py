@@ -197,6 +197,7 @@ def _list_page(set_name: str, trouble: str = "") -> str:
         cases=shown.cases,
         silence=shown.silence,
         unnamed=shown.unnamed,
+        saving=services().who.readers_saving(_reader(), set_name) if shown.silence else None,
         trouble=trouble,
         now=services().now(),
         open=shown.open,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.web.context import WhoServices, person, services, settings
+from pacs_bridge.web.saving import picture_of
 
 blueprint = Blueprint("viewer", __name__, url_prefix="/viewer/<set_name>")
 
@@ -23,6 +24,12 @@ def show(set_name: str) -> str:
 def drawing(set_name: str) -> str:
     """Give the part of the page that changes when the drawing arrives."""
     return render_template("viewer/_drawing.html", now=_ours().show_handshake(set_name, _reader()))
+
+
+@blueprint.get("/saving.png")
+def saving(set_name: str) -> Response:
+    """Give the picture of how one saves in this reader's viewer."""
+    return picture_of(_ours().readers_saving(_reader(), set_name))
 
 
 @blueprint.post("/drawing")
@@ -84,6 +91,7 @@ def _page(set_name: str, trouble: str = "") -> str:
         trouble=trouble,
         seconds=settings().refresh_seconds,
         given=request.form,
+        saving=_ours().readers_saving(_reader(), set_name),
     )
 
 

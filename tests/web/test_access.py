@@ -52,6 +52,11 @@ MAY = {
     "results.index": (READERS, set()),
     "results.show": (READERS - {"nobody"}, {"nobody"}),
     "results.plot": ({"done"}, READERS - {"done"}),  # the others' figures are not due yet
+    "saving.show": ({"admin", "contact"}, {"contact2"}),
+    "saving.image": (set(), {"admin", "contact", "contact2"}),  # there is none yet
+    "saving.words": ({"admin", "contact"}, {"contact2"}),
+    "saving.upload": ({"admin", "contact"}, {"contact2"}),
+    "saving.remove": ({"admin", "contact"}, {"contact2"}),
     "reading.rounds": (READERS, set()),
     "reading.index": (ENROLLED, {"nobody"}),
     "reading.look": (RELEASED, READERS - RELEASED),
@@ -64,6 +69,7 @@ MAY = {
     "reading.decide": (RELEASED, READERS - RELEASED),
     "reading.normal": (RELEASED, READERS - RELEASED),
     "viewer.show": (ENROLLED, {"nobody"}),
+    "viewer.saving": (set(), READERS),  # there is no picture yet
     "viewer.drawing": (ENROLLED, {"nobody"}),
     "viewer.draw": (ENROLLED, {"nobody"}),
     "viewer.stop": (ENROLLED, {"nobody"}),

@@ -62,6 +62,7 @@ from pacs_bridge.db.tables.who import (
     HandshakeRow,
     PacsReadingRow,
     ReadingSessionRow,
+    SavingPictureRow,
     SharedLoginRow,
 )
 from pacs_bridge.db.tables.workstations import WorkstationCheckRow
@@ -120,6 +121,7 @@ __all__ = [
     "ReportRow",
     "RoleRow",
     "RoundRow",
+    "SavingPictureRow",
     "SearchNoteRow",
     "SharedLoginRow",
     "SightingRow",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
@@ -48,6 +48,15 @@ class PacsReadingRow(Base):
     pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
     viewer_hint: Mapped[str] = mapped_column(String(300), default="")
     logins: Mapped[str] = mapped_column(String(8), default="unknown")  # unknown, own, shared
+
+
+class SavingPictureRow(Base):
+    """A picture of how one saves in the viewer of a PACS, as it was drawn anew (PNG)."""
+
+    __tablename__ = "pb_saving_picture"
+    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
+    png: Mapped[bytes] = mapped_column(LargeBinary)
+    set_at: Mapped[datetime]
 
 
 class ClaimQueueRow(Base):
