@@ -160,7 +160,7 @@ class Feedback:
 
     def shows(self) -> str:
         """Say what it shows, and on what."""
-        what = f"truth beside the marks of {self.reader}" if self.reader else "truth"
+        what = f"Truth beside the marks of {self.reader}" if self.reader else "Truth"
         return f"{what}, on {f'copy {self.copy:02d}' if self.copy else 'the master'}"
 
     def sentence(self, now: datetime) -> str:
@@ -188,7 +188,8 @@ class Feedback:
             return (
                 f"The PACS took {took} objects{without}; we ask it for them.{held} It goes by {by}."
             )
-        return f"It is on its way, {took} objects so far{without}.{held} It goes by {by}."
+        sent = f", {took} objects so far" if took else ""
+        return f"It is on its way{sent}{without}.{held} It goes by {by}."
 
     def as_dict(self, now: datetime) -> dict[str, Any]:
         """Give it as JSON values."""

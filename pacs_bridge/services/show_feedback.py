@@ -78,7 +78,8 @@ class FeedbackOffer:
         """Say who else sees it there."""
         if self.copy:
             return "It goes onto your own copy of the cases."
-        return "Everybody who opens these cases there sees it, and the code of the reader with it."
+        code = f", and the code {self.reader} with it" if self.reader else ""
+        return f"Everybody who opens these cases there sees it{code}."
 
 
 def offer_feedback(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -270,31 +270,25 @@ def longer(hall: Hall) -> None:
         uow.enrolments.extend(NAME, "R002", NOON + DAY)
 
 
-def leaving(hall: Hall) -> None:
+def leave(hall: Hall, readiness: Readiness) -> None:
     with hall.begin() as uow:
-        uow.loads.set_readiness(1, Readiness.WITHDRAWING)
+        uow.loads.set_readiness(1, readiness)
 
 
-def too_late(hall: Hall) -> None:
+def test_truth_is_put_nowhere_while_anybody_may_read_or_where_the_set_is_to_go(hall: Hall) -> None:
+    def refused(why: str) -> None:
+        assert why in offer(hall).why
+        for reader in ("R001", ""):
+            with pytest.raises(RefusedInput, match=why):
+                hall.ask(reader)
+
+    leave(hall, Readiness.WITHDRAWING)
+    refused("do not stand in hospital")
+    leave(hall, Readiness.READY)
+    longer(hall)
+    refused("not closed for everybody")
     hall.now.moment = NOON + 28 * DAY
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (longer, "not closed for everybody"),
-        (leaving, "do not stand in hospital"),
-        (too_late, "promised to leave hospital"),
-    ],
-)
-def test_truth_is_put_nowhere_while_anybody_may_read_or_where_the_set_is_to_go(
-    hall: Hall, change: Callable[[Hall], None], why: str
-) -> None:
-    change(hall)
-    assert why in offer(hall).why
-    for reader in ("R001", ""):
-        with pytest.raises(RefusedInput, match=why):
-            hall.ask(reader)
+    refused("promised to leave hospital")
     assert list_feedback(NAME, read=hall.begin) == []
     assert hall.queued() == []
 

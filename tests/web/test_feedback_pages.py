@@ -57,7 +57,6 @@ def test_a_reader_asks_once_and_sees_how_it_stands(over: Scheme, sign_in: SignIn
     assert BUTTON not in page
     post(reader, f"/results/{SET}/truth", f"/results/{SET}")
     assert over.queue.jobs == [("send_feedback", 1)]
-    assert "On its way" not in sign_in("midway").get(f"/results/{SET}").text
     page = post(reader, f"/results/{SET}/truth/away", f"/results/{SET}")
     assert "To be removed" in page
 
@@ -68,8 +67,8 @@ def test_a_contact_sees_by_when_it_goes_and_red_when_it_did_not(
     contact, load = sign_in("contact"), f"/loads/{over.loads['northfield']}"
     post(sign_in("done"), f"/results/{SET}/truth", f"/results/{SET}")
     page = post(contact, f"{load}/truth", load)
-    assert "truth beside the marks of R101, on the master" in page
-    assert "truth, on the master" in page
+    assert "Truth beside the marks of R101, on the master" in page
+    assert "Truth, on the master" in page
     shown(over)
     assert f"{CASE},1.2,1.2.1,1.2.3,capture" in contact.get(f"{load}/truth.csv").text
     over.pass_time(days=28)

@@ -28,7 +28,9 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("note", sa.String(500), nullable=False),
-        sa.ForeignKeyConstraint(["pacs"], ["pb_pacs.name"], name=op.f("fk_pb_feedback_pacs_pb_pacs")),
+        sa.ForeignKeyConstraint(
+            ["pacs"], ["pb_pacs.name"], name=op.f("fk_pb_feedback_pacs_pb_pacs")
+        ),
         sa.PrimaryKeyConstraint("feedback_id", name=op.f("pk_pb_feedback")),
         sa.UniqueConstraint(
             "set_name", "pacs", "copy", "reader", "run", name=op.f("uq_pb_feedback_set_name")
@@ -45,7 +47,8 @@ def upgrade() -> None:
         sa.Column("left", sa.JSON(), nullable=False),
         sa.Column("notes", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["feedback_id"], ["pb_feedback.feedback_id"],
+            ["feedback_id"],
+            ["pb_feedback.feedback_id"],
             name=op.f("fk_pb_feedback_withdrawal_feedback_id_pb_feedback"),
         ),
         sa.PrimaryKeyConstraint("feedback_id", name=op.f("pk_pb_feedback_withdrawal")),
@@ -69,7 +72,8 @@ def upgrade() -> None:
         sa.Column("in_doubt", sa.Boolean(), nullable=False),
         sa.Column("found", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["feedback_id"], ["pb_feedback.feedback_id"],
+            ["feedback_id"],
+            ["pb_feedback.feedback_id"],
             name=op.f("fk_pb_feedback_object_feedback_id_pb_feedback"),
         ),
         sa.PrimaryKeyConstraint("sop_instance_uid", name=op.f("pk_pb_feedback_object")),
