@@ -102,8 +102,8 @@ class PacsModel:
         came = []
         for mark in self.held:
             here = (mark.study_instance_uid, mark.series_instance_uid)
-            wanted = (asked.study_instance_uid, asked.series_instance_uid)
-            named = mark.sop_instance_uid in asked.sop_instance_uids
+            wanted = (asked.study_instance_uid, asked.series_instance_uid or here[1])
+            named = mark.sop_instance_uid in (asked.sop_instance_uids or {mark.sop_instance_uid})
             if here != wanted or not named or self.hides(mark) or self.silent:
                 continue
             arriving = Arriving(mark.sop_class_uid, mark.sop_instance_uid, "1.2.840.10008.1.2.1")

@@ -38,6 +38,7 @@ class Maker(StrEnum):
     READER = "reader"
     """Another reader of the round, from whom it came to us."""
     MACHINE = "machine"
+    """A program; or who made an image or a capture, for that is no mark of a reader."""
     NOBODY = "nobody"
     """Not known, or not yet."""
 
@@ -67,6 +68,12 @@ class Sighting:
     modality: str
     first_seen_at: datetime
     gone_at: datetime | None = None
+
+    @property
+    def is_mark(self) -> bool:
+        """Whether it is of a kind in which readers save marks; captures and images are not."""
+        told = self.sop_class_uid.startswith((_STATES, _REPORTS))
+        return told or self.modality in ("PR", "SR", "KO")
 
     @property
     def kind(self) -> str:
@@ -147,6 +154,8 @@ def judge_maker(
     if owner == reader:
         return Maker.OWN
     if owner in machines or is_device or sighting.sop_class_uid in CAD:
+        return Maker.MACHINE
+    if owner is None and not sighting.is_mark:
         return Maker.MACHINE
     return Maker.NOBODY if owner is None else Maker.READER
 

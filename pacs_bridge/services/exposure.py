@@ -11,7 +11,8 @@ DESIGN.md 5; QUIRKS.md C8, C13.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -29,19 +30,22 @@ from pacs_bridge.domain.exposure import (
     word_exposure,
 )
 from pacs_bridge.domain.identifiers import CaseName
-from pacs_bridge.domain.loading import LEAVING, Load, Readiness
+from pacs_bridge.domain.loading import LEAVING, Readiness
 from pacs_bridge.domain.objects import WAITING
 from pacs_bridge.domain.pacs import Isolation, Pacs
 from pacs_bridge.domain.people import Enrolment
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.pulling import HeldMarks, MarkFinder
+from pacs_bridge.services.exposure_mail import loads_of, tell_contact
 from pacs_bridge.services.folded import reading_uid_of
 from pacs_bridge.services.isolation import isolation_of
-from pacs_bridge.services.mails import mail_contacts
 from pacs_bridge.sr.write import derive_uid
 
 EVERY = timedelta(minutes=10)
 """How often a PACS is asked while somebody may read there."""
+
+ON_ITS_WAY = timedelta(minutes=5)
+"""How long a mark may take from a PACS to us before it is fetched."""
 
 GUARDED = "guard"
 """The kind under which it is kept when a PACS was asked last, and what came of it."""
@@ -93,7 +97,8 @@ def watch_exposure(
         pacs = uow.pacs.get(pacs_name)
         asked = replace(pacs, profile=uow.profiles.get(pacs.name))
         passports = [
-            uow.case_sets.get(load.set_name, load.copy) for load in _loads(uow, pacs_name, set_name)
+            uow.case_sets.get(load.set_name, load.copy)
+            for load in loads_of(uow, pacs_name, set_name)
         ]
     tests = [_tests(passport) for passport in passports]
     held: list[tuple[int, Case, HeldMarks]] = []
@@ -112,20 +117,11 @@ def watch_exposure(
         flagged, unclear = _judge(uow, pacs, set_name, cases, came, moment, public_url)
         seen = sum(each.gone_at is None for each in uow.sightings.of_set(pacs.name, set_name))
         unasked = sum(bool(answer.problems) for *_, answer in held)
+        _fetch_unknown(uow, pacs.name, set_name, came, moment)
         done = Guarded(pacs.name, set_name, seen, unasked, tuple(flagged), unclear)
         body = {"set": set_name, "seen": seen, "unasked": unasked, "unclear": unclear}
         uow.proofs.put(pacs.name, GUARDED, body, moment)
     return done
-
-
-def _loads(uow: UnitOfWork, pacs: str, set_name: str) -> list[Load]:
-    return [
-        load
-        for load in uow.loads.all()
-        if load.pacs == pacs
-        and load.set_name == set_name
-        and load.readiness not in (*LEAVING, Readiness.PLANNED)
-    ]
 
 
 def _tests(passport: Passport) -> list[Case]:
@@ -244,7 +240,7 @@ def _judge(
                 flagged.append(reading_uid_of(master, enrolment.reader))
                 told |= dict(found)
     for maker, each in told.items():
-        _tell(uow, pacs, set_name, maker, each, effective, moment, public_url)
+        tell_contact(uow, pacs, set_name, maker, each, effective, moment, public_url)
     unclear = sum(
         each.gone_at is None
         and each.sop_instance_uid not in ours
@@ -268,6 +264,24 @@ def _window(
     turns = uow.reading_turns.at(enrolment.set_name, pacs)
     mine = [each for each in turns if each.reader == enrolment.reader]
     return (mine[-1].since, mine[-1].ended_at) if mine else None
+
+
+def _fetch_unknown(
+    uow: UnitOfWork, pacs: str, set_name: str, came: Iterable[KnownObject], moment: datetime
+) -> None:
+    """Have marks fetched that lie there and did not come, so that it is known whose they are."""
+    here = {each.sop_instance_uid for each in came}
+    unknown = [
+        each.sop_instance_uid
+        for each in uow.sightings.of_set(pacs, set_name)
+        if each.gone_at is None
+        and each.is_mark
+        and each.sop_instance_uid not in here
+        and moment - each.first_seen_at >= ON_ITS_WAY
+    ]
+    if unknown:
+        name = hashlib.sha256("".join(sorted(unknown)).encode()).hexdigest()[:16]
+        uow.enqueue("pull_marks", pacs, key=f"guard-pull-{pacs}-{name}", partition=pacs)
 
 
 def _is_nobodys(arrived: KnownObject | None) -> bool:
@@ -321,41 +335,6 @@ def _flag(
     return True
 
 
-def _tell(
-    uow: UnitOfWork,
-    pacs: Pacs,
-    set_name: str,
-    maker: Maker,
-    each: Sighting,
-    effective: Isolation,
-    moment: datetime,
-    public_url: str,
-) -> None:
-    """Mail the contact once a set and kind of maker what to exclude, or to remove."""
-    load = next(iter(_loads(uow, pacs.name, set_name)), None)
-    if load is None:
-        return
-    subject = f"{set_name} in {pacs.name}: something lies beside the cases"
-    what = each.kind[0].upper() + each.kind[1:]
-    lines = [f"{what} lies beside the images of {each.accession}, where readers see it."]
-    if maker is Maker.READER:
-        lines.append(
-            "A reader saved it in the PACS, where it shows to the next reader. Ask readers to put "
-            "their marks on our pages, and have what was saved on these cases removed."
-            if effective is Isolation.SHEET
-            else "It is another reader's, and should not be there: have it removed, and tell the "
-            "scheme, for the PACS does not keep readers apart as it was proven to."
-        )
-    else:
-        lines.append(
-            "Most likely your router sends mammograms to an AI or CAD service, or a viewer saves "
-            f"by itself: exclude {set_name}* from that rule, and have the object removed."
-        )
-    lines.append("Readings of cases that were not decided by then are kept, and marked as exposed.")
-    key = f"exposed-{set_name}-{pacs.name}-{maker.value}"
-    mail_contacts(uow, load, key, subject, lines, moment, public_url)
-
-
 def exposures_due(*, begin: Begin, now: Clock) -> int:
     """Queue a question to every PACS at which somebody may read now; gives how many.
 
@@ -390,6 +369,3 @@ def exposed_of(uow: UnitOfWork, reading_uid: str) -> str:
     """Say why a reading is flagged; empty where it is not."""
     exposure = uow.exposures.find(reading_uid)
     return "" if exposure is None else exposure.words
-
-
-Watch = Callable[[str, str], Guarded]

@@ -212,8 +212,7 @@ def _copies(world: _World, held: Sequence[HeldMarks], retriever: Retriever) -> _
             continue
         what = f"it is hidden from whoever opens {case.accession}"
         there = [m for m in held_by[case.accession].marks if m.sop_instance_uid in uids]
-        moved = [replace(m, study_instance_uid=case.studies[0].study_instance_uid) for m in marks]
-        given = _given(world.pacs, retriever, moved)
+        given = uids & _given_of_study(world.pacs, retriever, case, marks)
         if there or given:
             facts.append(Fact(what, works=False, detail="the PACS shows it there, too"))
             apart = False
@@ -306,6 +305,24 @@ def _given(pacs: Pacs, retriever: Retriever, marks: Sequence[HeldMark]) -> set[s
             shelf = Folder(Path(folder))
             try:
                 retriever.get(pacs, asked, shelf.open, kinds=kinds)
+            except (PeerUnavailable, GiveUp):
+                continue
+            came |= set(shelf.fetched)
+    return came
+
+
+def _given_of_study(
+    pacs: Pacs, retriever: Retriever, case: Case, marks: Sequence[HeldMark]
+) -> set[str]:
+    """Have a whole study by C-GET, but only what is of the kinds of these marks."""
+    classes = {mark.sop_class_uid for mark in marks} - {""}
+    kinds = [(uid, (syntax,)) for uid in sorted(classes) for syntax in (_EXPLICIT, _IMPLICIT)]
+    came: set[str] = set()
+    for study in case.studies if kinds else ():
+        with TemporaryDirectory(prefix="asked-") as folder:
+            shelf = Folder(Path(folder))
+            try:
+                retriever.get(pacs, Asked(study.study_instance_uid), shelf.open, kinds=kinds)
             except (PeerUnavailable, GiveUp):
                 continue
             came |= set(shelf.fetched)

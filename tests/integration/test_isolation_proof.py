@@ -273,3 +273,17 @@ def test_a_readers_own_marks_flag_nobody_where_they_are_hidden(database: TestDat
     for reader in ("R001", "R002"):
         unit.arrive(unit.save(reader, 101, login=f"own-{reader}"))
     assert unit.watch().flagged == ()
+
+
+def test_marks_that_lie_there_and_do_not_come_are_fetched_to_know_whose_they_are(
+    database: TestDatabase,
+) -> None:
+    unit = Unit(database, Isolation.COPIES)
+    unit.save("R001", 101)
+    assert unit.watch().unclear == 1
+    assert ("pull_marks", ("hospital",)) not in database.jobs.jobs
+    unit.clock.pass_(600)
+    assert unit.watch().flagged == ()
+    assert database.jobs.jobs.count(("pull_marks", ("hospital",))) == 1
+    unit.watch()
+    assert database.jobs.jobs.count(("pull_marks", ("hospital",))) == 1

@@ -34,6 +34,7 @@ from tests.isolation import proven
 
 HERE = Endpoint("HOSPITAL", "10.0.0.1", 104, ("store", "query"))
 CAD, STATE = "1.2.840.10008.5.1.4.1.1.88.50", "1.2.840.10008.5.1.4.1.1.11.1"
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 REAL = (Isolation.PRIVATE, Isolation.COPIES, Isolation.SEQUENTIAL)
 
 
@@ -164,6 +165,7 @@ def test_in_sight_is_what_lay_there_between_release_and_decision(
         ("AI1", False, STATE, Maker.MACHINE),
         (None, True, STATE, Maker.MACHINE),
         (None, False, CAD, Maker.MACHINE),
+        (None, False, CAPTURE, Maker.MACHINE),
         (None, False, STATE, Maker.NOBODY),
     ],
 )
@@ -171,7 +173,7 @@ def test_the_maker_is_told_from_whose_it_is_and_what_it_is(
     owner: str | None, device: bool, sop_class: str, maker: Maker
 ) -> None:
     found = judge_maker(
-        a_sighting(sop_class_uid=sop_class), "R2", owner=owner, machines={"AI1"},
+        a_sighting(sop_class_uid=sop_class, modality=""), "R2", owner=owner, machines={"AI1"},
         is_device=device, ours=(),
     )  # fmt: skip
     assert found is maker
