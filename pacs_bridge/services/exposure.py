@@ -209,8 +209,8 @@ def _judge(
     """Flag the readings that what was seen may lead; tell how much of it is nobody's yet."""
     effective = isolation_of(uow, pacs, moment).effective
     known = {each.sop_instance_uid: each for each in came}
-    ours, machines = _notes_of(cases), uow.readers.machines()
-    sightings = uow.sightings.of_set(pacs.name, set_name)
+    sightings, machines = uow.sightings.of_set(pacs.name, set_name), uow.readers.machines()
+    ours = _notes_of(cases) | uow.feedback.known([each.sop_instance_uid for each in sightings])
     flagged: list[str] = []
     told: dict[Maker, Sighting] = {}
     for enrolment in uow.enrolments.on_pacs(set_name, pacs.name):
@@ -293,7 +293,7 @@ def _master(accession: str) -> CaseName:
 
 
 def _notes_of(cases: Iterable[Case]) -> frozenset[str]:
-    """Name the objects of our own making that may lie there: the notes of a withdrawal."""
+    """Name the notes of a withdrawal, which are of our own making and may lie there."""
     return frozenset(
         derive_uid(study.study_instance_uid, "rejection")
         for case in cases
