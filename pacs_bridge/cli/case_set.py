@@ -109,7 +109,13 @@ def list_(home: Home = None, as_json: Json = False) -> None:
         say("There is no case set yet; make one with case-set import.")
         return
     rows = [
-        (line.name, line.title, str(line.cases), str(line.images), f"{line.created_at:%Y-%m-%d}")
+        (
+            f"{line.name} copy {line.copy:02d}" if line.copy else line.name,
+            line.title,
+            str(line.cases),
+            str(line.images),
+            f"{line.created_at:%Y-%m-%d}",
+        )
         for line in lines
     ]
     _table(("Set", "Title", "Cases", "Images", "Imported"), rows)
@@ -164,6 +170,7 @@ def export_media(
         float | None,
         typer.Option("--part-mb", min=1.0, help="Split into parts of at most so many megabytes."),
     ] = None,
+    copy: CopyNumber = 0,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -181,6 +188,7 @@ def export_media(
             archive=installation.archive,
             now=installation.now,
             part_bytes=None if part_megabytes is None else int(part_megabytes * 1e6),
+            copy=copy,
             progress=progress,
         )
     if as_json:
@@ -199,7 +207,10 @@ def export_media(
     for part in parts:
         megabytes = f"{part.size / 1e6:.0f} MB"
         say(f"{part.folder}: {len(part.cases)} cases, {part.images} images, {megabytes}.")
-    say(f"Next: hand it to the site, then pacs-bridge load start {set_name} PACS --by media.")
+    which = f" --copy {copy}" if copy else ""
+    say(
+        f"Next: hand it to the site, then pacs-bridge load start {set_name} PACS --by media{which}."
+    )
 
 
 @app.command()
@@ -216,6 +227,7 @@ def orders(
     ] = "omi",
     application: Annotated[str, typer.Option(help="MSH-5, as the site names it.")] = "RIS",
     facility: Annotated[str, typer.Option(help="MSH-6, as the site names it.")] = "HOSPITAL",
+    copy: CopyNumber = 0,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -228,13 +240,14 @@ def orders(
         raise RefusedInput("Say where they go: a folder, or --mllp HOST:PORT.")
     installation, addressee = open_home(home), Addressee(application, facility)
     if folder is not None:
-        files = write_orders(installation, set_name, folder, addressee)
+        files = write_orders(installation, set_name, folder, addressee, copy=copy)
         if as_json:
             print_json([str(file) for file in files])
         for file in () if as_json else files:
             say(str(file))
         return
-    answers = list(send_orders(installation, set_name, mllp, OrderMessage(message), addressee))
+    kind = OrderMessage(message)
+    answers = list(send_orders(installation, set_name, mllp, kind, addressee, copy=copy))
     refused = [answer for answer in answers if not answer.accepted]
     if as_json:
         print_json(
@@ -258,7 +271,7 @@ def _only_set(installation: Installation, given: Sequence[str]) -> str:
     if said:
         return said[0]
     with installation.read() as uow:
-        lines = uow.case_sets.lines()
+        lines = [line for line in uow.case_sets.lines() if not line.copy]
     if len(lines) != 1:
         raise RefusedInput("Say which set: case-set export-media SET DIR.")
     return lines[0].name

@@ -23,6 +23,7 @@ from pacs_bridge.archive.part10 import file_head
 from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.domain.caseset import Case, Instance
 from pacs_bridge.domain.errors import NotFound, PacsBridgeError, RefusedInput
+from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import Archive
 from pacs_bridge.domain.retrieving import (
@@ -253,12 +254,11 @@ def find_case(accession: str, *, read: Begin) -> Case:
     """
     with read() as uow:
         known = uow.case_sets.case(accession)
-        copies = [line for line in uow.case_sets.lines() if known and line.name == known.set_name]
-        passports = [uow.case_sets.get(line.name, line.copy) for line in copies]
-    for passport in passports:
-        for case in passport.cases:
-            if case.accession == accession:
-                return case
+        copy = CaseName.parse(accession).copy if known else 0
+        passport = uow.case_sets.find(known.set_name, copy) if known else None
+    for case in passport.cases if passport else ():
+        if case.accession == accession:
+            return case
     raise NotFound(f"There is no case {accession}; `case-set show` lists those of a set.")
 
 

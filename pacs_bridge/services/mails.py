@@ -81,11 +81,16 @@ def mail_released(
 ) -> bool:
     """Queue the mail that tells a reader that they may read; once an account and set."""
     place = f"at {url}" if url else "on the reading pages"
+    search = f"search for accession numbers that begin with {load.set_name}"
+    if load.copy:
+        search = (
+            f"open your own copy: the cases whose accession number begins with {load.set_name} "
+            f"and ends in {load.copy:02d}, and no others"
+        )
     body = (
         f"The cases of {load.set_name} are in your PACS and checked, so you can read them now.\n\n"
         f"1. Sign in {place}.\n"
-        f"2. In your PACS, search for accession numbers that begin with {load.set_name}; the "
-        "practice cases come first.\n\n"
+        f"2. In your PACS, {search}; the practice cases come first.\n\n"
         f"The round is open until {closes_at:%d %B %Y, %H:%M} (UTC)."
     )
     key = f"released-{load.set_name}-{load.copy}-{account.account_id}"

@@ -11,6 +11,7 @@ from pacs_bridge.domain.errors import NotFound, RefusedInput
 from pacs_bridge.domain.folding import Folded, FoldedMark
 from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.objects import ReadingState
+from pacs_bridge.domain.pacs import Isolation
 from pacs_bridge.domain.people import Enrolment
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.questions import EMPTIED, SIDES, decision_words, words_of
@@ -33,7 +34,7 @@ from pacs_bridge.services.folded import (
     reading_uid_of,
 )
 from pacs_bridge.services.reading_sessions import silence_of
-from pacs_bridge.services.way import way_of
+from pacs_bridge.services.way import Way, way_of
 
 NOT_YOURS = "You do not read such a case; your list of cases shows which you do."
 NOT_CONFIRMED = "It was not confirmed before the round ended, and does not count."
@@ -94,7 +95,7 @@ def list_receipts(reader: str, set_name: str, *, begin: Begin, now: Clock) -> Re
             lines=lines,
             unread=tuple(line.accession for line in lines if line.state == "unread"),
             search=_search(uow, enrolment),
-            notes=(way.words,) if way.words else (),
+            notes=tuple(filter(None, (way.words, _copy_to_open(enrolment, way)))),
         )
     return replace(found, silence=silence_of(reader, set_name, begin=begin, now=now))
 
@@ -272,6 +273,16 @@ def _words(state: str, folded: Folded) -> str:
         if breast.decision is not None
     ]
     return "; ".join(parts)
+
+
+def _copy_to_open(enrolment: Enrolment, way: Way) -> str:
+    """Say which copy to look at, where what was said of the way to read does not."""
+    if not enrolment.copy or way.mode is Isolation.COPIES:
+        return ""
+    return (
+        f"Look at the cases in your own copy: their numbers end in {enrolment.copy:02d}. Open no "
+        "other copy."
+    )
 
 
 def _search(uow: UnitOfWork, enrolment: Enrolment) -> tuple[str, ...]:

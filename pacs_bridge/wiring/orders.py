@@ -43,8 +43,10 @@ def send_orders(
     address: str,
     kind: OrderMessage,
     addressee: Addressee,
+    *,
+    copy: int = 0,
 ) -> Iterator[Acknowledged]:
-    """Send a set's orders to HOST:PORT over MLLP.
+    """Send the orders of a set, or of a copy of it, to HOST:PORT over MLLP.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def send_orders(
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65_536:
         raise RefusedInput("Give the address as HOST:PORT, such as ris.hospital.example:2575.")
-    messages = _orders(installation, set_name, addressee).messages[kind]
+    messages = _orders(installation, set_name, addressee, copy).messages[kind]
     return send_messages(messages, host.strip("[]"), int(port))
 
 
