@@ -77,9 +77,22 @@ def mail_contacts(
 
 
 def mail_released(
-    uow: UnitOfWork, account: Account, load: Load, closes_at: datetime, now: datetime, url: str
+    uow: UnitOfWork,
+    account: Account,
+    load: Load,
+    closes_at: datetime,
+    now: datetime,
+    url: str,
+    way: str = "",
 ) -> bool:
-    """Queue the mail that tells a reader that they may read; once an account and set."""
+    """Queue the mail that tells a reader that they may read; once an account and set.
+
+    Parameters
+    ----------
+    way : str
+        How they read, in words; see `services.way`.
+    """
+    how = f"How you read: {way[0].lower()}{way[1:]}\n\n" if way else ""
     place = f"at {url}" if url else "on the reading pages"
     search = f"search for accession numbers that begin with {load.set_name}"
     if load.copy:
@@ -91,7 +104,7 @@ def mail_released(
         f"The cases of {load.set_name} are in your PACS and checked, so you can read them now.\n\n"
         f"1. Sign in {place}.\n"
         f"2. In your PACS, {search}; the practice cases come first.\n\n"
-        f"The round is open until {closes_at:%d %B %Y, %H:%M} (UTC)."
+        f"{how}The round is open until {closes_at:%d %B %Y, %H:%M} (UTC)."
     )
     key = f"released-{load.set_name}-{load.copy}-{account.account_id}"
     subject = f"{load.set_name}: you can read now"

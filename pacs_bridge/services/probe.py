@@ -78,6 +78,7 @@ def probe_pacs(
     now: Clock,
     node: OurNode,
     trial: Callable[[Pacs], Sequence[Fact]] | None = None,
+    apart: Callable[[Pacs], Sequence[Fact]] | None = None,
 ) -> ProbeReport:
     """Try what a PACS can do, and keep what came of it.
 
@@ -85,6 +86,8 @@ def probe_pacs(
     ----------
     trial : callable, optional
         Gives it synthetic objects, see `services.probe_store`; without it nothing is sent.
+    apart : callable, optional
+        Asks it how it keeps readers apart, see `services.isolation_ask`.
 
     Raises
     ------
@@ -115,6 +118,8 @@ def probe_pacs(
     works = None if rejection is None else bool(rejection.body.get("works"))
     detail = "rehearse tries it" if rejection is None else f"tried {rejection.proven_at:%d %B %Y}"
     facts.append(Fact("rejection notes (IOCM)", works, detail))
+    if apart is not None and passport is not None:
+        facts += apart(pacs)
     if trial is not None:
         facts += trial(pacs)
     report = ProbeReport(

@@ -13,6 +13,7 @@ from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.reading_sessions import ReadingSession, judge_silence
+from pacs_bridge.services.exposure import ask_soon
 from pacs_bridge.services.handshake import enrolled
 from pacs_bridge.services.way import way_of
 
@@ -75,6 +76,7 @@ def open_session(
                 uow.sessions.close(each.session_id, moment)
         uow.sessions.open(ReadingSession(0, set_name, reader, pacs, named, moment))
         uow.events.add(moment, "session-opened", reader, set=set_name, workstation=named)
+        ask_soon(uow, pacs, set_name, f"session-{reader}-{moment.timestamp():.0f}")
         others = [e for e in uow.sessions.covering(pacs, moment) if e.reader != reader]
         if any(each.is_at(named) for each in others):
             # Both are asked for what comes unnamed; an administrator should know.

@@ -11,6 +11,7 @@ from pacs_bridge.domain.ports import Clock
 from pacs_bridge.services.exposure import ask_soon
 from pacs_bridge.services.mails import mail_released
 from pacs_bridge.services.turns import begin_turn, may_begin, reads_in_turn
+from pacs_bridge.services.way import way_of
 
 
 def release_due(*, begin: Begin, now: Clock, public_url: str = "") -> int:
@@ -59,6 +60,7 @@ def release_readers(uow: UnitOfWork, load: Load, now: datetime, public_url: str)
             begin_turn(uow, load, enrolment, now, public_url)
         else:
             for account in uow.accounts.of_reader(enrolment.reader):
-                mail_released(uow, account, load, round_.closes_at, now, public_url)
+                way = way_of(uow, enrolment, now)
+                mail_released(uow, account, load, round_.closes_at, now, public_url, way.words)
         released += 1
     return released

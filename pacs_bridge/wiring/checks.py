@@ -98,6 +98,7 @@ def build_probe(installation: Installation, *, stores: bool = False) -> Callable
     """
     from pacs_bridge.services.probe import probe_pacs
     from pacs_bridge.services.probe_store import Trial
+    from pacs_bridge.wiring.isolation import facts_apart
     from pacs_bridge.wiring.peers import build_prober
     from pacs_bridge.wiring.rehearse import rehearsal_set
     from pacs_bridge.wiring.site_pack import our_node
@@ -122,4 +123,5 @@ def build_probe(installation: Installation, *, stores: bool = False) -> Callable
         now=installation.now,
         node=our_node(installation.config),
         trial=trial if stores else None,
+        apart=facts_apart(installation),
     )

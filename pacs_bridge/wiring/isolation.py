@@ -10,7 +10,9 @@ from pacs_bridge.wiring.installation import Installation
 
 if TYPE_CHECKING:
     from pacs_bridge.db.unit_of_work import Begin
+    from pacs_bridge.domain.pacs import Pacs
     from pacs_bridge.domain.ports import Clock
+    from pacs_bridge.domain.probing import Fact
     from pacs_bridge.services.isolation import IsolationNow
     from pacs_bridge.services.mark_removal import SendNotes
     from pacs_bridge.web.context import IsolationServices
@@ -99,3 +101,25 @@ def isolation_services(
         my_turn=partial(turns.my_turn, **known),
         finish_turn=partial(turns.finish_turn, **known),
     )
+
+
+def facts_apart(installation: Installation) -> Callable[[Pacs], list[Fact]]:
+    """Join what a probe asks about keeping readers apart; what that proves is kept."""
+    from pacs_bridge.domain.errors import RefusedInput
+    from pacs_bridge.domain.pacs import Isolation
+    from pacs_bridge.domain.probing import Fact
+
+    ask = build_ask(installation)
+
+    def facts(pacs: Pacs) -> list[Fact]:
+        if pacs.isolation is Isolation.SHEET:
+            return []
+        try:
+            found = ask(pacs.name)
+        except RefusedInput as refused:
+            return [Fact("keeps readers apart", works=None, detail=str(refused))]
+        standing = found.standing
+        said = standing.why or f"as {standing.claimed.value}"
+        return [*found.facts, Fact("keeps readers apart", standing.is_proven, said)]
+
+    return facts

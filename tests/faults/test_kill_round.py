@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from pacs_bridge.sandbox.pacs import SandboxPacsConfig
+from pacs_bridge.wiring.installation import Installation
 from tests.dying_command import die
 from tests.held_pacs import HeldPacs
+from tests.isolation import prove
 from tests.round import OutsideInstallation, RunningRoles
 from tests.waiting import wait_until
 from tests.withheld_scorer import WithheldScorer
@@ -95,6 +97,9 @@ class KilledRound:
             "pacs", "add", PACS, "--aet", "HOSPITAL", "--host", "127.0.0.1",
             "--port", str(self.pacs.port), "--plain", "--isolation", "private",
         )  # fmt: skip
+        home = Installation.open(self.ours.home)
+        prove(home.begin, PACS, home.now())
+        home.engine.dispose()
         run("account", "site", "hospital", "--pacs", PACS)
         run("account", "round", SET, "--opens", "2026-01-01", "--closes", "2126-01-01")
         for code, login, _ in READERS:
