@@ -57,6 +57,7 @@ class APeer:
     loses: bool = False
     status: int = 0
     obeys: bool = False
+    deaf: bool = False
 
     def store(self, pacs: Pacs, objects: Iterable[Sendable], **_: Any) -> Iterator[StoreAnswer]:
         """Take each; after the one it breaks at there is no answer, though it may be kept."""
@@ -73,8 +74,9 @@ class APeer:
             yield StoreAnswer(each.sop_instance_uid, self.status)
 
     def find_images(self, pacs: Pacs, images: Iterable[ImageKey]) -> dict[str, bool | None]:
-        """Say honestly what it has."""
-        return {each.sop_instance_uid: each.sop_instance_uid in self.held for each in images}
+        """Say honestly what it has, unless it finds nothing that it has."""
+        held = {} if self.deaf else self.held
+        return {each.sop_instance_uid: each.sop_instance_uid in held for each in images}
 
     def _reject(self, note: pydicom.Dataset) -> None:
         [study] = note.CurrentRequestedProcedureEvidenceSequence
@@ -226,6 +228,19 @@ def test_a_pacs_that_takes_none_of_it_is_told_and_has_nothing_to_lose(hall: Hall
     hall.ask()
     assert "none of them: 0x0122" in hall.send().note
     ask_withdrawal(1, begin=hall.begin, now=hall.now)
+    assert hall.withdraw().ended
+
+
+def test_a_pacs_that_finds_nothing_is_not_believed_to_be_rid_of_it(hall: Hall) -> None:
+    hall.peer.deaf = True
+    hall.ask()
+    assert "not found there yet" in hall.send().note
+    ask_withdrawal(1, begin=hall.begin, now=hall.now)
+    left = hall.withdraw()
+    assert not left.ended
+    assert "proves nothing" in left.withdrawal.left["PERFORMS121101"]
+    assert hall.mails() == ["Truth of PERFORMS121 in hospital: please remove it"]
+    leave(hall, Readiness.WITHDRAWN)  # the studies are gone, and were seen to be
     assert hall.withdraw().ended
 
 
