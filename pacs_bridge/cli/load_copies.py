@@ -55,7 +55,7 @@ def _show(plan: CopiesPlan) -> None:
         )
     else:
         table = Table(
-            "reader", "copy", "opens", "images", "takes there", "agreed", "load", box=None
+            "reader", "copy", "its last case", "images", "takes there", "agreed", "load", box=None
         )
         for each in plan.copies:
             table.add_row(
