@@ -206,6 +206,12 @@ def _said(drawing: Drawing) -> tuple[Mark, tuple[str, ...]]:
         finding=found.finding,
         text=next((each.text for each in reversed(held) if each.text), ""),
     )
+    at_once = {id(mark): save.key for save, mark in drawing.held}
+    ratings = {m.rating for m in held if at_once[id(m)] == at_once[id(rated)]} - {None}
+    if len(ratings) > 1:
+        return replace(mark, flags=(*_quiet(mark), questions.SEVERAL_RATINGS)), (
+            questions.SEVERAL_RATINGS,
+        )
     plain = [each for each in held if not questions.asking_flags(each)]
     if any((each.rating, each.finding) == (mark.rating, mark.finding) for each in plain):
         return replace(mark, flags=_quiet(mark)), ()

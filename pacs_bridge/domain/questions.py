@@ -16,6 +16,9 @@ UNPARSED_TEXT = "unparsed-text"
 UNLINKED_NOTE = "unlinked-note"
 """Flag of a rating or finding that was written and belongs to no drawing."""
 
+SEVERAL_RATINGS = "several-ratings"
+"""Flag of a mark to which one save gives more than one rating."""
+
 NEWLY_READ = "newly-read"
 """Flag of a mark that only a newer reader of ours found in what had been read before."""
 
@@ -47,6 +50,8 @@ ASKS: dict[str, str] = {
     "side-conflict": "Your note {text} names the other breast, the mark lies on {place}: "
     "is it meant there?",
     "rating-conflict": "Your note {text} gives more than one rating: which one counts?",
+    SEVERAL_RATINGS: "One save of yours gives more than one rating to what you drew on {place}: "
+    "which one counts?",
     "rating-and-decision": "In your note {text} rating and decision do not fit: which counts?",
     "several-findings": "Your note {text} names several findings: which one counts?",
     "matrix-units": "The mark on {place} was given in units of a tiled image: is it there?",

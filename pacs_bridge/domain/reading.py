@@ -21,6 +21,7 @@ from pacs_bridge.domain.marks import (
     Mark,
     ReadObject,
 )
+from pacs_bridge.domain.outlines import is_same_outline
 
 SCALE = "uk-1-5"
 """Suspicion: 1 normal, 2 benign, 3 indeterminate, 4 suspicious, 5 highly suspicious."""
@@ -157,11 +158,8 @@ def same_mark(one: Mark, other: Mark) -> bool:
 
 def same_geometry(one: Mark, other: Mark) -> bool:
     """Whether two marks of one image draw the same, to within `SAME_GEOMETRY` a point."""
-    if one.shape != other.shape or len(one.points) != len(other.points):
-        return False
-    return all(
-        abs(x - u) <= SAME_GEOMETRY and abs(y - v) <= SAME_GEOMETRY
-        for (x, y), (u, v) in zip(one.points, other.points, strict=True)
+    return one.shape == other.shape and is_same_outline(
+        one.shape, one.points, other.points, SAME_GEOMETRY
     )
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pacs_bridge.domain.marks import NOT_A_LOCATION, Mark, ReadObject
+from pacs_bridge.domain.outlines import anchor_of
 from pacs_bridge.domain.reading import same_geometry
 
 BESIDE = 5.0
@@ -147,14 +148,15 @@ class _Known:
 
     def __init__(self) -> None:
         self.drawings: list[Drawing] = []
-        self._tracked: dict[tuple[object, ...], Drawing] = {}
+        self._tracked: dict[tuple[object, ...], list[Drawing]] = {}
         self._about: dict[tuple[object, ...], list[Drawing]] = {}
 
-    def tracked(self, mark: Mark) -> Drawing | None:
-        """The mark of this TrackingUID, wherever it lies now."""
+    def tracked(self, mark: Mark, save: Save) -> list[Drawing]:
+        """The marks of this TrackingUID that a save does not hold yet, wherever they lie now."""
         if not mark.tracking_uid:
-            return None
-        return self._tracked.get((mark.image, mark.frame or 1, mark.tracking_uid))
+            return []
+        found = self._tracked.get((mark.image, mark.frame or 1, mark.tracking_uid), ())
+        return [drawing for drawing in found if not drawing.is_held_by(save)]
 
     def lying_at(self, mark: Mark) -> Drawing | None:
         """The mark that lies where this one lies, within a pixel."""
@@ -181,13 +183,17 @@ class _Known:
             self._cell_of(drawing).remove(drawing)
             drawing.outline = mark
             self._cell_of(drawing).append(drawing)
-        if mark.tracking_uid:
-            self._tracked.setdefault((mark.image, mark.frame or 1, mark.tracking_uid), drawing)
+        self._track(drawing, mark)
 
     def _note(self, drawing: Drawing, mark: Mark) -> None:
         self._cell_of(drawing).append(drawing)
+        self._track(drawing, mark)
+
+    def _track(self, drawing: Drawing, mark: Mark) -> None:
         if mark.tracking_uid:
-            self._tracked[(mark.image, mark.frame or 1, mark.tracking_uid)] = drawing
+            place = (mark.image, mark.frame or 1, mark.tracking_uid)
+            known = self._tracked.setdefault(place, [])
+            known.extend([] if drawing in known else [drawing])
 
     def _cell_of(self, drawing: Drawing) -> list[Drawing]:
         mark = drawing.outline
@@ -195,8 +201,8 @@ class _Known:
 
 
 def _cell(mark: Mark) -> tuple[int, int]:
-    """Square of two pixels in which a mark's first point lies."""
-    x, y = mark.points[0]
+    """Square of two pixels in which a mark's anchor lies."""
+    x, y = anchor_of(mark.shape, mark.points)
     return math.floor(x / 2), math.floor(y / 2)
 
 
@@ -204,14 +210,19 @@ def unite(ordered: Sequence[Save]) -> list[Drawing]:
     """Unite what is drawn in several saves, each mark once, in the order of the saves.
 
     What is tracked is found first: a mark that was moved makes room for a new one where it
-    lay before.
+    lay before. Several marks of one save that bear one TrackingUID are several all the same.
     """
     known = _Known()
     for save in ordered:
         drawn = [mark for mark in save.read.marks if is_drawn(mark)]
-        rest = []
+        moved = []
         for mark in drawn:
-            drawing = known.tracked(mark)
+            same = (each for each in known.tracked(mark, save) if same_geometry(each.outline, mark))
+            drawing = next(same, None)
+            moved.append(mark) if drawing is None else known.add(drawing, save, mark)
+        rest = []
+        for mark in moved:
+            drawing = next(iter(known.tracked(mark, save)), None)
             rest.append(mark) if drawing is None else known.add(drawing, save, mark)
         for mark in rest:
             drawing = known.lying_at(mark)
@@ -239,14 +250,34 @@ def _name(drawings: Sequence[Drawing]) -> None:
 
 
 def replaced(saves: Sequence[Save]) -> dict[str, Save]:
-    """Tell which saves another one replaces, because it names them as its predecessors."""
+    """Tell which saves another one replaces, because it names them as its predecessors.
+
+    Documents that replace one another in a ring replace nothing.
+    """
     here = {save.key for save in saves}
+    claims: dict[str, list[Save]] = {}
+    for save in saves:
+        for uid in save.read.predecessors:
+            if uid in here and uid != save.key:
+                claims.setdefault(uid, []).append(save)
     return {
         uid: save
-        for save in saves
-        for uid in save.read.predecessors
-        if uid in here and uid != save.key
+        for uid, claiming in claims.items()
+        for save in claiming
+        if not _leads_to(save.key, uid, claims)
     }
+
+
+def _leads_to(uid: str, end: str, claims: dict[str, list[Save]]) -> bool:
+    """Whether a document is replaced, by others too, by another one."""
+    seen, waiting = {uid}, [uid]
+    while waiting:
+        new = {save.key for save in claims.get(waiting.pop(), ())} - seen
+        if end in new:
+            return True
+        seen |= new
+        waiting += new
+    return False
 
 
 def was_taken_back(drawing: Drawing, replacing: dict[str, Save]) -> bool:

@@ -115,6 +115,8 @@ def _judge(
     copy = reader_of_copy(uow, case, pacs)
     if copy is not None and every - {copy}:
         return _waits("It names one reader and lies on the copy of another.")
+    if copy is not None and received.part_of and not every:
+        return _waits("It lies on a reader's copy and names somebody else, as a part of a report.")
     if copy is not None:
         return copy
     if first is None or not meant[first]:

@@ -165,8 +165,9 @@ def _marks(
             else _of_coordinates(tree, node, holder, about, found, unread)
         )
         for mark in drawn:
-            # The same coordinates under several measurements are one mark.
-            same = (who, mark.image, mark.frame, mark.shape, mark.points, mark.group)
+            # The same coordinates under several measurements are one mark, if they say the same.
+            lies = (mark.image, mark.frame, mark.shape, mark.points)
+            same = (who, *lies, mark.group, mark.rating, mark.finding, mark.flags)
             if same not in seen:
                 seen[same] = None
                 marks.append((who, mark))

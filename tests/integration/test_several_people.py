@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from typer.testing import CliRunner
 from pacs_bridge.cli import marks as marks_command
 from pacs_bridge.domain.marks import ReadObject
 from pacs_bridge.domain.objects import part_uid
+from pacs_bridge.domain.people import Enrolment
 from pacs_bridge.services.claim_decisions import decide_claim, waiting_objects
 from pacs_bridge.services.extract import extract_object
 from pacs_bridge.sr.read import read_object
+from tests.builders import a_case, a_passport
 from tests.databases import TestDatabase
 from tests.nodes import as_file
 from tests.reading_world import SETTLE, PathArchive, ReadingWorld
@@ -243,3 +246,24 @@ def test_the_command_tells_which_marks_are_whose(tmp_path: Path) -> None:
     assert [(each["observer"]["login"], each["marks"]) for each in told["others"]] == [
         ("mjones", [1])
     ]
+
+
+def test_on_a_readers_own_copy_a_stranger_of_a_group_is_not_that_reader(world: World) -> None:
+    images = tuple(replace(image, sop_instance_uid=f"{image.sop_instance_uid}.7")
+                   for image in a_case(101).instances())  # fmt: skip
+    (study,) = a_case(101).studies
+    (series,) = study.series
+    copied = replace(
+        study, study_instance_uid="1.2.101.1.7", series=(replace(series, instances=images),)
+    )
+    case = replace(a_case(101), accession="PERFORMS12110107", studies=(copied,))
+    with world.begin() as uow:
+        uow.case_sets.add(replace(a_passport(101), copy=7, cases=(case,)))
+        uow.enrolments.put(Enrolment("PERFORMS121", "R001", "north", copy=7, consent=True))
+        uow.enrolments.release("PERFORMS121", "R001", world.clock())
+    ds = report(
+        drawn(10.0, image=f"{RCC}.7"), drawn(20.0, said_by("stranger"), image=f"{RCC}.7"),
+        CurrentRequestedProcedureEvidenceSequence=[], StudyInstanceUID="1.2.101.1.7",
+    )  # fmt: skip
+    assert world.read(ds) == ["read", "parked"]
+    assert (world.places("R001"), len(world.waiting())) == ([10.0], 1)
