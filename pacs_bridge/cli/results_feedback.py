@@ -119,7 +119,7 @@ def _take_away(
     installation: Installation, set_name: str, reader: str, pacs: str, *, json: bool
 ) -> None:
     from pacs_bridge.domain.errors import NotFound
-    from pacs_bridge.services.show_feedback import list_feedback
+    from pacs_bridge.services.show_feedback import list_feedback, list_what_goes
     from pacs_bridge.wiring.feedback import build_take_away
 
     take_away = build_take_away(installation)
@@ -131,11 +131,16 @@ def _take_away(
     if not going:
         raise NotFound(f"No truth of {set_name} stands on {pacs}; the list shows where it does.")
     now = installation.now()
+    lists = {
+        each.feedback_id: list_what_goes(each.feedback_id, read=installation.read) for each in going
+    }
     if json:
-        print_json({"set": set_name, "feedback": [each.as_dict(now) for each in going]})
+        told = [{**each.as_dict(now), "list": lists[each.feedback_id]} for each in going]
+        print_json({"set": set_name, "feedback": told})
         return
     for each in going:
         say(f"{each.set_name} on {each.pacs}, {each.shows()}: {each.sentence(now)}")
+        say(lists[each.feedback_id].rstrip())
 
 
 def _list(installation: Installation, set_name: str, *, json: bool) -> None:

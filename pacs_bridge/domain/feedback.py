@@ -172,16 +172,16 @@ class Feedback:
         held = f" {self.note}" if self.note else ""
         left = self.withdrawal.left
         some = ", ".join(list(left)[:3]) + (" and others" if len(left) > 3 else "")
-        where = f" in {len(left)} cases ({some})" if left else ""
+        where = f" ({len(left)} cases: {some})" if left else ""
         if state is FeedbackState.GONE:
             return f"Nothing of it was found there on {self.withdrawal.gone_at:%d %B %Y}."
         if state is FeedbackState.LATE:
             return (
-                f"It was promised to be gone by {by} and is not known to be{where}: remove what "
-                "the list names now, from PACS and archive."
+                f"It was promised to be gone by {by} and is not known to be: remove what the list "
+                f"names{where} now, from PACS and archive."
             )
         if state is FeedbackState.LEAVING:
-            return f"Remove what the list names from the PACS and its archive by {by}{where}."
+            return f"Remove what the list names{where} from the PACS and its archive by {by}."
         if state is FeedbackState.SHOWN:
             return f"The PACS has {took} objects{without}. It goes by {by}."
         if state is FeedbackState.SENT:

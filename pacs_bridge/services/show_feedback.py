@@ -192,15 +192,18 @@ def feedback_at(load_id: int, *, read: Begin) -> list[tuple[Feedback, str]]:
     """List what was ever asked for of a load, each with the list of what must go (CSV)."""
     with read() as uow:
         load = uow.loads.get(load_id)
-        return [
-            (
-                each,
-                feedback_list(
-                    [o for o in uow.feedback.objects(each.feedback_id) if o.may_be_there]
-                ),
-            )
-            for each in uow.feedback.at(load.pacs, load.set_name, load.copy)
-        ]
+        asked = uow.feedback.at(load.pacs, load.set_name, load.copy)
+        return [(each, _what_goes(uow, each.feedback_id)) for each in asked]
+
+
+def list_what_goes(feedback_id: int, *, read: Begin) -> str:
+    """Write what must go of one feedback as CSV, an object a line."""
+    with read() as uow:
+        return _what_goes(uow, feedback_id)
+
+
+def _what_goes(uow: UnitOfWork, feedback_id: int) -> str:
+    return feedback_list([o for o in uow.feedback.objects(feedback_id) if o.may_be_there])
 
 
 def _place(uow: UnitOfWork, set_name: str, reader: str, pacs: str) -> tuple[str, int]:

@@ -47,7 +47,7 @@ def begin_now(uow: UnitOfWork, feedback: Feedback, now: datetime, why: str = "")
 def ask_withdrawal(
     feedback_id: int, *, begin: Begin, now: Clock, account_id: int | None = None
 ) -> Feedback:
-    """Have feedback go now; asking twice changes nothing.
+    """Have feedback go now; asking again has the PACS asked again whether it has gone.
 
     Raises
     ------
@@ -62,6 +62,9 @@ def ask_withdrawal(
             uow.events.add(
                 now(), "feedback-withdrawal-asked", name, feedback=feedback_id, by=account_id or ""
             )
+        elif not feedback.ended:
+            key = f"feedback-goes-{feedback_id}-asked-{int(now().timestamp()) // 10}"
+            uow.enqueue("withdraw_feedback", feedback_id, key=key, partition=feedback.pacs)
         return feedback
 
 
