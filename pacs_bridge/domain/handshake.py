@@ -175,11 +175,11 @@ def say_counts(counts: Counts, *, whole: bool = True) -> str:
 
 
 _KINDS = {
-    "presentation-state": "presentation states",
+    "presentation-state": "drawings",
     "measurement-report": "reports",
     "other-sr": "reports",
-    "key-object": "key objects",
-    "overlay": "images with an overlay",
+    "key-object": "flagged images",
+    "overlay": "pictures drawn over an image",
 }
 
 
@@ -190,7 +190,7 @@ _SHAPES = {
     "POLYLINE": "lines",
     "POLYGON": "outlines",
     "INTERPOLATED": "curves",
-    "BITMAP": "blobs of a bitmap, which you will be asked to confirm",
+    "BITMAP": "pictures, which you will be asked to confirm",
 }
 
 

@@ -29,32 +29,40 @@ UNREAD_OBJECT = "unread-object"
 """Flag of the note that an object holds something which could not be read at all."""
 
 ASKS: dict[str, str] = {
-    NEEDS_CONFIRMATION: "A drawing was found in a bitmap of yours on {place}: is it a mark?",
-    "ambiguous-image": "It cannot be told on which image you drew this: put it on our sheet "
+    NEEDS_CONFIRMATION: "Something is drawn on {place}, and reached us as a picture only: is it "
+    "a mark?",
+    "ambiguous-image": "We cannot tell on which image you drew this: draw it here "
     "where you meant it, and take this one back.",
-    "unknown-image": "This lies on an image that is not one of this case: put it on our sheet "
+    "unknown-image": "This lies on an image that is not one of this case: draw it here "
     "where you meant it, and take this one back.",
     NEWLY_READ: "By now we can read more of what you saved, and find this on {place}: "
     "is it a mark?",
     NO_LONGER_READ: "We read what you saved otherwise by now, without this mark on {place}: "
     "is it one?",
     "outside-image": "This lies outside the image on {place}: is it a mark?",
-    "ambiguous-frame": "It is not said on which frame of {place} the mark lies: is it this one?",
-    "inferred-image": "No image was named; {place} is the only one it can lie on: is it there?",
+    "ambiguous-frame": "Your viewer does not say on which frame of {place} the mark lies: is it "
+    "this one?",
+    "inferred-image": "Your viewer named no image; {place} is the only one that it can lie on: "
+    "is it there?",
     "inferred-text": "Does your note {text} belong to the mark on {place}?",
-    "decision-conflict": "You wrote {text}, and two things of one breast: decide each breast.",
-    UNLINKED_NOTE: "You wrote {text} and drew nothing for it ({place}): is it a mark?",
-    UNPARSED_TEXT: "Your note {text} was not understood ({place}): what do you mean by it?",
-    "side-not-said": "You wrote {text} and named no breast: decide each one.",
-    "side-or-scale": "In {text} a letter may name a breast or a scale: which rating do you give?",
+    "decision-conflict": "You wrote {text}, which says two things of one breast: decide each "
+    "breast below.",
+    UNLINKED_NOTE: "You wrote {text} ({place}), and we see no drawing that belongs to it: is it "
+    "a mark?",
+    UNPARSED_TEXT: "We did not understand your note {text} ({place}): what do you mean by it?",
+    "side-not-said": "You wrote {text} and named no breast: decide each breast below.",
+    "side-or-scale": "In {text} the letter may mean a breast or a rating scale: which rating do "
+    "you give?",
     "side-conflict": "Your note {text} names the other breast, the mark lies on {place}: "
     "is it meant there?",
     "rating-conflict": "Your note {text} gives more than one rating: which one counts?",
     SEVERAL_RATINGS: "One save of yours gives more than one rating to what you drew on {place}: "
     "which one counts?",
-    "rating-and-decision": "In your note {text} rating and decision do not fit: which counts?",
+    "rating-and-decision": "In your note {text} the rating and the decision do not fit together: "
+    "which one counts?",
     "several-findings": "Your note {text} names several findings: which one counts?",
-    "matrix-units": "The mark on {place} was given in units of a tiled image: is it there?",
+    "matrix-units": "Your viewer saved the place of the mark on {place} in an unusual way: is it "
+    "there?",
 }
 """Flag to the one question that it asks; the first of these that a mark carries is asked."""
 
@@ -74,7 +82,10 @@ OF_DECISIONS = frozenset({"decision-conflict", "side-not-said"})
 ABOUT_THE_OBJECT = ("unread-", "too-large")
 """Beginnings of flags that are about the object as a whole, not about one of its marks."""
 
-VANISHED = "You drew a mark on {place} that your last save no longer holds: still meant?"
+VANISHED = (
+    "You drew a mark on {place}, and your last save does not hold it any more: do you still "
+    "mean it?"
+)
 REJECTED = (
     "Your PACS says that what you saved of {place} was deleted there: is the mark still meant?"
 )
@@ -90,10 +101,8 @@ MOVED = "A later save of yours holds a mark beside this one on {place}: are both
 CHANGED = (
     "Your viewer says something else of the mark on {place} since you answered: is it meant so?"
 )
-DIFFERS = "You rated the mark on {place} differently in your viewer and on our sheet: which counts?"
-UNREAD = (
-    "A part of what you saved could not be read: is any mark missing here? Put it on our sheet."
-)
+DIFFERS = "You rated the mark on {place} differently in your viewer and here: which one counts?"
+UNREAD = "We could not read a part of what you saved: is a mark missing here? Draw it here."
 UNDECIDED = "What do you decide of the {side} breast?"
 TWO_DECISIONS = (
     "Two decisions on the {side} breast reached us ({said}), and it cannot be told which one "

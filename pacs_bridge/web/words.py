@@ -90,18 +90,28 @@ MARK = {
     "confirmed": ("Confirmed", "green"),
     "mended": ("Changed by you", "green"),
     "dropped": ("Not counted", "grey"),
-    "placed": ("Put here", "green"),
+    "placed": ("Drawn here", "green"),
 }
 SOURCE = {
-    "measurement-report": "a structured report",
-    "cad-sr": "a CAD report",
-    "other-sr": "a report",
-    "presentation-state": "a presentation state",
-    "key-object": "a key object",
-    "overlay": "an overlay drawing",
+    "measurement-report": "a report of your viewer",
+    "cad-sr": "a report of a program",
+    "other-sr": "a report of your viewer",
+    "presentation-state": "a drawing of your viewer",
+    "key-object": "an image that you flagged",
+    "overlay": "a picture drawn over the image",
     "sheet": "this page",
 }
 """What brought a mark."""
+
+RECEIVED = {
+    "presentation state": "Drawing",
+    "report": "Report",
+    "report of a program": "Report of a program",
+    "key object": "Flagged image",
+    "image with an overlay": "Picture drawn over an image",
+    "object": "Something else",
+}
+"""What arrived, as a reader knows it."""
 
 OUTCOME = {
     "open": ("Open", "blue"),
@@ -207,6 +217,7 @@ def set_up_words(app: Flask) -> None:
         RECEIPT=RECEIPT,
         MARK=MARK,
         SOURCE=SOURCE,
+        RECEIVED=RECEIVED,
         OUTCOME=OUTCOME,
         DECISION=DECISION,
         RATING=RATING,

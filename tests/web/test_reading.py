@@ -71,7 +71,7 @@ class TestWhoSees:
     def test_a_reader_sees_their_own_marks_in_words(self, scheme: Scheme, sign_in: SignIn) -> None:
         a_save(scheme, 120, drawn(120, 1, "POINT", SPOT, rating=4, finding=MASS))
         page = words(sign_in("midway").get(PAGE).text)
-        assert "1 : R CC, ill-defined mass, 4 Counts From a presentation state." in page
+        assert "1 : R CC, ill-defined mass, 4 Counts From a drawing of your viewer." in page
         assert "R CC, ill-defined mass" not in words(sign_in("done").get(PAGE).text)
 
     def test_a_reader_who_is_not_released_is_told_so_in_a_plain_sentence(
@@ -265,7 +265,7 @@ class TestTheList:
         page = words(client.get(self.LIST).text)
         for said in (
             "Nothing has reached us since 109.",
-            "2 objects reached us and name nobody. Are they yours?",
+            "2 saves reached us without a name. Are they yours?",
         ):
             assert said in page
             assert said not in calm

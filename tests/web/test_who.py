@@ -97,9 +97,9 @@ def test_what_waits_is_shown_by_time_place_and_case_and_by_nothing_that_is_on_it
 ) -> None:
     unnamed(scheme, 114, 115)
     page = sign_in("midway").get(CLAIMS).text
-    assert "2 objects, " in page
+    assert "2 saves, " in page
     assert "MAMMO-WS2" in page
-    assert "PERFORMS121114: presentation state, arrived" in page
+    assert "PERFORMS121114: drawing, arrived" in page
     assert "made 2026-11-22 10:00:00 by the workstation's clock" in page
     assert not re.search(r"suspicio|rating|recall|mass|R102|R101", page, re.IGNORECASE)
 
@@ -133,8 +133,8 @@ def test_none_of_these_takes_them_from_this_readers_list_only(
     client = sign_in("midway")
     page = post(client, CLAIMS, "/not-mine", listed=uids)
     assert "You said: not mine" in page
-    assert "Nothing waits to be claimed." in page
-    assert "2 objects, " in sign_in("done").get(CLAIMS).text
+    assert "There is nothing without a name." in page
+    assert "2 saves, " in sign_in("done").get(CLAIMS).text
 
 
 def test_a_claim_of_another_is_disputed(sign_in: SignIn, scheme: Scheme) -> None:
