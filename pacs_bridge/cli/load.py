@@ -223,7 +223,7 @@ def _show(status: LoadStatus, *, json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("case", "complete", "findable", "near", "evidence", "what to do", box=None)
+    table = Table("case", "complete", "findable", "near", "evidence", box=None)
     for case in status.cases:
         table.add_row(
             case.accession,
@@ -231,10 +231,17 @@ def _show(status: LoadStatus, *, json: bool) -> None:
             case.findable.value,
             case.near.words,
             escape(case.evidence),
-            escape(case.instruction),
         )
     console().print(table)
-    if any(case.instruction for case in status.cases):
+    from pacs_bridge.domain.alike import tell
+
+    asked = tell(status.cases)
+    if asked:
+        say("\nTold of the cases:" if _is_ready(status) else "\nWhat to do:")
+        for each in asked:
+            say(f"\n{each}")
+    if asked and not _is_ready(status):
+        say("")
         _say_buttons(load.set_name, load.pacs)
 
 

@@ -148,7 +148,8 @@ class IntactCheck:
         if self.grade is Grade.INTACT:
             whole = "all" if self.compared == self.total else f"a sample of {self.compared}"
             return f"Images came back from your PACS as we sent them ({whole} of {self.total})."
-        return f"Your PACS gives images back {'; and '.join(self._troubles())}."
+        troubles = ". It also gives images back ".join(self._troubles())
+        return f"Your PACS gives images back {troubles}."
 
     def _troubles(self) -> list[str]:
         told = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.alike import tell
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import Interrupted, PeerUnavailable
 from pacs_bridge.domain.loading import InstanceState, LedgerRow, Load, Readiness, Way
@@ -282,7 +283,7 @@ def _stopped(load: Load, ledger: Sequence[LedgerRow]) -> str:
 
 def _asks(uow: UnitOfWork, load_id: int) -> list[str]:
     asked = [v for v in uow.loads.verdicts(load_id) if v.instruction and not v.waiting]
-    told = [f"{v.accession}: {v.instruction}" for v in asked[:8]]
-    more = [f"The same page names {len(asked) - 8} more cases."] if len(asked) > 8 else []
+    told = tell(asked)
+    more = [f"The load's page says {len(told) - 8} things more."] if len(told) > 8 else []
     where = ["The buttons named here are on the page of this load."] if asked else []
-    return [*told, *more, *where]
+    return [*told[:8], *more, *where]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
+from pacs_bridge.domain.alike import tell
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
 from pacs_bridge.domain.found import PacsAnswer
@@ -300,7 +301,7 @@ def _follow(
         uow.events.add(now, "load-fell-back", subject, cases=[v.accession for v in wrong][:64])
         lines = [
             f"{load.set_name} was ready in {load.pacs}; two checks in a row found it is not now.",
-            *(f"{v.accession}: {v.instruction}" for v in wrong[:8]),
+            *tell(wrong)[:8],
             "The buttons named here are on the page of this load.",
         ]
         mail_contacts(

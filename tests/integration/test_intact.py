@@ -265,10 +265,11 @@ def test_every_ready_load_is_checked_once_and_again_after_a_week(house):
 def test_what_a_check_says_is_plain():
     found = IntactCheck(1, 10, 256, "C-GET", START, {Change.LOSSY: 4, Change.VOI: 10}, {})
     assert found.sentence == (
-        "Your PACS gives images back compressed with loss (4 of 10): switch lossy compression off "
-        "for them and for whatever moves or archives them, then we send them again; "
-        "and with changed or missing window: ask your PACS supplier which rule changes these "
-        "attributes, and leave our accession numbers out of it."
+        "Your PACS gives images back compressed with loss (4 of 10): have lossy compression "
+        "switched off for them, and for whatever moves or archives them; then delete these "
+        "studies there and press Start again: we send them anew, and check. "
+        "It also gives images back with changed or missing window: ask your PACS supplier which "
+        "rule changes these attributes, and have it leave our accession numbers out."
     )
 
 
