@@ -65,12 +65,13 @@ archive, or off line; unknown: the PACS does not say).
 """
 
 
-def seen_by(promise: Promise) -> Seen:
+def seen_by(promise: Promise, store: Path) -> Seen:
     """Load a small set as a promise says."""
     quirks = promise.quirks
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=store) as folder:
         return run(
             Path(folder) / "load",
+            store,
             () if promise.then else quirks,
             kind=promise.kind,
             then=quirks if promise.then else None,
@@ -180,7 +181,9 @@ def main() -> None:
             print(f"{number}\t{_how(promise)}\t{_about(promise)}")
         return
     Stall.seconds = 3.5
-    seen = {promise: seen_by(promise) for promise in (*PROMISES, *TOGETHER)}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # its folder goes, too
+    with TemporaryDirectory(prefix="zoo-") as store:
+        seen = {each: seen_by(each, Path(store)) for each in (*PROMISES, *TOGETHER)}
     written = whole(seen) if asked.blind is None else blind(seen, asked.blind)
     text = "\n".join(written) + "\n"
     if asked.write:
