@@ -18,7 +18,7 @@ from pacs_bridge.domain.marks import NOT_A_LOCATION, Code
 from pacs_bridge.sr import codes, elements
 from pacs_bridge.sr.notes import flags_of, parse_note
 from pacs_bridge.sr.site_words import SiteWords
-from pacs_bridge.sr.tree import DRAWN, Node
+from pacs_bridge.sr.tree import DRAWN, Node, Tree
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,28 @@ def holder_of(node: Node, referrer: Node | None = None) -> Node:
         if any(child.name == codes.TRACKING_UID for child in each.children)
     ]
     return (tracked or containers or [node])[0]
+
+
+def drawings(tree: Tree) -> Iterator[tuple[Node, Node, Node]]:
+    """All coordinates of a report, with what describes them, and where that is said of them.
+
+    Coordinates that several groups mean, by reference, are given once for each: every one of
+    them may rate them, or may be somebody else's.
+    """
+    referrers: dict[tuple[int, ...], list[Node]] = {}
+    for each in tree.root.walk():
+        if each.target is not None:
+            referrers.setdefault(each.target, []).append(each)
+    for node in tree.root.walk():
+        if node.value_type not in DRAWN:
+            continue
+        naming = referrers.get(node.path, [])
+        holder = holder_of(node, naming[-1] if naming else None)
+        yield node, holder, node
+        for each in naming:
+            group = _group_of(each)
+            if group is not None and group is not holder:
+                yield node, group, each
 
 
 def _group_of(node: Node) -> Node | None:

@@ -25,7 +25,7 @@ from pacs_bridge.domain.marks import (
     ReadObject,
 )
 from pacs_bridge.sr import codes, elements, geometry, sop_classes
-from pacs_bridge.sr.described import Said, holder_of, is_note, note_text, own, said_of
+from pacs_bridge.sr.described import Said, drawings, is_note, note_text, own, said_of
 from pacs_bridge.sr.notes import parse_breasts
 from pacs_bridge.sr.observers import made_at
 from pacs_bridge.sr.planes import Room
@@ -146,19 +146,17 @@ def _marks(
     seen: dict[tuple[object, ...], None] = {}
     said: dict[tuple[int, ...], Said] = {}
     described: set[tuple[int, ...]] = set()
-    referrers = {each.target: each for each in tree.root.walk() if each.target is not None}
-    for node in tree.root.walk():
-        if node.value_type not in DRAWN:
-            continue
+    for node, holder, teller in drawings(tree):
         if len(marks) >= MOST_MARKS:
             unread.add("too-large")
             break
-        holder = holder_of(node, referrers.get(node.path))
-        who = speakers.of(node.path, holder.path)
+        who = speakers.of(teller.path, holder.path)
         if holder.path not in said:
             said[holder.path] = said_of(holder, words, alone=holder is node, machine=machine)
             described.update(each.path for each in (holder, *own(holder, into_coordinates=True)))
         about = said[holder.path]
+        if teller is not node and about.rating is None and about.finding is None:
+            continue  # a measurement of what another group marks
         drawn = (
             _in_room(tree, node, holder, about, found, room, unread)
             if node.value_type == IN_ROOM

@@ -267,3 +267,33 @@ def test_on_a_readers_own_copy_a_stranger_of_a_group_is_not_that_reader(world: W
     )  # fmt: skip
     assert world.read(ds) == ["read", "parked"]
     assert (world.places("R001"), len(world.waiting())) == ([10.0], 1)
+
+
+def by_reference(*path: int) -> Dataset:
+    return an_item(
+        "", relationship="INFERRED FROM", ReferencedContentItemIdentifier=list(path)
+    )  # fmt: skip
+
+
+def test_a_reader_who_rates_by_reference_what_another_drew_has_marked_it_too(world: World) -> None:
+    theirs = a_group(said_by("mjones"), rated(2), by_reference(1, 2, 1, 2))
+    world.read(report(drawn(10.0, rating=5), theirs))
+    told = [[(m.centre[0], m.rating) for m in world.receipt(r).marks] for r in ("R001", "R002")]
+    assert told == [[(10.0, 5)], [(10.0, 2)]]
+
+
+def test_two_groups_that_rate_one_place_by_reference_are_both_heard(world: World) -> None:
+    library = an_item("CONTAINER", a_code("111028"), coordinates("POINT", 10.0, 50.0, image=RCC))
+    groups = (
+        a_group(said_by("jsmith"), rated(5), by_reference(1, 1, 1, 1)),
+        a_group(said_by("mjones"), rated(2), by_reference(1, 1, 1, 1)),
+    )
+    world.read(report(library, *groups, root=""))
+    told = [[m.rating for m in world.receipt(r).marks] for r in ("R001", "R002")]
+    assert told == [[5], [2]]
+
+
+def test_a_measurement_of_a_mark_by_reference_is_no_second_mark(world: World) -> None:
+    measured = a_group(an_item("NUM", a_code("410668003"), by_reference(1, 2, 1, 2)))
+    ds = report(drawn(10.0), measured)
+    assert len(read_object(ds).marks) == 1
