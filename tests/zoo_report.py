@@ -73,6 +73,7 @@ def seen_by(promise: Promise, store: Path) -> Seen:
             Path(folder) / "load",
             store,
             () if promise.then else quirks,
+            cases=promise.cases,
             kind=promise.kind,
             then=quirks if promise.then else None,
             routed=promise.routed,

@@ -38,6 +38,8 @@ class Promise:
         Whether it is a router's.
     patience : float
         Seconds that it may take.
+    least : int
+        Cases that the set must have for it to show.
     """
 
     quirk: str
@@ -50,6 +52,12 @@ class Promise:
     then: bool = False
     routed: bool = False
     patience: float = 0.0
+    least: int = 0
+
+    @property
+    def cases(self) -> int:
+        """How many cases are loaded."""
+        return max(CASES, self.least)
 
     @property
     def name(self) -> str:
@@ -74,9 +82,9 @@ def _renamed(quirk: str, *says: str) -> Promise:
     return Promise(quirk, False, findable="by other name", says=says)
 
 
-def _hiding(quirk: str, *says: str) -> Promise:
+def _hiding(quirk: str, *says: str, least: int = 0) -> Promise:
     """All of ours is found, and nothing shows that nobody else's image stands with it."""
-    return Promise(quirk, False, "counted", says=says)
+    return Promise(quirk, False, "counted", says=says, least=least)
 
 
 _AGAIN, _CHECK = "press start again", "press check again"
@@ -191,12 +199,15 @@ PROMISES = (
 _SEEN = "conflict" if CASES < 3 else ""  # of a whole set, a sample is looked at
 _CAPPED = ("stops after 1 answer", "limit", "PACSBRIDGE", _CHECK)
 
+_DUMB = "refuse-wildcards,first-of-list,no-counts"
+
 TOGETHER = (
     _hiding("cap=1,foreign-image-in-study", *_CAPPED),
     _hiding("cap=1,foreign-patient-in-study", *_CAPPED),
     _hiding("cap=1,foreign-image-in-study,wrong-counts=4", *_CAPPED, "16 in its series"),
     _hiding("cap-refuses=1,foreign-image-in-study", *_CAPPED),
     _hiding("cap=1,no-counts", *_CAPPED),
+    _hiding(_DUMB, "neither counts", "wildcards", least=6),
     _hiding("refuse-series-level,no-counts", "SERIES level", _CHECK),
     _hiding("refuse-series-level,extra-objects", "SERIES level", "leaves 3 objects"),
     _hiding("no-study-root,foreign-patient-in-study", "leaves 1 object", "Study Root"),
@@ -253,5 +264,7 @@ def harmless(rng: random.Random, size: int) -> list[str]:
         drawn = rng.sample(good, size)
         names = {quirk.partition("=")[0] for quirk in drawn}
         blind = _COUNTLESS | {"extra-objects"} if "refuse-series-level" in names else _COUNTLESS
-        if not (names & _SHORT and names & blind) and not any(names >= two for two in _APART):
+        is_dumb = names >= {"refuse-wildcards", "first-of-list"} and names & _COUNTLESS
+        is_short = names & _SHORT and names & blind
+        if not (is_dumb or is_short or any(names >= two for two in _APART)):
             return drawn

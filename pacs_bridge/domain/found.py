@@ -63,6 +63,8 @@ class Unseen:
         Objects that are not ours and of which the PACS does not say what they are.
     in_series : int or None
         Objects by its counts of the series, where these do not agree with that of the study.
+    shows_nothing : bool
+        Whether it neither counts nor gave any list that is longer than those of the study.
     """
 
     seen: int
@@ -72,6 +74,7 @@ class Unseen:
     by_patient: bool = False
     nameless: int = 0
     in_series: int | None = None
+    shows_nothing: bool = False
 
 
 @dataclass(frozen=True)

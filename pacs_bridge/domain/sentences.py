@@ -167,6 +167,12 @@ def word_unseen(unseen: Unseen, of: About) -> str:
     elif unseen.is_refused:
         why = "it does not list the series of a study to us"
         ask = f"Allow queries at SERIES level for our AE title {title}."
+    elif unseen.shows_nothing:
+        why = "it neither counts the objects of a study for us nor lists many studies at once"
+        ask = (
+            "Ask your PACS supplier to have queries answered with Number of Study Related "
+            f"Instances, or with wildcards in accession numbers, for our AE title {title}."
+        )
     elif unseen.limit is not None:
         why = f"it stops after {_count(unseen.limit, 'answer')} to a query"
         ask = f"Have the limit on query answers raised for our AE title {title}; 1000 will do."

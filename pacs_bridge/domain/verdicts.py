@@ -217,6 +217,7 @@ def _say_unseen(unseen: Unseen) -> str:
         f"its series counted as {unseen.in_series}" if unseen.in_series else "",
         f"answers stop after {unseen.limit}" if unseen.limit else "",
         "series not listed" if unseen.is_refused else "",
+        "no list longer than the study's own" if unseen.shows_nothing else "",
     ]
     return ", ".join(filter(None, told))
 

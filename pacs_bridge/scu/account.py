@@ -28,10 +28,13 @@ class Limits:
     remembered : int
         Answers that an earlier sweep has had to one question, which were cut off after them; 0
         where none was. It holds until this sweep sees an answer cut off sooner, or a longer one.
+    hoped : int
+        Answers that a question about all cases at once would bring of a PACS that bears it.
     """
 
     longest: int = 0
     remembered: int = 0
+    hoped: int = 0
     _cuts: set[int] = field(default_factory=set)
     _shorts: set[int] = field(default_factory=set)
 
@@ -214,6 +217,8 @@ class Account:
             return Unseen(
                 self.seen, counted or None, self._limits.cut_at, is_refused=True, in_series=by
             )
+        if limit is None and not counted and self._limits.hoped > self._limits.longest:
+            return Unseen(self.seen, shows_nothing=True)
         if limit is None and counted <= self.seen:
             return None
         return Unseen(self.seen, counted or None, limit, in_series=by)

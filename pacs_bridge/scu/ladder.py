@@ -163,6 +163,7 @@ class Ladder:
             for case in cases
         }
         self._uids = [study.study_instance_uid for case in cases for study in case.studies]
+        self.lessons.limits.hoped = len(self._by_name)
         self._wide = {Rung.WILDCARD: _Wide(), Rung.UID_LIST: _Wide()}
         self._todo = self._plan()
 

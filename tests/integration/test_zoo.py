@@ -31,6 +31,7 @@ def load(folder, store, promise: Promise) -> Seen:
         folder / "load",
         store,
         () if promise.then else quirks,
+        cases=promise.cases,
         kind=promise.kind,
         then=quirks if promise.then else None,
         routed=promise.routed,

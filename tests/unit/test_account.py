@@ -62,6 +62,14 @@ def test_a_list_that_is_refused_as_too_long_may_name_anything_else():
     assert account.unseen() == Unseen(4, None, 4)
 
 
+def test_a_pacs_that_neither_counts_nor_answers_for_many_at_once_shows_nothing():
+    limits = Limits(hoped=5)
+    assert listed(limits, 0, *SERIES).unseen() == Unseen(4, shows_nothing=True)
+    assert listed(limits, 4, *SERIES).unseen() is None
+    limits.note(5)
+    assert listed(limits, 0, *SERIES).unseen() is None
+
+
 def test_one_answer_is_no_proof_that_there_could_be_two():
     account = Account(Limits(), 0)
     account.list_images("1", ["1.1"], 1)

@@ -72,13 +72,14 @@ UNSEEN = [
     Unseen(4, counted=5, limit=1),
     Unseen(4, counted=5, is_refused=True),
     Unseen(4, nameless=1),
+    Unseen(4, shows_nothing=True),
 ]
 EVERY = {
     **{why.name: word_unasked(why, OF) for why in Unasked},
     **{f"conflict {n}": word_conflict(each, OF) for n, each in enumerate(CONFLICTS)},
     **{f"unseen {n}": word_unseen(each, OF) for n, each in enumerate(UNSEEN)},
-    **{change.name: word_changed(change, OF) for change in GRAVE},
-    **{f"others {change.name}": word_others_changed(change) for change in GRAVE},
+    **{change.name: word_changed(change, OF) for change in sorted(GRAVE)},
+    **{f"others {change.name}": word_others_changed(change) for change in sorted(GRAVE)},
     **{said: word_refusal([said], OF) for said in REFUSALS if said != "0xA779"},
     "absent": word_absent(OF),
     "routed": word_absent(OF, routed=True),
