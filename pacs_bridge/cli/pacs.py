@@ -21,6 +21,7 @@ from pacs_bridge.cli.pacs_told import (
     told_pulling,
     told_sending,
 )
+from pacs_bridge.cli.pacs_turns import turns
 from pacs_bridge.cli.pacs_web import (
     AuthHeaderFile,
     Authority,
@@ -38,6 +39,7 @@ app.command()(adopt)
 app.command()(forget)
 app.command()(probe)
 app.command("isolation")(isolation_command)
+app.command()(turns)
 app.command()(saving)
 
 
