@@ -19,7 +19,6 @@ from pacs_bridge.domain.truth import Lesion, SetTruth
 from pacs_bridge.domain.truth_file import truth_from_payload
 from pacs_bridge.services.canonical import headers_of, reading_of
 from pacs_bridge.services.draw_feedback import draw_feedback
-from pacs_bridge.services.folded import end_of
 from pacs_bridge.services.render_image import PictureRequest
 from pacs_bridge.sr.canonical import plain_mark
 from pacs_bridge.sr.feedback import write_capture, write_feedback_state
@@ -52,9 +51,8 @@ def check_closed(uow: UnitOfWork, set_name: str, moment: datetime) -> datetime:
         Until the last reader's time is over, wherever they read.
     """
     round_ = uow.rounds.find(set_name)
-    readers = uow.readers.all()
-    ends = [end for code in readers if (end := end_of(uow, set_name, code)) is not None]
-    if round_ is None or moment < max([round_.closes_at, *ends]):
+    longest = uow.enrolments.longest(set_name)
+    if round_ is None or moment < max(round_.closes_at, longest or round_.closes_at):
         raise RefusedInput(
             f"The round of {set_name} is not closed for everybody; truth is shown to nobody before."
         )

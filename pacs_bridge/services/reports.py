@@ -92,6 +92,7 @@ class Keeper:
             before = uow.reports.before(item.reading_uid, item.revision)
         reports = self._written(item, case, before)
         with self.begin() as uow:
+            uow.outbox.hold(item.outbox_id)
             if uow.reports.of(item.reading_uid, item.revision):
                 return  # somebody else was quicker, with the same bytes
             uow.reports.add(reports, self.now())

@@ -28,7 +28,7 @@ from pacs_bridge.services.people import open_round
 from pacs_bridge.services.render_image import render_frame
 from pacs_bridge.services.send_feedback import FeedbackSender
 from pacs_bridge.services.show_feedback import ask_feedback, list_feedback, offer_feedback
-from pacs_bridge.services.withdraw import REJECTION
+from pacs_bridge.services.withdraw import REJECTION, withdraw_load
 from pacs_bridge.services.withdraw_feedback import (
     ask_withdrawal,
     feedback_due,
@@ -153,6 +153,9 @@ def test_truth_goes_to_a_real_pacs_is_judged_there_and_leaves_by_the_promised_da
         done = hall.send()
         assert done.state(hall.now()) is FeedbackState.SHOWN, done
         assert hall.send() == hall.send()  # no more to do
+        going = withdraw_load(1, begin=hall.begin, peer=hall.peer, now=hall.now, tell=False).csv
+        assert "PERFORMS121101" in going
+        assert going.splitlines()[-1].endswith(",2,0,0,0,3")  # two states, three captures
         names = pacs.get("/instances")
         url = f"http://127.0.0.1:{pacs.http_port}/instances"
         held = [httpx.get(f"{url}/{each}/file", timeout=60).content for each in names]

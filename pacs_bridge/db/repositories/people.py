@@ -182,6 +182,13 @@ class Enrolments:
         """Give a reader longer than the round."""
         self._session.get_one(EnrolmentRow, (set_name, reader)).extended_to = until
 
+    def longest(self, set_name: str) -> datetime | None:
+        """Tell how long the last reader of a set has who has longer than the round."""
+        found: datetime | None = self._session.scalar(
+            select(func.max(EnrolmentRow.extended_to)).where(EnrolmentRow.set_name == set_name)
+        )
+        return found
+
     def unfinished_at(self, pacs: str, now: datetime) -> list[Enrolment]:
         """List the enrolments at the sites of a PACS in rounds that have not closed."""
         rows = self._session.scalars(

@@ -153,6 +153,12 @@ class Outbox:
         """Look one up."""
         return _item(self._session.get_one(OutboxRow, outbox_id))
 
+    def hold(self, outbox_id: int) -> None:
+        """Have whoever else works at it wait until this transaction ends."""
+        self._session.scalars(
+            select(OutboxRow).where(OutboxRow.outbox_id == outbox_id).with_for_update()
+        ).one()
+
     def seal(self, outbox_id: int, reports: list[dict[str, Any]]) -> None:
         """Name the reports of a reading in its payload, before it first goes out; and no more."""
         row = self._session.get_one(OutboxRow, outbox_id)
