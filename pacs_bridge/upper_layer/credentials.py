@@ -16,6 +16,7 @@ import structlog
 
 from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
 from pacs_bridge.domain.pacs import Endpoint, Pacs
+from pacs_bridge.upper_layer.secure import SecureSocket
 from pacs_bridge.upper_layer.tls import (
     client_context,
     client_side,
@@ -52,7 +53,7 @@ class Credentials:
         self._seen = self._stamp()
         self._server, self._client = self._make()
 
-    def secure(self, connection: socket.socket, seconds: float) -> ssl.SSLSocket:
+    def secure(self, connection: socket.socket, seconds: float) -> SecureSocket:
         """Secure a connection that a peer opened; see `tls.server_side`."""
         self._refresh()
         try:
@@ -66,7 +67,7 @@ class Credentials:
 
     def secure_call(
         self, connection: socket.socket, pacs: Pacs, endpoint: Endpoint
-    ) -> ssl.SSLSocket:
+    ) -> SecureSocket:
         """Secure a connection that we opened to a PACS.
 
         It must show the very certificate that is registered for it; the names in that one

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import selectors
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from dataclasses import dataclass
 from pacs_bridge.upper_layer import landing, pdu
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
+from pacs_bridge.upper_layer.secure import SecureSocket
 from pacs_bridge.upper_layer.wire import acknowledge
 
-_LONGEST_RECORD = 16 << 10  # of TLS, RFC 8446 section 5.1
 _FIRST_BUFFER, _LARGEST_BUFFER = 16 << 10, 512 << 10
 _OF_FOUR_BYTES = frozenset((pdu.ASSOCIATE_RJ, pdu.RELEASE_RQ, pdu.RELEASE_RP, pdu.ABORT))
 _OF_ANY_LENGTH = frozenset((pdu.ASSOCIATE_RQ, pdu.ASSOCIATE_AC))
@@ -64,7 +63,6 @@ class Inbox:
 
     def __init__(self, connection: socket.socket, bounds: Bounds) -> None:
         self._connection, self._bounds = connection, bounds
-        self._is_secure = isinstance(connection, ssl.SSLSocket)
         self._most, self._takes_data = bounds.request_bytes, False
         self._buffer = bytearray(_FIRST_BUFFER)
         self._view = memoryview(self._buffer)
@@ -86,7 +84,7 @@ class Inbox:
         """Tell whether the peer has said more; waits for it only so long."""
         if self._to > self._from:
             return True
-        if isinstance(self._connection, ssl.SSLSocket) and self._connection.pending():
+        if isinstance(self._connection, SecureSocket) and self._connection.has_more():
             return True
         with selectors.DefaultSelector() as selector:
             selector.register(self._connection, selectors.EVENT_READ)
@@ -101,7 +99,7 @@ class Inbox:
             Seconds to wait for a PDU to begin.
         room : callable, optional
             Asked for memory into which the next bytes of a data set may be read without a copy;
-            None where there is none. Sockets that cannot do so, and TLS, do not ask.
+            None where there is none. Sockets that cannot do so do not ask.
 
         Raises
         ------
@@ -135,7 +133,7 @@ class Inbox:
 
     def _space(self, room: Room | None) -> memoryview | None:
         """Give memory for what comes next, where that is surely of a data set."""
-        if room is None or self._is_secure or not landing.CAN_SCATTER:
+        if room is None or not landing.CAN_SCATTER:
             return None
         if self._to > self._from or self._control & pdu.IS_COMMAND:
             return None
@@ -254,24 +252,8 @@ class Inbox:
         count = self._connection.recv_into(room)
         if not count:
             raise ConnectionError("the peer closed the connection")
-        if count == _LONGEST_RECORD and self._is_secure:
-            count += self._further_records(room[count:])
         self._is_starved = count == len(room)
         self._to += count
-
-    def _further_records(self, room: memoryview) -> int:
-        """Read what else of TLS is here already: a read gives one record, never two."""
-        self._wait_at_most(0)
-        have = 0
-        try:
-            while have < len(room):
-                count = self._connection.recv_into(room[have:])
-                if not count:
-                    break
-                have += count
-        except OSError:
-            pass  # nothing more is here; what is broken says so to the next read too
-        return have
 
     def _seconds(self, patience: float) -> float:
         if not (self._pdu_left or self._piece_left or self._to > self._from):

@@ -32,6 +32,7 @@ from pacs_bridge.upper_layer.pdu_items import (
     RoleSelection,
     UserInformation,
 )
+from pacs_bridge.upper_layer.secure import SecureSocket
 from pacs_bridge.upper_layer.wire import Deadline, send
 
 _SLACK = 4_096  # bytes over the announced PDU that we forgive
@@ -120,7 +121,7 @@ def _negotiate(
         detail = "it broke off at our certificate; have the PACS trust it"
         raise PeerUnavailable(pacs.name, "TLS", detail) from error
     except OSError as error:
-        if isinstance(connection, ssl.SSLSocket):  # its alert may be lost with the connection
+        if isinstance(connection, SecureSocket):  # its alert may be lost with the connection
             detail = "it broke off as soon as TLS stood; have the PACS trust our certificate"
             raise PeerUnavailable(pacs.name, "TLS", detail) from error
         raise _broken_association(pacs) from error

@@ -9,14 +9,13 @@ of TLS 1.2 suites is used here); RFC 9325.
 from __future__ import annotations
 
 import hashlib
-import selectors
 import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 from pacs_bridge.domain.errors import RefusedInput
-from pacs_bridge.upper_layer.wire import Deadline
+from pacs_bridge.upper_layer.secure import SecureSocket
 
 CIPHERS_OF_TLS_1_2 = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -78,15 +77,15 @@ def _context(side: int, certificate: Path, key: Path, authorities: Path) -> ssl.
     return context
 
 
-def server_side(context: ssl.SSLContext) -> Callable[[socket.socket, float], ssl.SSLSocket]:
+def server_side(context: ssl.SSLContext) -> Callable[[socket.socket, float], SecureSocket]:
     """Give what an `Acceptor` secures its connections with.
 
     The handshake runs in the conversation's own thread. It is whole in the seconds given: a
     peer that drips bytes gains no time by each.
     """
 
-    def secure(connection: socket.socket, seconds: float) -> ssl.SSLSocket:
-        return _shake_hands(context, connection, seconds, server_side=True)
+    def secure(connection: socket.socket, seconds: float) -> SecureSocket:
+        return SecureSocket(connection, context, seconds=seconds, server_side=True)
 
     return secure
 
@@ -136,14 +135,14 @@ def words_of(error: OSError) -> str:
 
 def fingerprint_of(connection: socket.socket) -> str | None:
     """Give the SHA-256 of the certificate that the peer proved to hold; None without TLS."""
-    if not isinstance(connection, ssl.SSLSocket):
+    if not isinstance(connection, SecureSocket):
         return None
-    return hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
+    return hashlib.sha256(connection.getpeercert()).hexdigest()
 
 
 def client_side(
     context: ssl.SSLContext, connection: socket.socket, host: str, seconds: float
-) -> ssl.SSLSocket:
+) -> SecureSocket:
     """Secure a connection that we opened.
 
     Parameters
@@ -156,39 +155,4 @@ def client_side(
     OSError
         `ssl.SSLError` and `TimeoutError` among them; the connection is closed then.
     """
-    return _shake_hands(context, connection, seconds, server_side=False, host=host)
-
-
-def _shake_hands(
-    context: ssl.SSLContext,
-    connection: socket.socket,
-    seconds: float,
-    *,
-    server_side: bool,
-    host: str | None = None,
-) -> ssl.SSLSocket:
-    # a time-out of the socket would begin anew with each byte; a whole deadline needs one of
-    # the handshake as such, which python gives only to a socket that does not wait
-    connection.settimeout(0)
-    secured = context.wrap_socket(
-        connection, server_side=server_side, do_handshake_on_connect=False, server_hostname=host
-    )
-    deadline = Deadline(seconds)
-    try:
-        while True:
-            try:
-                secured.do_handshake()
-                return secured
-            except ssl.SSLWantReadError:
-                _wait(secured, selectors.EVENT_READ, deadline)
-            except ssl.SSLWantWriteError:
-                _wait(secured, selectors.EVENT_WRITE, deadline)
-    except BaseException:
-        secured.close()
-        raise
-
-
-def _wait(connection: socket.socket, event: int, deadline: Deadline) -> None:
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection, event)
-        selector.select(deadline.left())
+    return SecureSocket(connection, context, seconds=seconds, server_side=False, host=host)

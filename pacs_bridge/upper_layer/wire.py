@@ -1,14 +1,13 @@
 """Sockets and files at their quickest, with a portable way where a system has no other.
 
-`sendmsg` and `writev` hand several buffers to the kernel in one call; Windows and TLS have
-neither, and join first. Which way is taken is decided on each call by `CAN_GATHER`.
+`sendmsg` and `writev` hand several buffers to the kernel in one call; Windows has neither, and
+joins first. Which way is taken is decided on each call by `CAN_GATHER`.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-import ssl
 import time
 from collections.abc import Sequence
 
@@ -102,7 +101,7 @@ def send(connection: socket.socket, buffers: Sequence[Bytes], deadline: Deadline
     OSError
         `TimeoutError` among them, when the peer does not take them in time.
     """
-    if not CAN_GATHER or isinstance(connection, ssl.SSLSocket):
+    if not CAN_GATHER:
         connection.settimeout(deadline.left())
         connection.sendall(buffers[0] if len(buffers) == 1 else b"".join(buffers))
         return

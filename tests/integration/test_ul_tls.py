@@ -22,6 +22,7 @@ from pacs_bridge.upper_layer import tls
 from pacs_bridge.upper_layer.acceptor import THREAD_NAME
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.upper_layer.conversation import Secure
+from pacs_bridge.upper_layer.secure import SecureSocket
 from tests.nodes import as_file, our_state
 from tests.peers import need
 from tests.ul_peer import Peer, Scripted, a_request, accepting, echo_request, results
@@ -106,7 +107,7 @@ def test_both_versions_carry_an_object(
 
 def test_one_dot_three_is_taken_where_both_can(port: int, folder: Path) -> None:
     with secured(port, tls.client_context(*files(folder, "peer"))) as peer:
-        assert isinstance(peer.socket, ssl.SSLSocket)
+        assert isinstance(peer.socket, SecureSocket)
         assert peer.socket.version() == "TLSv1.3"
 
 
