@@ -53,8 +53,11 @@ def link(
         partners = [
             each
             for each in drawn
-            if (text.graphic_group is not None and text.graphic_group == each.graphic_group)
-            or (text.compound is not None and text.compound == each.compound)
+            if _may_lie_together(each.mark, text.mark)
+            and (
+                (text.graphic_group is not None and text.graphic_group == each.graphic_group)
+                or (text.compound is not None and text.compound == each.compound)
+            )
         ]
         # Some viewers count their groups anew on each image.
         beside = [each for each in partners if each.annotation == text.annotation]
@@ -72,6 +75,11 @@ def link(
         nearest.texts.append(text.text)
         nearest.inferred = True
     return alone
+
+
+def _may_lie_together(graphic: Mark, text: Mark) -> bool:
+    """Whether both are on one image: viewers count their groups anew on each."""
+    return graphic.image == text.image and (graphic.frame or 1) == (text.frame or 1)
 
 
 def _square(one: Point, other: Point) -> float:

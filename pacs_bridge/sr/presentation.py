@@ -60,8 +60,16 @@ def read_state(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
         _read_annotation(ds, annotation, number, target, drawn, written, unread)
     lies_on = one_image(related)
     bitmaps = read_overlays(ds, lies_on.image, lies_on.flags, unread, lies_on.frame)
-    alone = link(drawn, written, lambda text: parse_note(text, words).about_breast)
     layers = Layers(ds)
+    alone = [
+        each
+        for who in range(len(layers.others) + 1)
+        for each in link(
+            [one for one in drawn if layers.who(one.mark) == who],
+            [one for one in written if layers.who(one.mark) == who],
+            lambda text: parse_note(text, words).about_breast,
+        )
+    ]
     marks = [(layers.who(each.mark), _finished(each, words)) for each in drawn]
     marks += [(layers.who(mark), mark) for mark in bitmaps]
     marks += [(layers.who(each.mark), _text_mark(each, words)) for each in alone]

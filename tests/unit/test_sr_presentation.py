@@ -277,3 +277,34 @@ def test_references_name_studies_images_and_accession():
     assert found.studies == (STUDY,)
     assert set(found.images) == {RCC, LCC}
     assert found.accession == "PERFORMS121101"
+
+
+def test_a_text_in_the_group_of_a_graphic_on_another_image_is_not_that_graphics():
+    other = an_annotation(
+        a_text("M5", 300.0, 300.0, GraphicGroupID=1), images=(LCC,),
+    )  # fmt: skip
+    mark = an_annotation(a_graphic("POINT", 1, 2, GraphicGroupID=1), images=(RCC,))
+    drawn, text = read_object(a_state(mark, other, images=(RCC, LCC))).marks
+    assert (drawn.image, drawn.rating, drawn.text) == (RCC, None, "")
+    assert (text.image, text.shape, text.rating) == (LCC, "TEXT", 5)
+
+
+def test_a_text_in_the_group_of_a_graphic_elsewhere_on_its_image_is_that_graphics():
+    mark = an_annotation(a_graphic("POINT", 1, 2, GraphicGroupID=1), GraphicLayer="ONE")
+    text = an_annotation(a_text("M5", 300.0, 300.0, GraphicGroupID=1), GraphicLayer="TWO")
+    [drawn] = read_object(a_state(mark, text)).marks
+    assert (drawn.rating, drawn.flags) == (5, ())
+
+
+def test_a_text_on_another_persons_layer_rates_nobody_elses_graphic():
+    layers = []
+    for name, words in (("ONE", "Lines"), ("TWO", "Jones^Mary")):
+        layer = Dataset()
+        layer.GraphicLayer, layer.GraphicLayerDescription = name, words
+        layers.append(layer)
+    mark = an_annotation(a_graphic("POINT", 1, 2, GraphicGroupID=1), GraphicLayer="ONE")
+    text = an_annotation(a_text("M5", 3.0, 3.0, GraphicGroupID=1), GraphicLayer="TWO")
+    read = read_object(a_state(mark, text, GraphicLayerSequence=layers))
+    assert [(each.shape, each.rating) for each in read.marks] == [("POINT", None)]
+    [theirs] = read.others
+    assert [(each.shape, each.rating) for each in theirs.marks] == [("TEXT", 5)]
