@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -219,17 +218,21 @@ def test_the_scorer_refuses_a_report_that_says_something_else(bureau: Bureau) ->
     content = bureau.keeper.content(kept)
     with bureau.begin() as uow:
         payload: dict[str, Any] = dict(uow.outbox.get(number).payload)
-    changed = dict(kept.digest(), sha256=bureau.desk.archive.put(content + b"\0\0"))
-    for named, marks in (({**kept.digest(), "marks": 1}, MARKS), (kept.digest(), MARKS[:1])):
-        revision = payload["revision"] = int(payload["revision"]) + 1
-        payload["marks"] = payload["marks"][: len(marks)]
-        bureau.scorer.post_reading({**payload, "reports": [named]})
-        with pytest.raises(ScorerRefused, match=r"marks|another reading"):
-            bureau.scorer.put_report(UID, revision, content)
-    bureau.scorer.post_reading({**payload, "revision": 9, "reports": [changed]})
-    put = partial(bureau.scorer.put_report, UID, 9)
-    with pytest.raises(ScorerRefused, match="does not name"):
-        put(content)
-    with pytest.raises(ScorerRefused, match=r"marks|another reading|no DICOM"):
-        put(content + b"\0\0")
+    digest, marks = kept.digest(), payload["marks"]
+    padded = content + b"\0\0"
+    other = {**digest, "sha256": bureau.desk.archive.put(padded)}
+    for revision, said, named, sent, why in (
+        (1, marks[:1], {**digest, "marks": 1}, content, "holds 2 marks"),
+        (2, marks, digest, content, "another reading or revision"),
+        (3, marks, {**digest, "marks": 1}, content, "not as many marks"),
+        (4, marks, other, content, "does not name"),
+        (5, marks, {**digest, "sop_instance_uid": "1.2"}, content, "another reading"),
+    ):
+        bureau.scorer.post_reading(
+            {**payload, "revision": revision, "marks": said, "reports": [named]}
+        )
+        with pytest.raises(ScorerRefused, match=why):
+            bureau.scorer.put_report(UID, revision, sent)
+    with pytest.raises(ScorerRefused, match="send the reading first"):
+        bureau.scorer.put_report(UID, 6, content)
     assert bureau.at_the_scorer() == []
