@@ -102,7 +102,11 @@ def make_jobs_engine(url: str) -> Engine:
 
 def _sqlite(url: str, isolation_level: str | None) -> Engine:
     engine = create_engine(
-        url, connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000}
+        url,
+        connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000},
+        # Whoever waits for the turn to write holds a connection: a pool that can be empty would
+        # refuse the others instead of letting them wait, too.
+        max_overflow=-1,
     )
 
     @event.listens_for(engine, "connect")

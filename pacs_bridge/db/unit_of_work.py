@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.repositories.answers import Answers
@@ -43,6 +44,8 @@ from pacs_bridge.db.repositories.watch import Associations, Events, Mails
 from pacs_bridge.db.repositories.workstations import Workstations
 from pacs_bridge.domain.errors import RetryLater, StorageFull, StoreBusy
 from pacs_bridge.domain.ports import Enqueue
+
+_BUSY = "The database is busy; the same call works later."
 
 
 class UnitOfWork:
@@ -119,6 +122,8 @@ class UnitOfWork:
             self._session.close()
         if isinstance(error, OperationalError):
             raise not_taken(error) from error
+        if isinstance(error, NoConnection):
+            raise StoreBusy(_BUSY) from error
 
     def _connect(self) -> Connection:
         """Give the connection, with all that was changed by now on it."""
@@ -143,7 +148,7 @@ def not_taken(error: OperationalError) -> RetryLater:
     """Say in our words that the database did not take a change."""
     if "is full" in str(error.orig):  # SQLite's "database or disk is full"
         return StorageFull("The database's disk is full; make room on it, then try again.")
-    return StoreBusy("The database is busy; the same call works later.")
+    return StoreBusy(_BUSY)
 
 
 Begin = Callable[[], UnitOfWork]

@@ -64,10 +64,10 @@ class Jobs:
         host_id: str = "local",
         stopping: threading.Event | None = None,
     ) -> None:
+        self._stop = stopping or threading.Event()
         self._running = Running()
         self._url, self._host = database_url, host_id
         self._services = self._running.counted(services)
-        self._stop = stopping or threading.Event()
         self._ticker: threading.Thread | None = None
         self._porter: threading.Thread | None = None
 

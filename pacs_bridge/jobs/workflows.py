@@ -133,7 +133,7 @@ def register(services: Services) -> None:
     )
     DBOS.workflow(name="extract")(lambda uid: _extract(services, uid))
     DBOS.workflow(name="came_back")(lambda key: _judge_image(services, key))
-    DBOS.workflow(name="close")(lambda uid: services.close_reading(uid))
+    DBOS.workflow(name="close")(lambda uid: _patiently(lambda: services.close_reading(uid)))
     DBOS.workflow(name="forward")(
         lambda outbox_id: _until_done(
             "forward", lambda: services.forward_reading(outbox_id), days=FORWARD_DAYS
@@ -271,10 +271,7 @@ def _once(name: str, call: Callable[[], Any]) -> str:
 
 def _extract(services: Services, uid: str) -> str:
     try:
-        return services.extract_object(uid)
-    except RetryLater:
-        DBOS.sleep(1.0)
-        return services.extract_object(uid)
+        return _patiently(lambda: services.extract_object(uid))
     except Exception:
         # A bug of ours: the object is safe; a person must see it, and the trace must too.
         LOG.exception("extract-failed", object=uid)
@@ -311,6 +308,17 @@ def _until_done(name: str, call: Callable[[], Any], *, days: float) -> str:
         DBOS.sleep(pause)
         waited += pause
         attempt += 1
+
+
+def _patiently(call: Callable[[], str]) -> str:
+    """Repeat a call for as long as it may succeed later: nobody else would ask for it again."""
+    attempt = 0
+    while True:
+        try:
+            return call()
+        except RetryLater:
+            DBOS.sleep(back_off(attempt, 1.0, 60.0))
+            attempt += 1
 
 
 def _try(call: Callable[[], Any]) -> str | None:

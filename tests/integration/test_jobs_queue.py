@@ -15,7 +15,12 @@ from sqlalchemy.orm import sessionmaker
 from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.migrate import migrate
 from pacs_bridge.db.unit_of_work import UnitOfWork
-from pacs_bridge.domain.errors import MailUnavailable, PeerUnavailable, ScorerUnavailable
+from pacs_bridge.domain.errors import (
+    MailUnavailable,
+    PeerUnavailable,
+    ScorerUnavailable,
+    StoreBusy,
+)
 from pacs_bridge.domain.loading import Readiness
 from pacs_bridge.jobs.engine import Jobs, migrate_jobs
 from pacs_bridge.jobs.queue import JobQueue
@@ -297,6 +302,46 @@ def test_a_receipt_waits_behind_no_image_and_no_reading_that_closes(engine_url, 
     finally:
         gate.set()
         jobs.stop()
+
+
+BUSY = StoreBusy("The database is busy; the same call works later.")
+
+
+@pytest.mark.parametrize(
+    ("call", "job", "then"),
+    [
+        ("extract", ("extract", "2.25.1"), "extract"),
+        ("close", ("close", "reading-1"), "close"),
+        ("note", ("load", 1, 1), "park"),
+    ],
+)
+def test_a_database_that_is_busy_for_a_while_ends_no_job(recorder, begin, call, job, then):
+    """Nobody would begin it again: an object would never be read, a load never go on."""
+    recorder.answers["send"] = [PeerUnavailable("It is away.")] * 40
+    recorder.answers[call] = [BUSY, BUSY]
+    queue(begin, *job, key="busy", partition="hospital")
+    wait_until(lambda: len(recorder.named(call)) >= 3, "the third attempt", seconds=60)
+    wait_until(lambda: recorder.named(then), "what comes after it", seconds=60)
+
+
+def test_more_may_wait_for_the_database_than_a_pool_has_places(engine_url):
+    """Each that waits for its turn to write has a connection; one more waits like them."""
+    engine = make_engine(engine_url)
+    begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), JobQueue(engine_url))
+    writers = [
+        threading.Thread(target=queue, args=(begin, "mail", f"{number}"), daemon=True)
+        for number in range(40)
+    ]
+    with begin() as uow:
+        uow.enqueue("mail", "first")
+        for writer in writers:
+            writer.start()
+        wait_until(lambda: engine.pool.checkedout() == 41, "all of them to wait")
+    for writer in writers:
+        writer.join(60)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM workflow_status")) == 41
+    engine.dispose()
 
 
 def test_a_mailbox_that_is_full_keeps_nobody_elses_mail(recorder, begin):
