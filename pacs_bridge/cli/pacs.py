@@ -160,17 +160,22 @@ def list_(home: Home = None, json: Json = False) -> None:
 @app.command()
 def show(name: Name, home: Home = None, json: Json = False) -> None:
     """Show all that is registered of a PACS, and what was learned by asking it."""
+    from pacs_bridge.services.isolation import show_isolation
     from pacs_bridge.services.pacs import get_pacs, get_profile
     from pacs_bridge.services.pull import last_pull
 
-    read = open_home(home).read
+    installation = open_home(home)
+    read = installation.read
     pacs, profile = get_pacs(name, begin=read), get_profile(name, begin=read)
     pulled = last_pull(pacs.name, read=read)
+    standing = show_isolation(pacs.name, begin=read, now=installation.now).standing
     if json:
         last = {"last_pull": None if pulled is None else {**pulled, "cases": len(pulled["cases"])}}
+        last["effective_isolation"] = standing.effective.value
         print_json({**plain_of(pacs), "profile": profile.as_dict(), **last})
         return
-    say(f"{pacs.name}, isolation {pacs.isolation.value}{', paused' * pacs.paused}")
+    used = "" if standing.is_proven else f" (not proven: used as {standing.effective.value})"
+    say(f"{pacs.name}, isolation {pacs.isolation.value}{used}{', paused' * pacs.paused}")
     say(f"Sent to {told_sending(pacs.sending)}")
     users = ", ".join(u.name + " with passcode" * bool(u.passcode_hash) for u in pacs.users)
     say(f"User identities: {users or 'none, and none is taken'}")
