@@ -49,7 +49,8 @@ def test_a_mark_that_a_whole_save_no_longer_holds_is_asked_about(world):
     first, second = world.receipt().marks
     assert (first.state, second.state) == (MarkState.ASKED, MarkState.READ)
     assert first.question == (
-        "You drew a mark on R CC that your last save no longer holds: still meant?"
+        "You drew a mark on R CC, and your last save does not hold it any more: do you still "
+        "mean it?"
     )
     assert world.settle() == "asked"
     world.answer(first.key, "drop")
@@ -155,9 +156,17 @@ def test_a_reading_that_is_not_decided_at_the_end_waits_for_a_person(world):
 @pytest.mark.parametrize(
     ("text", "flags", "question"),
     [
-        ("M4", (), "You wrote “M4” and drew nothing for it (R CC): is it a mark?"),
-        ("xyzzy", (), "Your note “xyzzy” was not understood (R CC): what do you mean by it?"),
-        ("recall", ("side-not-said",), "You wrote “recall” and named no breast: decide each one."),
+        (
+            "M4",
+            (),
+            "You wrote “M4” (R CC), and we see no drawing that belongs to it: is it a mark?",
+        ),
+        ("xyzzy", (), "We did not understand your note “xyzzy” (R CC): what do you mean by it?"),
+        (
+            "recall",
+            ("side-not-said",),
+            "You wrote “recall” and named no breast: decide each breast below.",
+        ),
     ],
 )  # fmt: skip
 def test_a_text_that_says_no_mark_is_asked_about(world, text, flags, question):
