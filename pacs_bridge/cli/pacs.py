@@ -171,11 +171,11 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
     standing = show_isolation(pacs.name, begin=read, now=installation.now).standing
     if json:
         last = {"last_pull": None if pulled is None else {**pulled, "cases": len(pulled["cases"])}}
-        last["effective_isolation"] = standing.effective.value
-        print_json({**plain_of(pacs), "profile": profile.as_dict(), **last})
+        used = {"effective_isolation": standing.effective.value}
+        print_json({**plain_of(pacs), **used, "profile": profile.as_dict(), **last})
         return
-    used = "" if standing.is_proven else f" (not proven: used as {standing.effective.value})"
-    say(f"{pacs.name}, isolation {pacs.isolation.value}{used}{', paused' * pacs.paused}")
+    trust = "" if standing.is_proven else f" (not proven: used as {standing.effective.value})"
+    say(f"{pacs.name}, isolation {pacs.isolation.value}{trust}{', paused' * pacs.paused}")
     say(f"Sent to {told_sending(pacs.sending)}")
     users = ", ".join(u.name + " with passcode" * bool(u.passcode_hash) for u in pacs.users)
     say(f"User identities: {users or 'none, and none is taken'}")
