@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -92,7 +92,7 @@ def add(
     --dicomweb. With both it is asked by DICOMweb in the roles of --web-role.
     """
     from pacs_bridge.services.certificates import keep_certificate
-    from pacs_bridge.services.pacs import add_pacs
+    from pacs_bridge.services.pacs import PacsSettings, add_pacs
 
     web = WebOptions(dicomweb, web_role, auth_header_file, client_certificate, client_key, ca)
     web.check()
@@ -101,19 +101,25 @@ def add(
         raise typer.BadParameter("give --aet, --host and --port, or --dicomweb")
     installation = open_home(home)
     shown = certificate_of(certificate, installation)
-    common: dict[str, Any] = {
-        "certificate": shown.fingerprint if shown else None,
-        "calls_from": calls_from or (),
-        "isolation": isolation,
-        "our_ae_title": our_aet or title_towards(name, installation),
-        "begin": installation.begin,
-        "now": installation.now,
-    }
+    settings = PacsSettings(
+        plain=not tls if by_dimse else tls is False,
+        certificate=shown.fingerprint if shown else None,
+        calls_from=calls_from or (),
+        isolation=isolation,
+        our_ae_title=our_aet or title_towards(name, installation),
+    )
     if aet is None or host is None or port is None:
-        pacs = web.add(name, installation, plain=tls is False, **common)
+        pacs = web.add(name, installation, settings)
     else:
         pacs = add_pacs(
-            name, ae_title=aet, host=host, port=port, plain=not tls, query=query_aet, **common
+            name,
+            ae_title=aet,
+            host=host,
+            port=port,
+            query=query_aet,
+            settings=settings,
+            begin=installation.begin,
+            now=installation.now,
         )
         pacs = web.add_roles(pacs, installation, plain=tls is False)
     if shown is not None or pacs.certificate is None:

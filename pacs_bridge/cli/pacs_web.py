@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from pacs_bridge.domain.pacs import Pacs
+    from pacs_bridge.services.pacs import PacsSettings
     from pacs_bridge.wiring.installation import Installation
 
 _PANEL = "DICOMweb"
@@ -90,16 +91,17 @@ class WebOptions:
         ):
             raise typer.BadParameter("that is of DICOMweb: give --dicomweb URL too")
 
-    def add(self, name: str, installation: Installation, *, plain: bool, **common: Any) -> Pacs:
+    def add(self, name: str, installation: Installation, settings: PacsSettings) -> Pacs:
         """Register a PACS that speaks DICOMweb only."""
         from pacs_bridge.services.pacs_web import add_web_pacs, parse_url
 
         assert self.url is not None
         if self.roles:
             raise typer.BadParameter("--web-role parts roles between DICOMweb and DIMSE")
-        url, _, _ = parse_url(self.url, plain=plain)
+        url, _, _ = parse_url(self.url, plain=settings.plain)
         self._keep(name, url, installation)
-        return add_web_pacs(name, url=url, plain=plain, **common)
+        begin, now = installation.begin, installation.now
+        return add_web_pacs(name, url=url, settings=settings, begin=begin, now=now)
 
     def add_roles(self, pacs: Pacs, installation: Installation, *, plain: bool) -> Pacs:
         """Have some roles of a PACS by DICOMweb, where an address is given."""

@@ -7,14 +7,15 @@ import re
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from pacs_bridge.db.unit_of_work import Begin
+from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import parse_ae_title, parse_name
 from pacs_bridge.domain.pacs import CALLS_FROM, OUTWARD, Endpoint, Isolation, Pacs
 from pacs_bridge.domain.ports import Clock, PacsPeer
-from pacs_bridge.domain.profile import QueryProfile
+from pacs_bridge.domain.profile import UNKNOWN, QueryProfile
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
@@ -30,6 +31,34 @@ def addresses_of(host: str) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+@dataclass(frozen=True)
+class PacsSettings:
+    """What a PACS is registered with, in whichever way it is spoken to.
+
+    Parameters
+    ----------
+    plain : bool
+        Whether it may be spoken to, and may call us, unencrypted.
+    certificate : str or None
+        SHA-256 fingerprint of the certificate with which it calls us over TLS. Without one, a
+        PACS that is not plain keeps what it had, and one that is plain has none.
+    calls_from : sequence of str
+        Who may call us from it: ``AET`` or ``AET@NET``, NET an address, a network in CIDR
+        form or a host name.
+    isolation : str
+        How it keeps one reader's marks from the next, see `domain.pacs.Isolation`.
+    """
+
+    plain: bool = True
+    certificate: str | None = None
+    calls_from: Sequence[str] = ()
+    isolation: str = Isolation.SHEET
+    our_ae_title: str = "PACSBRIDGE"
+
+
+AS_IT_COMES = PacsSettings()
+
+
 def add_pacs(
     name: str,
     *,
@@ -38,29 +67,19 @@ def add_pacs(
     port: int,
     begin: Begin,
     now: Clock,
-    plain: bool = True,
-    certificate: str | None = None,
     query: str | None = None,
-    calls_from: Sequence[str] = (),
-    isolation: str = Isolation.SHEET,
-    our_ae_title: str = "PACSBRIDGE",
+    settings: PacsSettings = AS_IT_COMES,
     resolve: Resolve = addresses_of,
 ) -> Pacs:
-    """Register a PACS, or change one; it keeps time-outs, users and whether it is paused.
+    """Register a PACS, or register one anew; it keeps all that `pacs change` has set.
 
     Parameters
     ----------
-    plain : bool
-        Whether unencrypted DICOM is allowed with it.
-    certificate : str, optional
-        SHA-256 fingerprint of the certificate that it has for TLS. Without one, a PACS that
-        is not plain keeps what it had, and one that is plain has none.
     query : str, optional
         Where it is queried, if elsewhere than it is sent to: ``AET`` or ``AET@HOST:PORT``.
-    calls_from : sequence of str
-        Who may call us from it: ``AET`` or ``AET@NET``, NET an address, a network in CIDR
-        form or a host name. By default its own AE title from its own host, or nobody where
-        the host's name is not known here.
+    settings : PacsSettings
+        Where these name nobody who calls us, that is its own AE title from its own host, or
+        nobody where the host's name is not known here.
     resolve : callable
         Gives the addresses of a host name. Calls are let in by address, so that the names
         are looked up now, and again when the PACS is registered again.
@@ -80,8 +99,8 @@ def add_pacs(
         endpoints.append(_query_endpoint(query, address, number))
     callers = [
         replace(caller, port=number)
-        for text in calls_from or [main]
-        for caller in parse_callers(text, address, resolve, needed=bool(calls_from))
+        for text in settings.calls_from or [main]
+        for caller in parse_callers(text, address, resolve, needed=bool(settings.calls_from))
     ]
     mine = [c for c in callers if (c.ae_title, c.host) == (main, address)]
     if len(callers) == len(mine) == 1:  # the usual case: one endpoint in every role
@@ -89,36 +108,42 @@ def add_pacs(
     else:
         endpoints = [Endpoint(main, address, number, outward), *endpoints, *callers]
     with begin() as uow:
-        before = uow.pacs.find(known)
-        pacs = Pacs(
-            known,
-            tuple(endpoints),
-            our_ae_title=parse_ae_title(our_ae_title),
-            plain=plain,
-            isolation=parse_isolation(isolation),
-            certificate=_certificate(certificate, before, plain=plain),
-        )
-        if before is not None:
-            pacs = replace(
-                pacs,
-                paused=before.paused,
-                timeouts=before.timeouts,
-                users=before.users,
-                grade=before.grade,
-                grace=before.grace,
-                sending=before.sending,
-            )
-            if pacs.endpoint("query") != before.endpoint("query"):
-                uow.profiles.forget(known)  # what was learned was learned elsewhere
-        uow.pacs.put(pacs, now())
-        uow.events.add(
-            now(),
-            "pacs-set",
-            known,
-            plain=plain,
-            isolation=pacs.isolation.value,
-            certificate=pacs.certificate,
-        )
+        certificate = _certificate(settings, uow.pacs.find(known))
+        pacs = put_pacs(uow, known, endpoints, settings, certificate, now())
+        isolation = pacs.isolation.value
+        told = {"plain": pacs.plain, "isolation": isolation, "certificate": certificate}
+        uow.events.add(now(), "pacs-set", known, **told)
+    return pacs
+
+
+def put_pacs(
+    uow: UnitOfWork,
+    name: str,
+    endpoints: Sequence[Endpoint],
+    settings: PacsSettings,
+    certificate: str | None,
+    moment: datetime,
+) -> Pacs:
+    """Keep a PACS with its endpoints and settings, and all else that was set of it before.
+
+    Raises
+    ------
+    RefusedInput
+        When a title or mode is none.
+    """
+    before = uow.pacs.find(name)
+    pacs = replace(
+        before or Pacs(name, ()),
+        endpoints=tuple(endpoints),
+        our_ae_title=parse_ae_title(settings.our_ae_title),
+        plain=settings.plain,
+        isolation=parse_isolation(settings.isolation),
+        certificate=certificate,
+    )
+    if before is not None and pacs.endpoint("query") != before.endpoint("query"):
+        uow.profiles.forget(name)  # what was learned was learned elsewhere
+        pacs = replace(pacs, profile=UNKNOWN)
+    uow.pacs.put(pacs, moment)
     return pacs
 
 
@@ -196,11 +221,11 @@ def parse_isolation(text: str) -> Isolation:
         raise RefusedInput(f"The isolation mode is one of {modes}; say which.") from error
 
 
-def _certificate(given: str | None, before: Pacs | None, *, plain: bool) -> str | None:
+def _certificate(settings: PacsSettings, before: Pacs | None) -> str | None:
     """Choose the certificate that a PACS has from now on."""
-    kept = before.certificate if before and not plain else None
-    chosen = given or kept
-    if chosen is None and not plain:
+    kept = before.certificate if before and not settings.plain else None
+    chosen = settings.certificate or kept
+    if chosen is None and not settings.plain:
         raise RefusedInput(
             "Over TLS a PACS is known by its certificate; give it with --certificate FILE, or "
             "register the PACS with --plain where the network between is trusted."

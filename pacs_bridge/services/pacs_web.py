@@ -10,16 +10,17 @@ from urllib.parse import urlsplit
 
 from pacs_bridge.db.unit_of_work import Begin
 from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
-from pacs_bridge.domain.identifiers import parse_ae_title, parse_name
-from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
+from pacs_bridge.domain.identifiers import parse_name
+from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.services.certificates import write_whole
 from pacs_bridge.services.pacs import (
+    PacsSettings,
     Resolve,
     addresses_of,
     parse_callers,
     parse_host,
-    parse_isolation,
+    put_pacs,
 )
 from pacs_bridge.upper_layer.web_access import (
     ADDRESS,
@@ -34,6 +35,8 @@ from pacs_bridge.upper_layer.web_access import (
 
 WEB_ROLES = ("store", "query", "retrieve")
 """What DICOMweb can do for us."""
+
+ENCRYPTED = PacsSettings(plain=False)
 
 _MOST_URL, _MOST_FILE = 400, 64 << 10
 _PORTS = {"https": 443, "http": 80}
@@ -91,25 +94,20 @@ def add_web_pacs(
     url: str,
     begin: Begin,
     now: Clock,
-    plain: bool = False,
-    certificate: str | None = None,
-    calls_from: Sequence[str] = (),
-    isolation: str = Isolation.SHEET,
-    our_ae_title: str = "PACSBRIDGE",
+    settings: PacsSettings = ENCRYPTED,
     resolve: Resolve = addresses_of,
 ) -> Pacs:
     """Register a PACS that we speak to by DICOMweb only, or change one to such a one.
+
+    It keeps all that `pacs change` has set of it.
 
     Parameters
     ----------
     url : str
         The address above ``/studies``.
-    plain : bool
-        Whether an http address is allowed, and those that call us may do so unencrypted.
-    certificate : str, optional
-        SHA-256 fingerprint of the certificate with which it calls us, where that is encrypted.
-    calls_from : sequence of str
-        Who may call us from it, by DIMSE: ``AET@ADDRESS`` or ``AET@NETWORK``; else nobody.
+    settings : PacsSettings
+        Whom these name may call us from it, by DIMSE; else nobody. An http address needs a
+        plain one.
 
     Raises
     ------
@@ -117,29 +115,21 @@ def add_web_pacs(
         When a name, address, title, network or mode is none.
     """
     known = parse_name(name)
-    endpoint = _endpoint(url, WEB_ROLES, plain=plain)
+    endpoint = _endpoint(url, WEB_ROLES, plain=settings.plain)
     callers = [
         caller
-        for text in calls_from
+        for text in settings.calls_from
         for caller in parse_callers(text, endpoint.host, resolve, needed=True)
     ]
-    if callers and not plain and certificate is None:
+    if callers and not settings.plain and settings.certificate is None:
         raise RefusedInput(
             "Whoever calls us over TLS is known by a certificate; give it with --certificate "
             "FILE, or allow the calls unencrypted with --plain."
         )
     with begin() as uow:
-        before = uow.pacs.find(known) or Pacs(known, ())
-        pacs = replace(
-            before,
-            endpoints=(endpoint, *callers),
-            our_ae_title=parse_ae_title(our_ae_title),
-            plain=plain,
-            isolation=parse_isolation(isolation),
-            certificate=certificate,
-        )
-        uow.pacs.put(pacs, now())
-        uow.events.add(now(), "pacs-set", known, plain=plain, dicomweb=list(WEB_ROLES))
+        places = (endpoint, *callers)
+        pacs = put_pacs(uow, known, places, settings, settings.certificate, now())
+        uow.events.add(now(), "pacs-set", known, plain=pacs.plain, dicomweb=list(WEB_ROLES))
     return pacs
 
 

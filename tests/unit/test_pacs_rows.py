@@ -10,8 +10,19 @@ from typing import Any
 import pytest
 
 from pacs_bridge.domain.errors import NotFound, PeerUnavailable, RefusedInput
+from pacs_bridge.domain.loading import Completeness
 from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
-from pacs_bridge.services.pacs import add_pacs, echo_pacs, list_pacs, parse_host
+from pacs_bridge.domain.profile import QueryProfile
+from pacs_bridge.domain.sending import Sending
+from pacs_bridge.services.pacs import (
+    PacsSettings,
+    add_pacs,
+    echo_pacs,
+    get_profile,
+    list_pacs,
+    parse_host,
+)
+from pacs_bridge.services.pacs_web import add_web_pacs
 from tests.loads import House, a_house, a_pacs
 
 NAMES = {"pacs.hospital.org": ["10.1.2.3", "2001:db8::3"], "vna.hospital.org": ["10.9.9.9"]}
@@ -26,13 +37,15 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def register(house: House, name: str = "hospital", **changes: Any) -> Pacs:
-    options = {"ae_title": "HOSPITAL", "host": "10.1.2.3", "port": 104} | changes
+    where = {"ae_title": "HOSPITAL", "host": "10.1.2.3", "port": 104}
+    where |= {key: changes.pop(key) for key in (*where, "query") if key in changes}
     return add_pacs(
         name,
+        settings=PacsSettings(**changes),
         begin=house.begin,
         now=house.now,
         resolve=lambda host: NAMES.get(host, []),
-        **options,
+        **where,
     )
 
 
@@ -93,17 +106,27 @@ def test_a_host_name_that_is_not_known_lets_nobody_in(house):
         register(house, calls_from=["SENDER@later.hospital.org"])
 
 
-def test_registering_again_changes_it_and_keeps_pause_and_time_outs(house):
-    register(house)
+@pytest.mark.parametrize("by_web", [False, True])
+def test_registering_again_changes_it_and_keeps_all_that_was_set_of_it(house, by_web):
+    slow = {**a_pacs(104).timeouts, "connect": 2.0}
+    kept = {
+        "paused": True, "timeouts": slow, "grade": Completeness.COUNTED, "grace": 60.0,
+        "sending": Sending(parallel=2), "pull_minutes": 15,
+    }  # fmt: skip
     with house.begin() as uow:
-        slow = {**a_pacs(104).timeouts, "connect": 2.0}
-        uow.pacs.put(a_pacs(104, paused=True, timeouts=slow), house.now())
-    again = register(house, port=105, isolation="private")
-    assert again.endpoint("store").port == 105
+        uow.pacs.put(a_pacs(104, **kept), house.now())
+        uow.profiles.put("hospital", QueryProfile(counts=True), house.now())
+    if by_web:
+        settings = PacsSettings(plain=False, isolation="private")
+        url, times = "https://pacs.hospital.org/dicom-web", {"begin": house.begin, "now": house.now}
+        again = add_web_pacs("hospital", url=url, settings=settings, **times)
+    else:
+        again = register(house, port=105, isolation="private")
+    assert again.endpoint("store").port == (443 if by_web else 105)
     assert again.isolation is Isolation.PRIVATE
-    assert again.paused
-    assert again.timeouts["connect"] == 2.0
-    assert len(list_pacs(begin=house.begin)) == 1
+    assert {name: getattr(again, name) for name in kept} == kept
+    assert list_pacs(begin=house.begin) == [again]
+    assert get_profile("hospital", begin=house.begin).counts is None  # another one is asked now
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ class DemoRound:
         import_truth_file(installation, SET, self._images / "truth.json")
 
     def _register_people(self, installation: Installation) -> None:
-        from pacs_bridge.services.pacs import add_pacs
+        from pacs_bridge.services.pacs import PacsSettings, add_pacs
         from pacs_bridge.services.passwords import hash_password, make_password
         from pacs_bridge.services.people import (
             add_account,
@@ -210,8 +210,7 @@ class DemoRound:
             ae_title=hospital.ae_title,
             host=hospital.host,
             port=hospital.port,
-            plain=True,
-            isolation="private",
+            settings=PacsSettings(isolation="private"),
             begin=begin,
             now=now,
         )
