@@ -217,6 +217,8 @@ def open_renamed(source: Path, renaming: Renaming) -> BinaryIO:
 class _Joined(io.RawIOBase):
     """A head in memory and the rest of a file behind it, as one file to read."""
 
+    name = ""  # of no file on the disk; readers of DICOM files ask for it
+
     def __init__(self, file: BinaryIO, head: RenamedHead) -> None:
         super().__init__()
         self._file, self._head, self._at = file, head, 0

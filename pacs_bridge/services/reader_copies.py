@@ -11,11 +11,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pacs_bridge.archive.renamed import NamedFile, name_files
+from pydicom import dcmread
+
+from pacs_bridge.archive.renamed import NamedFile, name_files, open_renamed
 from pacs_bridge.archive.renaming import Renaming
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
-from pacs_bridge.domain.caseset import Case, Passport
-from pacs_bridge.domain.errors import GiveUp, RefusedInput
+from pacs_bridge.deid.pixels import pixel_hash
+from pacs_bridge.domain.caseset import Case, Instance, Passport
+from pacs_bridge.domain.errors import GiveUp, RefusedInput, UnreadableObject
 from pacs_bridge.domain.identifiers import SetName, parse_name
 from pacs_bridge.domain.loading import LEAVING, Readiness
 from pacs_bridge.domain.pacs import Isolation, Pacs
@@ -302,7 +305,8 @@ def copied_passports(
     """Make the passports of several copies, reading each of the master's files once.
 
     The pixels of a copy are the master's byte for byte, and the master's file is the very one
-    whose decoded pixels were hashed: so the passport's hash of them holds for the copy.
+    whose decoded pixels were hashed: so the passport's hash of them holds for the copy. For the
+    first case, which every reader opens first, it is seen by decoding the copy, too.
     """
     namings = [CopyNaming(making.key_uid, master.set_name, copy) for copy in copies]
     if not namings:
@@ -315,6 +319,8 @@ def copied_passports(
             image.content_hash,
             [renaming_of(naming, case) for naming in namings],
         )
+        if case == master.cases[0]:
+            _prove_pixels(image, [renaming_of(naming, case) for naming in namings], making.archive)
         if making.progress is not None:
             making.progress(done, total)
     signed = []
@@ -326,6 +332,17 @@ def copied_passports(
         )
         signed.append(sign_passport(manifest, making.key_passport))
     return signed
+
+
+def _prove_pixels(image: Instance, renamings: Sequence[Renaming], archive: Archive) -> None:
+    """Decode an image of each copy, and hold it against what was signed."""
+    for renaming in renamings:
+        with open_renamed(archive.path(image.content_hash), renaming) as file:
+            if pixel_hash(dcmread(file)) != image.pixel_hash:
+                raise UnreadableObject(
+                    "An image of a copy has other pixels than the master's; nothing of it is sent. "
+                    "Tell the scheme's developers."
+                )
 
 
 def renaming_of(naming: CopyNaming, case: Case) -> Renaming:

@@ -19,6 +19,7 @@ from pacs_bridge.domain.identifiers import SetName
 from pacs_bridge.domain.objects import Caller
 from pacs_bridge.domain.people import Enrolment
 from pacs_bridge.domain.query import RetrieveRequest, Root
+from pacs_bridge.services import reader_copies
 from pacs_bridge.services.check_case_set import check_case_set
 from pacs_bridge.services.copy_owner import owner_in
 from pacs_bridge.services.people import enrol
@@ -116,6 +117,7 @@ def test_a_copy_shows_the_masters_pixels_and_its_passport_is_signed(made: Copies
             key_passport=key, copy=copy,
         )  # fmt: skip
         assert checked.whole
+        assert {case.accession[14:] for case in checked.cases} == {f"{copy:02d}"}
         for number in (1, 101):
             masters = made.images(0, number)
             for mine, other in zip(masters, made.images(copy, number), strict=True):
@@ -158,6 +160,18 @@ def test_a_changed_image_of_the_master_stops_the_making_and_says_so(world: Copie
     with pytest.raises(UnreadableObject, match="changed since it was imported"):
         world.make()
     assert "changed since it was imported" in world.plan().failure
+    with world.home.read() as uow:
+        assert [line.copy for line in uow.case_sets.lines()] == [0]
+
+
+def test_a_copy_that_decodes_to_other_pixels_is_not_made(
+    world: CopiesWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is signed of the first case is seen by decoding the copy itself."""
+    monkeypatch.setattr(reader_copies, "pixel_hash", lambda _ds: "0" * 64)
+    world.agree()
+    with pytest.raises(UnreadableObject, match="other pixels than the master's"):
+        world.make()
     with world.home.read() as uow:
         assert [line.copy for line in uow.case_sets.lines()] == [0]
 
