@@ -37,6 +37,7 @@ from pacs_bridge.domain.revision import (
 
 _COUNT = frozenset({MarkState.READ, MarkState.CONFIRMED, MarkState.MENDED, MarkState.PLACED})
 _OF_MARKS = frozenset({Answer.CONFIRM, Answer.MEND, Answer.DROP})
+_TEXT, _UNREAD = "text-", "unread-"  # beginnings of the keys of what is no drawing
 SHEET = "sheet"
 """The source of a mark that was put on our own sheet."""
 
@@ -130,13 +131,54 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     sheet = {id(each): _placed_on(each, placed) for each in drawings}
     joined = {answer.answer_id for answer in sheet.values() if answer is not None}
     given = {answer.key: answer for answer in answers if answer.kind in _OF_MARKS}
-    marks = [_drawn(each, history, replacing, sheet[id(each)], given) for each in drawings]
+    own = {answer.placed_key for answer in placed}
+    lost = _answers_without_a_mark({k: a for k, a in given.items() if k not in own}, drawings)
+    marks = [
+        _asked_anew(_drawn(each, history, replacing, sheet[id(each)], given), lost)
+        for each in drawings
+    ]
     marks += _written(ordered, given, decided=_decides_both(answers))
     marks += _unread(ordered, given)
     marks += [_alone(answer, given) for answer in placed if answer.answer_id not in joined]
     breasts, asked, undecided, seen = fold_breasts(ordered, replacing, answers)
     findings = tuple(link_findings(drawings))
     return Folded(tuple(marks), breasts, (*asked, *undecided), undecided, seen, findings)
+
+
+def _answers_without_a_mark(
+    given: dict[str, GivenAnswer], drawings: Sequence[Drawing]
+) -> list[tuple[int, int]]:
+    """Where the marks of answers lay that bear no drawing's name any more.
+
+    The name of a mark is that of its first form. Where that one is somebody else's by now, what
+    the others hold is the same mark under another name, and its answer is not forgotten.
+    """
+    named = {drawing.key for drawing in drawings}
+    places = (
+        _place_of(answer.seen)
+        for key, answer in given.items()
+        if key not in named and not key.startswith((_TEXT, _UNREAD))
+    )
+    return [place for place in places if place is not None]
+
+
+def _place_of(seen: str) -> tuple[int, int] | None:
+    """The place in a fingerprint."""
+    try:
+        x, y = seen.split("|")[2].split(",")
+        return int(x), int(y)
+    except (IndexError, ValueError):
+        return None
+
+
+def _asked_anew(folded: FoldedMark, lost: Sequence[tuple[int, int]]) -> FoldedMark:
+    """Ask about a mark that lies where one was answered which is here no more."""
+    x, y = folded.mark.centre
+    lies_there = any(abs(x - u) <= 2 and abs(y - v) <= 2 for u, v in lost)
+    if folded.state is not MarkState.READ or not lies_there:
+        return folded
+    question = questions.phrase(questions.CHANGED, folded.mark)
+    return replace(folded, state=MarkState.ASKED, question=question)
 
 
 def _placed_on(drawing: Drawing, placed: Iterable[GivenAnswer]) -> GivenAnswer | None:
@@ -310,7 +352,7 @@ def _written(
 
 def _text_key(mark: Mark) -> str:
     name = repr((mark.image, mark.frame or 1, " ".join(mark.text.casefold().split())))
-    return f"text-{sha256(name.encode()).hexdigest()[:16]}"
+    return f"{_TEXT}{sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _unread(ordered: Sequence[Save], given: dict[str, GivenAnswer]) -> list[FoldedMark]:
@@ -322,7 +364,7 @@ def _unread(ordered: Sequence[Save], given: dict[str, GivenAnswer]) -> list[Fold
             last[save.source] = (save, " ".join(sorted(flags)))
     marks = []
     for (station, kind), (save, what) in last.items():
-        key = f"unread-{sha256(repr((station, kind)).encode()).hexdigest()[:16]}"
+        key = f"{_UNREAD}{sha256(repr((station, kind)).encode()).hexdigest()[:16]}"
         text = save.read.refused or ""
         mark = Mark("", None, "TEXT", (), (0.0, 0.0), text=text, item=save.key)
         seen = f"{save.key}|{what}"

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pacs_bridge.domain.answers import GivenAnswer
 from pacs_bridge.domain.folding import fold
 from pacs_bridge.domain.marks import Mark, Shape
 from pacs_bridge.domain.reading import same_geometry
-from pacs_bridge.domain.receipts import MarkState
+from pacs_bridge.domain.receipts import Answer, MarkState
 from pacs_bridge.domain.revision import Save, replaced
 from pacs_bridge.sr.geometry import centre_of
 from tests.builders import NOON, a_mark, a_read_object, both_decided
@@ -133,3 +134,17 @@ def test_a_circle_lies_where_its_rim_says_within_a_pixel() -> None:
     for turn in range(0, 360, 15):
         rim = (50 + 10 * math.cos(math.radians(turn)), 50 + 10 * math.sin(math.radians(turn)))
         assert same_geometry(drawn("CIRCLE", (50, 50), (60, 50)), drawn("CIRCLE", (50, 50), rim))
+
+
+def test_an_answer_is_not_forgotten_with_the_first_form_of_its_mark() -> None:
+    first = save(1, drawn("POINT", (100.0, 200.0)))
+    second = save(2, drawn("POINT", (100.4, 200.4)), drawn("POINT", (9.0, 9.0)))
+    (named, *_) = fold([first, second]).marks
+    dropped = GivenAnswer(1, Answer.DROP, NOON, key=named.key, seen=named.seen)
+    assert [m.state for m in fold([first, second], [dropped]).marks] == ["dropped", "read"]
+    left = fold([second], [dropped]).marks  # the first is somebody else's by now
+    assert [(m.state, m.mark.centre) for m in left] == [
+        ("asked", (100.4, 200.4)), ("read", (9.0, 9.0)),
+    ]  # fmt: skip
+    again = GivenAnswer(2, Answer.DROP, NOON, key=left[0].key, seen=left[0].seen)
+    assert [m.state for m in fold([second], [dropped, again]).marks] == ["dropped", "read"]
