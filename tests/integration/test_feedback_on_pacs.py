@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pydicom
 import pytest
 
+from pacs_bridge.cli import results_feedback
 from pacs_bridge.domain.errors import PeerUnavailable, RefusedInput
 from pacs_bridge.domain.feedback import Feedback, FeedbackState
 from pacs_bridge.domain.loading import Readiness
@@ -205,7 +208,9 @@ def test_asked_for_again_after_it_went_it_comes_under_other_uids(hall: Hall) -> 
     assert again.run == 2
     hall.send(again.feedback_id)
     with hall.begin() as uow:
-        assert not first & {each.sop_instance_uid for each in uow.feedback.objects(2)}
+        second = {each.sop_instance_uid for each in uow.feedback.objects(2)}
+    assert len(second) == 5
+    assert not first & second
 
 
 @pytest.mark.parametrize("loses", [False, True])
@@ -356,3 +361,33 @@ def a_received(uid: str, content_hash: str, at: datetime) -> ReceivedObject:
     return a_received_object(
         uid, content_hash=content_hash, received_at=at, sop_class_uid=GSPS, caller=caller
     )
+
+
+def test_the_command_says_what_it_would_do_does_it_once_and_takes_it_away(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(**words: Any) -> Any:
+        results_feedback.feedback(NAME, **words, json=True)
+        return json.loads(capsys.readouterr().out)
+
+    loading = SimpleNamespace(withdraw_days=28.0)
+    config = SimpleNamespace(secret=lambda _name: KEY_UID, loading=loading)
+    home = SimpleNamespace(read=hall.begin, begin=hall.begin, now=hall.now, config=config)
+    monkeypatch.setattr(results_feedback, "open_home", lambda _home: home)
+    would = said(send="hospital", reader="R001", dry_run=True)
+    assert (would["may"], would["cases"], would["objects"]) == (True, 1, 5)
+    assert hall.queued() == []
+    until = f"{NOON + 3 * DAY:%Y-%m-%d}"
+    asked = said(send="hospital", reader="R001", until=until)
+    assert said(send="hospital", reader="R001") == asked
+    assert asked["withdrawal"]["due_at"].startswith(until)
+    assert hall.queued() == ["send_feedback"]
+    hall.send()
+    [going] = said(withdraw="hospital")["feedback"]
+    assert len(going["list"].splitlines()) == 1 + 5
+    assert said()["feedback"][0]["state"] == "to be withdrawn"
+    with pytest.raises(RefusedInput, match="Give one of"):
+        said(send="hospital", withdraw="hospital")
+    hall.now.moment = NOON - DAY
+    with pytest.raises(RefusedInput, match="not closed for everybody"):
+        said(send="hospital", reader="R002", dry_run=True)
