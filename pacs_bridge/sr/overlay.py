@@ -41,7 +41,8 @@ MOST_BITS = 1 << 26
 MOST_MARKS = 2_000
 """Blobs read of one object, whatever its planes and frames."""
 
-GROUPS = range(0x6000, 0x6020, 2)
+GROUPS = range(0x6000, 0x6100, 2)
+"""The sixteen of the standard, and those behind them that older editions had."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def read_overlays(
         Two points each, the corners of the blob's box; one group a plane's frame.
     """
     marks: list[Mark] = []
-    for group in GROUPS:
+    there = {int(tag) >> 16 for tag in ds.keys()}  # noqa: SIM118  the data set itself would decode
+    for group in sorted(there.intersection(GROUPS)):
         for number, blobs in _planes(ds, group, unread):
             if len(marks) + len(blobs) > MOST_MARKS:
                 unread.add("too-large")

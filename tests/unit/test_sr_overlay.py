@@ -95,6 +95,12 @@ def test_every_group_is_read_and_says_which_it_is():
     assert [mark.item for mark in marks] == ["overlay 6000, blob 1", "overlay 601E, blob 1"]
 
 
+@pytest.mark.parametrize("group", [0x601E, 0x6020, 0x60FE])
+def test_a_group_of_an_older_edition_is_no_less_read(group):
+    [mark] = read_object(with_overlay(a_state(), a_plane((1, 2, 5, 6)), group=group)).marks
+    assert mark.points == ((1, 2), (5, 6))
+
+
 def test_a_bitmap_for_several_images_is_on_none_of_them():
     state = with_overlay(a_state(images=(RCC, LCC)), a_plane((1, 1, 4, 4)))
     [mark] = read_object(state).marks
