@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pydicom
@@ -141,6 +143,27 @@ def test_the_scorer_gets_the_report_that_the_signed_reading_names_and_judges_pas
     assert bureau.forward(number) == "settled"
     assert bureau.at_the_scorer() == [content]
     assert bureau.events() == ["report-kept", "report-delivered"]
+
+
+def test_two_who_forward_a_reading_at_once_keep_one_report(bureau: Bureau) -> None:
+    number, both = bureau.close(*MARKS), Barrier(2)
+
+    class Meeting:
+        """An archive in which the two meet, each with its report."""
+
+        def put(self, *parts: bytes) -> str:
+            both.wait(timeout=120)
+            return bureau.desk.archive.put(*parts)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(bureau.desk.archive, name)
+
+    keeper = replace(bureau.keeper, archive=Meeting())
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(keeper.keep, number) for _ in range(2)]:
+            done.result()
+    assert len(bureau.reports()) == 1
+    assert bureau.events() == ["report-kept"]
 
 
 def test_a_mended_reading_is_a_new_report_that_names_the_one_before(bureau: Bureau) -> None:
