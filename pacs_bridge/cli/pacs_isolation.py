@@ -109,3 +109,10 @@ def _tell(found: IsolationNow) -> None:
         say(f"Readers follow {standing.effective.value}: {standing.why}")
     if found.next:
         say(f"Next: {found.next}")
+    if found.guarded_at is not None:
+        body = found.guarded
+        say(
+            f"Beside our images at {found.guarded_at:%d %B %H:%M}: {body['seen']} objects, "
+            f"{body['unclear']} of them nobody's, {body['unasked']} cases not asked about; "
+            f"readings exposed: {found.exposed}."
+        )

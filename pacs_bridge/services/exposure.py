@@ -38,7 +38,7 @@ from pacs_bridge.domain.ports import Clock
 from pacs_bridge.domain.pulling import HeldMarks, MarkFinder
 from pacs_bridge.services.exposure_mail import loads_of, tell_contact
 from pacs_bridge.services.folded import reading_uid_of
-from pacs_bridge.services.isolation import isolation_of
+from pacs_bridge.services.isolation import GUARD, isolation_of
 from pacs_bridge.sr.write import derive_uid
 
 EVERY = timedelta(minutes=10)
@@ -46,9 +46,6 @@ EVERY = timedelta(minutes=10)
 
 ON_ITS_WAY = timedelta(minutes=5)
 """How long a mark may take from a PACS to us before it is fetched."""
-
-GUARDED = "guard"
-"""The kind under which it is kept when a PACS was asked last, and what came of it."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def watch_exposure(
         _fetch_unknown(uow, pacs.name, set_name, came, moment)
         done = Guarded(pacs.name, set_name, seen, unasked, tuple(flagged), unclear)
         body = {"set": set_name, "seen": seen, "unasked": unasked, "unclear": unclear}
-        uow.proofs.put(pacs.name, GUARDED, body, moment)
+        uow.proofs.put(pacs.name, GUARD, body, moment)
     return done
 
 

@@ -11,8 +11,8 @@ DESIGN.md 5 (Isolation); QUIRKS.md C8 (annotations visible to the next reader).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ from pacs_bridge.domain.probing import Fact
 from pacs_bridge.domain.workstation import MOST_WRONG, WRONG_WITHIN, case_to_open, judge_word
 from pacs_bridge.services.workstation import LONGEST_KIND
 
+GUARD = "guard"  # the kind under which `services.exposure` keeps what it saw last
 REJECTION = "rejection"  # the kind of proof under which `services.withdraw` keeps it
 
 
@@ -58,6 +59,12 @@ class IsolationNow:
         Of the practice case; `has_word` tells whether a word is printed on one of them.
     removes : bool
         Whether the PACS was seen to act on our rejection notes.
+    guarded_at : datetime or None
+        When the PACS was last asked what lies beside the images of the set.
+    guarded : dict
+        What it had then: objects ``seen``, of these ``unclear`` whose; cases ``unasked``.
+    exposed : int
+        Readings of the set there that are flagged.
     """
 
     pacs: str
@@ -71,6 +78,9 @@ class IsolationNow:
     images: int = 0
     has_word: bool = False
     removes: bool = False
+    guarded_at: datetime | None = None
+    guarded: Mapping[str, Any] = field(default_factory=dict)
+    exposed: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as JSON values."""
@@ -87,6 +97,11 @@ class IsolationNow:
             "why": standing.why,
             "next": self.next,
             "case": self.accession,
+            "guard": {
+                "asked_at": None if self.guarded_at is None else self.guarded_at.isoformat(),
+                **{key: self.guarded.get(key) for key in ("seen", "unclear", "unasked")},
+                "exposed": self.exposed,
+            },
             "facts": [
                 {"what": fact.what, "works": fact.works, "detail": fact.detail}
                 for fact in self.facts
@@ -130,6 +145,9 @@ def describe(
     first = "" if standing.marked is None else str(standing.marked.body.get("reader", ""))
     there = {each.reader for each in uow.enrolments.on_pacs(load.set_name, pacs.name)}
     people = there - uow.readers.machines() - {first}
+    guard = uow.proofs.find(pacs.name, GUARD)
+    of_set = guard is not None and guard.body.get("set") == load.set_name
+    flagged = uow.exposures.of_set(load.set_name).values()
     return IsolationNow(
         pacs.name,
         load.set_name,
@@ -142,6 +160,9 @@ def describe(
         sum(1 for study in case.studies if not study.prior for _ in study.instances()),
         bool(case.word),
         removes,
+        guard.proven_at if guard is not None and of_set else None,
+        guard.body if guard is not None and of_set else {},
+        sum(each.pacs == pacs.name for each in flagged),
     )
 
 

@@ -77,7 +77,7 @@ def figures_of(summary: Summary | None) -> list[FigureLine]:
 
 
 def left_out(summary: Summary | None) -> list[str]:
-    """Say which breasts are in no figure, and which rating was put for none."""
+    """Say which readings and breasts are in no figure, and which rating was put for none."""
     if not summary:
         return []
     counts = summary.get("counts", {})
@@ -87,7 +87,10 @@ def left_out(summary: Summary | None) -> list[str]:
         ("unrated_returned", "{} returned to screen without a rating: taken as 1, normal."),
         ("unrated_recalled", "{} recalled without a rating: taken as 3, indeterminate."),
     )
-    return [
+    exposed = int(summary.get("readings_exposed", 0))
+    seen = "{}: in no figure, for something that is not yours lay beside the images."
+    said = [seen.format(write_count(exposed, "reading"))] if exposed else []
+    return said + [
         text.format(write_count(counts[key], "breast")) for key, text in sayings if counts.get(key)
     ]
 
