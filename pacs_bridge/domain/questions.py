@@ -16,6 +16,9 @@ UNPARSED_TEXT = "unparsed-text"
 UNLINKED_NOTE = "unlinked-note"
 """Flag of a rating or finding that was written and belongs to no drawing."""
 
+ANOTHERS = "another-readers"
+"""Flag of a mark that another reader's viewer saved first."""
+
 SEVERAL_RATINGS = "several-ratings"
 """Flag of a mark to which one save gives more than one rating."""
 
@@ -56,6 +59,7 @@ ASKS: dict[str, str] = {
     "side-conflict": "Your note {text} names the other breast, the mark lies on {place}: "
     "is it meant there?",
     "rating-conflict": "Your note {text} gives more than one rating: which one counts?",
+    ANOTHERS: "The mark on {place} was saved under another name before: did you draw it yourself?",
     SEVERAL_RATINGS: "One save of yours gives more than one rating to what you drew on {place}: "
     "which one counts?",
     "rating-and-decision": "In your note {text} the rating and the decision do not fit together: "

@@ -15,6 +15,7 @@ from pacs_bridge.domain.marks import Laterality, ReadObject
 from pacs_bridge.domain.objects import ReceivedObject
 from pacs_bridge.domain.ports import Archive, Clock
 from pacs_bridge.services.came_back import OVERLAY
+from pacs_bridge.services.copied import flag_copied
 from pacs_bridge.services.copy_owner import is_of_case, on_master
 from pacs_bridge.services.folded import end_of, learn_resave, reading_uid_of
 from pacs_bridge.services.handshake import recognise
@@ -213,6 +214,7 @@ def _place(
         uow.marks.keep(read, accession=case.accession, reader=None)
         return reader
     reading_uid = reading_uid_of(case.master, reader)
+    read = flag_copied(uow, received, case, read, reader, now)
     if received.read_by:
         read = ask_about_changes(uow, received, read, reading_uid)
     uow.marks.keep(read, accession=case.accession, reader=reader)

@@ -84,6 +84,26 @@ class Marks:
             saves[came_in] = save if known is None else _joined(known, save)
         return {uid: list(saves.values()) for uid, saves in found.items()}
 
+    def of_others(self, pacs: str, master: str, reader: str) -> list[tuple[str, str, Mark]]:
+        """List what other readers of a PACS marked on a case: object, reader and mark.
+
+        Parameters
+        ----------
+        master : str
+            The case's accession number without a copy; its copies are meant, too.
+        """
+        rows = self._session.execute(
+            select(MarkRow.object_uid, MarkRow.reader, MarkRow.body)
+            .join(ObjectRow, ObjectRow.sop_instance_uid == MarkRow.object_uid)
+            .where(
+                MarkRow.accession.between(master, f"{master}99"),
+                MarkRow.reader.is_not(None),
+                MarkRow.reader != reader,
+                ObjectRow.pacs == pacs,
+            )
+        )
+        return [(uid, whose or "", mark_from_json(body)) for uid, whose, body in rows]
+
     def came_since(self, set_name: str, reader: str, since: datetime) -> dict[str, str]:
         """Give the readings of a reader and set that got objects since a moment, with the PACS."""
         rows = self._session.execute(
