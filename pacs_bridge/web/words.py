@@ -167,6 +167,26 @@ def write_count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+_YES = (
+    ("is it a mark?", "Yes, it is a mark"),
+    ("is it one?", "Yes, it is a mark"),
+    ("mean it?", "Yes, I mean it"),
+    ("meant?", "Yes, I mean it"),
+    ("there?", "Yes, it is there"),
+    ("is it this one?", "Yes, it is there"),
+)
+"""How a question ends, and what it is to agree."""
+
+
+def agree_to(question: str, words: str) -> str:
+    """Say what a reader says who agrees to a question on a mark, as it is said in words."""
+    for end, yes in _YES:
+        if question.endswith(end):
+            return yes
+    said = words.partition(", ")[2]
+    return f"It counts as {said}" if said and "counts?" in question else "That is right"
+
+
 def show_plainly(value: Any) -> Any:
     """Take out of a text what a page must not carry: control and direction characters.
 
@@ -203,6 +223,7 @@ def set_up_words(app: Flask) -> None:
         duration=write_duration,
         size=write_size,
         count_of=write_count,
+        yes_to=agree_to,
         requests=_requests,
     )
     app.jinja_env.globals.update(

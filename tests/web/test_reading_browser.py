@@ -191,7 +191,7 @@ def test_questions_are_answered_without_leaving_the_page(site: Site) -> None:
         page.locator(f"#mark-{[m.view == v and m.laterality == s for m in marks].index(True) + 1}")
         for s, v in (("R", "CC"), ("L", "CC"), ("R", "MLO"))
     )
-    first.get_by_role("button", name="That is right").click()
+    first.get_by_role("button", name="Yes, it is a mark").click()
     expect(first).to_contain_text("Confirmed")
     expect(first).to_be_focused()
     expect(first).not_to_contain_text("is it a mark?")

@@ -265,6 +265,7 @@ def test_a_lost_connection_loses_no_mark_and_doubles_none(site: Site) -> None:
     expect(kept).to_contain_text("2 answers are not saved yet")
     expect(kept).to_contain_text("R CC, point, ill-defined mass, 4")
     page.unroute("**/marks")
+    page.evaluate("window.dispatchEvent(new Event('online'))")
     expect(kept).to_be_hidden()
     expect(page.locator(".app-mark")).to_have_count(2)
     assert len(receipt(site, 133).marks) == 2
