@@ -59,7 +59,7 @@ class Speakers:
 
         Otherwise a place in `others`, from 1.
         """
-        for path in paths:
+        for path in paths if self._places else ():
             for length in range(len(path), 1, -1):
                 if path[:length] in self._places:
                     return self._places[path[:length]]
@@ -70,6 +70,8 @@ class Speakers:
         named = {path: persons_in(nodes) for path, nodes in homes.items()}
         everybody: list[Person] = list(by_root)
         for persons in named.values():
+            if len(everybody) > MOST_PERSONS:
+                break  # a crowd already
             everybody += [each for each in persons if not _is_among(each, everybody)]
         devices = {path for path, nodes in homes.items() if not named[path] and _is_device(nodes)}
         if len(everybody) + len(devices) < 2 or (len(everybody) < 2 and not devices):
