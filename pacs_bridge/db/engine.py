@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 
 from pacs_bridge.db.driver import ask_sqlite, has_begun, refused
 from pacs_bridge.db.turns import Turn, turn_of
 
 BUSY_MILLISECONDS = 30_000
 _BEGIN_WRITING = "BEGIN IMMEDIATE"
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.002  # seconds
 _TURN, _IS_OURS = "turn of writers", "the turn is ours"
 
 
@@ -35,7 +38,8 @@ def make_engine(url: str, *, immediate: bool = True) -> Engine:
     """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
-    engine = _sqlite(url, isolation_level=None)  # we say BEGIN ourselves, below
+    # we say BEGIN ourselves, below, and a writer waits for its turn there
+    engine = _sqlite(url, isolation_level=None, busy=0 if immediate else BUSY_MILLISECONDS)
 
     @event.listens_for(engine, "connect")
     def _on_connect(_driver: Any, record: Any) -> None:
@@ -68,14 +72,34 @@ def begin_writing(connection: Connection) -> None:
         When another writer did not come to its end in time.
     """
     turn: Turn = connection.info[_TURN]
+    until = time.monotonic() + BUSY_MILLISECONDS / 1000
     if not turn.take(BUSY_MILLISECONDS / 1000):
         raise refused(_BEGIN_WRITING, sqlite3.OperationalError("database is locked"))
     try:
-        ask_sqlite(connection, _BEGIN_WRITING)
+        _begin_among_processes(connection, until)
     except BaseException:
         turn.give_back()
         raise
     connection.info[_IS_OURS] = True
+
+
+def _begin_among_processes(connection: Connection, until: float) -> None:
+    """Begin as soon as no other process writes.
+
+    SQLite's own pauses grow to a tenth of a second, with everybody of this process behind whoever
+    waits; nothing wakes one process when another has committed, so we ask again sooner.
+    """
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            ask_sqlite(connection, _BEGIN_WRITING)
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() > until:
+                raise
+        else:
+            return
+        time.sleep(pause)
+        pause = min(1.5 * pause, _LONGEST_PAUSE)
 
 
 def end_writing(info: MutableMapping[Any, Any]) -> None:
@@ -100,7 +124,7 @@ def make_jobs_engine(url: str) -> Engine:
     return _sqlite(url, isolation_level="IMMEDIATE")
 
 
-def _sqlite(url: str, isolation_level: str | None) -> Engine:
+def _sqlite(url: str, isolation_level: str | None, busy: int = BUSY_MILLISECONDS) -> Engine:
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000},
@@ -117,6 +141,7 @@ def _sqlite(url: str, isolation_level: str | None) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            f"busy_timeout={busy}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -13,7 +13,7 @@ from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.errors import ConflictingObject, NotFound, StoreBusy
 from pacs_bridge.services.group_commit import GroupCommit, Work
 from tests.databases import TestDatabase
-from tests.nodes import a_request, our_state, receiving, register
+from tests.nodes import a_request, our_state, register, taking
 from tests.waiting import wait_until
 
 
@@ -136,7 +136,7 @@ def test_one_object_from_many_at_once_is_one_object_and_one_job(
     register(database)
     begins = Begins(database.begin_for_many)
     commit = GroupCommit(begins)
-    receive = receiving(database, LocalArchive(tmp_path / "archive"), commit)
+    receive = taking(database, LocalArchive(tmp_path / "archive"), commit)
     calls = [lambda: receive(a_request(our_state("1.2.3.1")))] * 4
     assert together(commit, begins, calls[0], calls[1:]) == [None] * 4
     with database.begin() as uow:
@@ -150,7 +150,7 @@ def test_of_two_contents_under_one_uid_in_one_group_one_is_taken(
     register(database)
     begins = Begins(database.begin_for_many)
     commit = GroupCommit(begins)
-    receive = receiving(database, LocalArchive(tmp_path / "archive"), commit)
+    receive = taking(database, LocalArchive(tmp_path / "archive"), commit)
     outcomes = together(
         commit, begins, lambda: receive(a_request(our_state("1.2.3.1"))),
         [
