@@ -24,7 +24,7 @@ from pacs_bridge.domain.reader_copies import (
 from tests.builders import a_case, a_passport
 
 KEY = b"k" * 32
-RUNS = settings(deadline=None, derandomize=True, max_examples=200)
+RUNS = settings(deadline=None, derandomize=True, max_examples=60)
 COPIES = st.integers(1, 99)
 SETS = st.builds("PERFORMS{:02d}{:d}".format, st.integers(1, 99), st.integers(1, 9))
 UIDS = st.builds("2.25.{:d}".format, st.integers(1, 2**128 - 1))
