@@ -354,7 +354,7 @@ def test_what_is_sent_late_is_said_to_be_kept_and_not_scored(scheme: Scheme, app
     scheme.clock[0] += timedelta(hours=1)
     client = app.test_client()
     sign_in_with(client, PEOPLE["midway"])
-    assert "(1 object) is kept and reported, not scored" in words(client.get(PAGE).text)
+    assert "(1 save) is kept and reported, not scored" in words(client.get(PAGE).text)
 
 
 def test_who_reads_a_copy_sees_the_names_of_the_copy(app: Flask, sign_in: SignIn) -> None:
