@@ -267,8 +267,12 @@ def test_a_lost_connection_loses_no_mark_and_doubles_none(site: Site) -> None:
     page.unroute("**/marks")
     page.evaluate("window.dispatchEvent(new Event('online'))")
     expect(kept).to_be_hidden()
+    waiting = "Object.keys(sessionStorage).filter(key => key.startsWith('performs-kept')).length"
+    wait_until(lambda: page.evaluate(waiting) == 0, "every answer to be safe")
     expect(page.locator(".app-mark")).to_have_count(2)
     assert len(receipt(site, 133).marks) == 2
+    with site.scheme.begin() as uow:
+        assert len(uow.answers.of_reading(receipt(site, 133).reading_uid)) == 2
     assert len(heard) >= 2
     lost = [each for each in site.complaints if "ERR_FAILED" in each]
     site.complaints[:] = [each for each in site.complaints if each not in lost]
