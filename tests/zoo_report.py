@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pacs_bridge.domain.alike import alike
 from pacs_bridge.domain.loading import CaseVerdict
 from pacs_bridge.sandbox.pacs_quirks import FAMILIES, SWITCHES, Stall
 from pacs_bridge.web.words import READINESS
@@ -92,11 +92,7 @@ def lines(seen: Seen) -> list[tuple[str, str, str, str]]:
 
     Cases of which all is the same but their names stand in one line, told of the first.
     """
-    found: dict[tuple[str, ...], list[CaseVerdict]] = {}
-    for case in seen.cases:
-        told = (case.complete, case.findable, case.near, case.evidence, case.instruction)
-        found.setdefault(tuple(_nameless(text, case) for text in told), []).append(case)
-    return [_line(each) for each in found.values()]
+    return [_line(each) for each in alike(seen.cases)]
 
 
 def _line(cases: list[CaseVerdict]) -> tuple[str, str, str, str]:
@@ -106,11 +102,6 @@ def _line(cases: list[CaseVerdict]) -> tuple[str, str, str, str]:
         names += f"<br>({', '.join(each.accession for each in more)}: the same)"
     answers = f"{first.complete}; {first.findable}; {first.near.words}"
     return names, answers, _cell(first.evidence), _cell(first.instruction or "Nothing")
-
-
-def _nameless(text: str, case: CaseVerdict) -> str:
-    """A text without what differs between cases that are told the same: numbers and UIDs."""
-    return re.sub(r"\b1\.2\.[0-9.]+\b", "UID", text.replace(case.accession, "CASE"))
 
 
 def _cell(text: str) -> str:

@@ -204,7 +204,7 @@ _DUMB = "refuse-wildcards,first-of-list,no-counts"
 TOGETHER = (
     _hiding("cap=1,foreign-image-in-study", *_CAPPED),
     _hiding("cap=1,foreign-patient-in-study", *_CAPPED),
-    _hiding("cap=1,foreign-image-in-study,wrong-counts=4", *_CAPPED, "16 in its series"),
+    _hiding("cap=1,foreign-image-in-study,wrong-counts=4", *_CAPPED, "16 for its series"),
     _hiding("cap-refuses=1,foreign-image-in-study", *_CAPPED),
     _hiding("cap=1,no-counts", *_CAPPED),
     _hiding(_DUMB, "neither counts", "wildcards", least=6),

@@ -242,16 +242,18 @@ def _show(status: LoadStatus, *, json: bool) -> None:
             say(f"\n{each}")
     if asked and not _is_ready(status):
         say("")
-        _say_buttons(load.set_name, load.pacs)
+        _say_buttons(load)
 
 
-def _say_buttons(set_name: str, pacs: str) -> None:
+def _say_buttons(load: Load) -> None:
     """Say what the buttons are here that sentences name; contacts have them on the page."""
+    which = f"{load.set_name} {load.pacs}"
+    copy = f" --copy {load.copy}" if load.copy else ""
     for button, command in (
-        ("Check again", f"pacs-bridge load verify {set_name} {pacs}"),
-        ("Start again", f"pacs-bridge load start {set_name} {pacs}"),
-        ("Accept the names", f"pacs-bridge load accept {set_name} {pacs} --all"),
-        ("Site pack", f"pacs-bridge load pack {set_name} {pacs} DIR"),
+        ("Check again", f"pacs-bridge load verify {which}{copy}"),
+        ("Start again", f"pacs-bridge load start {which}{copy}"),
+        ("Accept the names", f"pacs-bridge load accept {which} --all{copy}"),
+        ("Site pack", f"pacs-bridge load pack {which} DIR{copy}"),
     ):
         say(f"{button}: `{command}`")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pacs_bridge.domain.loading import CaseVerdict
 
 _UID = re.compile(r"\b[0-2](?:\.\d+){3,}\b")
+_PATIENT = re.compile(r"\bpatient name [^,\n]+?(?=,| and )")
 _NAMED = 12
 
 
@@ -38,4 +39,4 @@ def _tell(cases: list[CaseVerdict]) -> str:
 
 
 def _nameless(text: str, case: CaseVerdict) -> str:
-    return _UID.sub("UID", text.replace(case.accession, "CASE"))
+    return _UID.sub("UID", _PATIENT.sub("NAME", text.replace(case.accession, "CASE")))

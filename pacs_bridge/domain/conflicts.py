@@ -146,12 +146,13 @@ def word_conflict(conflict: Conflict, of: About, *, missing: bool = False) -> st
         )
     return (
         f"Your PACS keeps images of this case at another size than we sent: {conflict.there} "
-        f"pixels, ours have {conflict.here}. Readers would judge other images."
+        f"pixels, ours have {conflict.here}. Readers may judge other images than ours."
         + steps(
             f"Ask your PACS supplier to have images from our AE title {of.known.storing} stored "
             "unchanged.",
             *gone,
         )
+        + "\nIf step 1 cannot be done, tell the scheme, and let nobody read this case there."
     )
 
 
@@ -174,10 +175,10 @@ def _word_foreign(conflict: Conflict, of: About, after: str) -> str:
         if conflict.others > 1:
             which = f" One is {conflict.place}."
     them = "them" if conflict.others > 1 else "it"
-    return f"{so}{which} Of images, only {of.images} belong there." + steps(
+    until = "Nobody should read this case before that is settled."
+    return f"{so}{which} Of images, only {of.images} belong there. {until}" + steps(
         f"Open study {of.case.accession} and find {them}. Have {them} moved to the patient "
         f"{'they belong' if them == 'them' else 'it belongs'} to; do not delete {them}.",
-        "If nobody can tell whose that is, ask your PACS supplier, and tell the scheme: until "
-        "then nobody should read this case.",
+        "If nobody can tell whose that is, ask your PACS supplier, and tell the scheme.",
         after,
     )

@@ -51,7 +51,7 @@ _OFF = "and have it switched off for them"
 _WORDS = {
     Change.SIZE: (
         "at another size than we sent{sizes}",
-        "ask your PACS supplier to have them kept and sent unchanged",
+        f"ask your PACS supplier what changes their size, {_OFF}",
     ),
     Change.PIXELS: (
         "with other pixels than we sent",
@@ -202,16 +202,19 @@ def word_changed(change: Change, of: About, *, there: str = "", here: str = "") 
     """
     so, ask = _WORDS[change]
     sizes = f": {there} pixels, ours have {here}" if there else ""
+    done = "mended" if change is Change.UNREADABLE else "switched off"
     return (
-        f"Your PACS gives images of this case back {so.format(sizes=sizes)}. Readers would judge "
-        "other images."
+        f"Your PACS gives images of this case back {so.format(sizes=sizes)}. Readers may judge "
+        "other images than ours."
         + steps(
             f"{ask[0].upper()}{ask[1:]}. Ask, too, whether it stores them so, or changes them "
             "only when they are fetched.",
-            f"If it stores them so, delete this study there ({of.uid}), and press Start again: we "
-            "send it anew, and check.",
-            "If it changed them only when they were fetched, press Check again.",
+            f"If it stores them so: when that is {done}, delete this study there ({of.uid}), and "
+            "press Start again: we send it anew, and check.",
+            f"If it changes them only when they are fetched: when that is {done} for our AE title "
+            f"{of.known.asking}, press Check again.",
         )
+        + f"\nIf it cannot be {done}, tell the scheme, and let nobody read this case there."
     )
 
 

@@ -16,6 +16,7 @@ _BY_CLASS = (
     ("1.2.840.10008.5.1.4.1.1.7", "screen capture"),
 )
 _UNNAMED = ""  # not told, and found to be no image of our kinds
+_ELSE = "of another kind"
 
 
 def say_others(case: Case, pairs: Sequence[tuple[Study, FoundStudy | None]]) -> str:
@@ -34,7 +35,7 @@ def say_others(case: Case, pairs: Sequence[tuple[Study, FoundStudy | None]]) -> 
             if image.sop_instance_uid not in ours and image.sop_class_uid not in kinds:
                 beside[_kind_of(image.sop_class_uid)] += 1
         for modality, number in found.others.items():
-            beside[_BY_MODALITY.get(modality, _UNNAMED)] += number
+            beside[_BY_MODALITY.get(modality, _ELSE if modality else _UNNAMED)] += number
         counted = found.count or 0
         if found.seen is None:
             unnamed += max(0, counted - len(found.images))
@@ -52,11 +53,19 @@ def _named(beside: Counter[str], unnamed: int) -> str:
     """Name what is known of them."""
     if unnamed:
         return ""
-    named = [f"{n} {kind}{'s' * (n != 1)}" for kind, n in sorted(beside.items()) if kind]
-    if beside[_UNNAMED] and named:
-        named.append(f"{beside[_UNNAMED]} of another kind")
+    if beside.total() == beside[_UNNAMED]:
+        them = "no mammogram" if beside.total() == 1 else "no mammograms"
+        return f" ({them}; the PACS does not say what else)"
+    named = [f"{n} {_plural(kind, n)}" for kind, n in sorted(beside.items()) if kind]
+    if beside[_UNNAMED]:
+        named.append(f"{beside[_UNNAMED]} of a kind that the PACS does not say")
     return f" ({', '.join([*named, 'no mammogram'])})"
 
 
+def _plural(kind: str, number: int) -> str:
+    return f"{kind}s" if number != 1 and kind != _ELSE else kind
+
+
 def _kind_of(sop_class_uid: str) -> str:
-    return next((kind for start, kind in _BY_CLASS if sop_class_uid.startswith(start)), _UNNAMED)
+    known = (kind for start, kind in _BY_CLASS if sop_class_uid.startswith(start))
+    return next(known, _ELSE if sop_class_uid else _UNNAMED)

@@ -16,7 +16,8 @@ _NHS = (
 )
 _ISSUER = (
     "it takes only patients of an issuer (assigning authority) that it trusts. Ours is {issuer}. "
-    "Have that issuer trusted, or enter our patients beforehand ({pack})."
+    "Have that issuer trusted, or enter our patients beforehand, under that same "
+    "issuer ({pack})."
 )
 _ORDER = (
     "it takes no images without an order, or of a patient unknown to it. Enter the orders of this "
@@ -49,6 +50,7 @@ _OTHER = (
     "it says: {said}. Ask your PACS supplier what that means, and have it mended; if the cause is "
     "in our images, send the answer to the scheme."
 )
+_ELSE = "\nIf that cannot be done, tell the scheme."
 _UNSUPPORTED = re.compile(r"0x0122|not accepted|not supported|unsupported", re.IGNORECASE)
 
 
@@ -92,7 +94,7 @@ def word_refusal(comments: Collection[str], of: About, *, skipped: bool = False)
         status="" if status is None else status[0],
         said=plain(next(iter(comments))).replace("{", "(").replace("}", ")"),
     )
-    end = "" if "\n" in told else f" {START_AGAIN}"
+    end = "" if "\n" in told else f" {START_AGAIN}{_ELSE if words else ''}"
     return f"Your PACS refused {_how_many(len(comments), of)} of this case: {told}{end}"
 
 
@@ -108,7 +110,17 @@ def _word_kind(said: str, number: int, of: About, how: str) -> str:
         f"- Have that kind allowed for our AE title {of.known.storing}. {START_AGAIN}\n"
         f"- Ask the scheme for {them} on media, and import {them}. Then press Check again.\n"
         "- Or tell the scheme to leave this case out at your PACS; your readers can read it on "
-        "our own web page instead."
+        f"our own web page instead.{_rest(number, of)}"
+    )
+
+
+def _rest(number: int, of: About) -> str:
+    """Say what becomes of those that the PACS took."""
+    if number >= of.wanted:
+        return ""
+    return (
+        " When it has agreed, delete what your PACS has of this case, so that nobody reads a part "
+        f"({of.uid})."
     )
 
 

@@ -82,6 +82,11 @@ class About:
         return f"Study Instance UID {self.study.study_instance_uid}"
 
     @property
+    def name(self) -> str:
+        """Our patient's name, as DICOM writes it."""
+        return self.case.patient_name
+
+    @property
     def prefix(self) -> str:
         """What all our patient IDs begin with."""
         return self.case.patient_id.rstrip("0123456789") or self.case.patient_id
@@ -131,9 +136,6 @@ def _settle(what: str, lost: str) -> str:
     )
 
 
-FINDING_OURS = _settle("finding our own images", "another patient's image in this study")
-
-
 def word_unsure(complete: Completeness, of: About) -> str:
     """Say what to do about a case that is there less surely than the site wants."""
     allow = f"Allow queries at IMAGE level for our AE title {of.known.asking}. {CHECK_AGAIN}"
@@ -174,7 +176,7 @@ def word_unseen(unseen: Unseen, of: About) -> str:
             f"Instances, or with wildcards in accession numbers, for our AE title {title}."
         )
     elif unseen.limit is not None:
-        why = f"it stops after {_count(unseen.limit, 'answer')} to a query"
+        why = f"it stops after {_count(unseen.limit, 'answer')} to a query{_one_by_one(unseen, of)}"
         ask = f"Have the limit on query answers raised for our AE title {title}; 1000 will do."
     more = (unseen.counted or 0) - unseen.seen
     if more > 0:
@@ -185,18 +187,27 @@ def word_unseen(unseen: Unseen, of: About) -> str:
             of,
             ask,
         )
-    return (
+    return _have_looked_at(
         f"All of {of.images} are there. But {why.replace('it ', 'your PACS ', 1)}, so that "
-        f"somebody else's image in this study would stay hidden from us.{_disagreeing(unseen)} "
-        f"{ask} {CHECK_AGAIN}{FINDING_OURS}"
+        f"somebody else's image in this study would stay hidden from us.{_disagreeing(unseen)}",
+        of,
+        ask,
     )
+
+
+def _one_by_one(unseen: Unseen, of: About) -> str:
+    """Say how more of ours were found than a list shows."""
+    if unseen.limit is None or unseen.limit >= sum(1 for _ in of.study.instances()):
+        return ""
+    return " (we found ours one at a time, by their UIDs)"
 
 
 def _have_looked_at(so: str, of: About, ask: str) -> str:
     look = (
-        f"Open study {of.case.accession} in your PACS. Does it show any image beside ours? Have "
-        "that one moved to the patient it belongs to; do not delete it. Reports, presentation "
-        "states and the like may stay."
+        f"Open study {of.case.accession} in your PACS. Does it show any image beside ours? If so, "
+        "have it moved to the patient it belongs to; do not delete it. If nobody can tell whose it "
+        "is, tell the scheme, and let nobody read this case before that is known. Reports "
+        "and the like may stay."
     )
     todo = (look, ask, CHECK) if ask else (look, CHECK)
     lost = "another patient's image in this study later on"
@@ -214,21 +225,24 @@ def _disagreeing(unseen: Unseen) -> str:
     if unseen.in_series is None:
         return ""
     return (
-        f" Its count does not help: {unseen.counted} objects in the study, and "
-        f"{unseen.in_series} in its series."
+        f" Its two counts contradict each other ({unseen.counted} for the study, "
+        f"{unseen.in_series} for its series), so we cannot tell from them."
     )
 
 
 PACK = "the site pack on this load's page holds the orders, as CSV and HL7"
+LEFT_OUT = "the site pack on this load's page says how long to keep them"
 
 
 def word_lost(of: About) -> str:
     """Of a case that was there when the load was ready."""
     return "Your PACS held all of this case and does not find it now." + steps(
         f"Look whether the study was deleted or moved ({of.uid}).",
-        "If it was not deleted, ask your PACS supplier to check the index and to restore the "
-        "study. Then press Check again.",
+        f"If a rule did so, have these cases left out of it, or it would do so again ({LEFT_OUT}).",
+        f"If it was moved, have it moved back. {CHECK_AGAIN}",
         "If it was deleted, press Start again: we send it anew, and then check.",
+        "If it was neither, ask your PACS supplier to check the index and to restore the study. "
+        f"{CHECK_AGAIN}",
     )
 
 
@@ -237,14 +251,18 @@ def word_absent(of: About, *, routed: bool = False) -> str:
     who = "the router before your PACS took" if routed else "your PACS said that it stored"
     look = (
         "Look in your PACS among failed imports, and among unmatched or unverified studies "
-        f"({of.uid}, patient ID {of.case.patient_id}). If it is there, have it linked to its "
-        f"order ({PACK}). Then press Check again."
+        f"({of.uid}, patient ID {of.case.patient_id}). If it is among failed imports, have it "
+        f"imported again; if it is unmatched, have it linked to its order ({PACK}). {CHECK_AGAIN}"
     )
     index = (
         "If it is in neither, ask your PACS supplier to check the index. Then press Start again: "
         "we send only what is missing, and check."
     )
-    router = "See whether the router still holds it, or failed to pass it on. If so, have it sent."
+    router = (
+        "See whether the router still holds it, or failed to pass it on. If so, have it sent on. "
+        f"{CHECK_AGAIN}"
+    )
+    look = f"If not, l{look[1:]}" if routed else look
     todo = (router, look, index) if routed else (look, index)
     return f"This case did not arrive, though {who} all {_count(of.wanted, 'image')}.{steps(*todo)}"
 
@@ -256,7 +274,9 @@ def word_partial(of: About, found: int) -> str:
         "taken."
         + steps(
             START,
-            f"If they stay missing, look in your PACS among failed imports ({of.uid}).",
+            f"If they stay missing, look in your PACS among failed imports ({of.uid}), and have "
+            f"them imported again. {CHECK_AGAIN}",
+            "If they are not there, either, ask your PACS supplier what became of them.",
         )
     )
 
@@ -270,11 +290,13 @@ IMPORT_AGAIN = (
 
 NEARLINE = (
     "All images are there, but your PACS keeps them in its slow archive (nearline), where they "
-    f"open late. Have them fetched to online storage before readers begin. {CHECK_AGAIN}"
+    "open late. Have them fetched to online storage before readers begin, and left out of the rule "
+    f"that archives them ({LEFT_OUT}). {CHECK_AGAIN}"
 )
 OFFLINE = (
     "All images are there, but your PACS says that they are off line, where nobody can open them. "
-    f"Have them brought back to online storage before readers begin. {CHECK_AGAIN}"
+    "Have them brought back to online storage before readers begin, and left out of the rule that "
+    f"took them away ({LEFT_OUT}). {CHECK_AGAIN}"
 )
 
 RENAMED = "Your PACS files this case under"
@@ -309,10 +331,11 @@ def word_person(label: str, ours: str, of: About) -> str:
         "person's, so our test images may stand in a real patient's record. We do not show that "
         "number."
         + steps(
-            f"Find the study by its UID: {of.uid}.",
-            f"Have it taken out of that record, and given {label} {ours} back.",
             "Have automatic matching switched off for our patients (patient IDs that begin with "
-            f"{of.prefix}).",
+            f"{of.prefix}), or it may match this study again.",
+            f"Find the study by its UID: {of.uid}.",
+            f"Have it taken out of that record, and given patient name {of.name} and {label} "
+            f"{ours} back.",
             CHECK,
         )
     )
@@ -325,12 +348,12 @@ def word_stranger(of: About) -> str:
         f"patient's accession number and name in place of {of.case.accession}. We do not show "
         "these."
         + steps(
+            "Have automatic matching to orders switched off for our patients (patient IDs that "
+            f"begin with {of.prefix}), or it may match this study again.",
             f"Find the study by its UID: {of.uid}.",
             "Have it taken out of that order and that patient's record.",
-            f"Have it given accession number {of.case.accession} and patient ID "
-            f"{of.case.patient_id} back.",
-            "Have automatic matching to orders switched off for our patients (patient IDs that "
-            f"begin with {of.prefix}).",
+            f"Have it given patient name {of.name}, patient ID {of.case.patient_id} and accession "
+            f"number {of.case.accession} back.",
             CHECK,
         )
     )

@@ -136,6 +136,8 @@ def judge_case(
     named = judge_name(case, answer, known)
     findable = named.findable
     near, far = _judge_near([study for study in answer.studies.values() if study is not None])
+    if near is Near.UNKNOWN and complete in GRADE:
+        evidence += "; the PACS does not say whether our images are online"
     late_name = in_grace and complete in GRADE and findable is Findable.NOT_BY_NAME
     return CaseVerdict(
         case.accession,

@@ -118,7 +118,7 @@ class Jobs:
             except PacsBridgeError as error:  # they are safe where they are
                 LOG.warning("arrivals wait", reason=str(error))
                 pause = TICK_SECONDS
-            except Exception:
+            except Exception:  # a bug of ours must not keep all that comes after from its job
                 LOG.exception("arrivals wait")
                 pause = TICK_SECONDS
 

@@ -289,7 +289,7 @@ def _report(services: Services, number: int) -> str:
 def _judge_image(services: Services, key: str) -> str:
     try:
         return _until_done("came_back", lambda: services.judge_image(key), days=1)
-    except Exception:
+    except Exception:  # as above
         LOG.exception("came-back-failed", object=key)
         return services.park_object(key, "Our own look at it failed; it is kept for repair.")
 

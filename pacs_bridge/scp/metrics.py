@@ -1,4 +1,4 @@
-"""What the node did, counted for a monitor: Prometheus' text exposition, and its small server.
+"""What the node did, counted for a monitor, in Prometheus' text exposition.
 
 Labels come from our own tables only (outcomes, services, statuses, kinds of refusal); no AE
 title, UID or address is ever one.
@@ -16,8 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import structlog
@@ -35,7 +33,6 @@ from pacs_bridge.upper_layer.conversation import TurnAway
 
 LOG = structlog.get_logger()
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_READ_SECONDS = 5.0
 
 ASSOCIATIONS = "pacs_bridge_associations_total"
 REQUESTS = "pacs_bridge_requests_total"
@@ -254,65 +251,3 @@ def _counted(replies: Iterator[Reply], service: str, meter: Meter) -> Iterator[R
             close()
         status = "none" if last is None or last in _PENDING else f"0x{last:04X}"
         meter.count(REQUESTS, service=service, status=status)
-
-
-class MetricsServer:
-    """Answers ``GET /metrics`` on the loopback, in threads of its own, until closed.
-
-    Parameters
-    ----------
-    collect : callable
-        Gives all samples of this moment.
-    port : int
-        0 for any free one; `port` says which it became.
-
-    Raises
-    ------
-    OSError
-        When the port is taken.
-    """
-
-    host = "127.0.0.1"
-
-    def __init__(self, collect: Callable[[], Iterable[Sample]], port: int) -> None:
-        handler = type("Handler", (_Handler,), {"collect": staticmethod(collect)})
-        self._server = ThreadingHTTPServer((self.host, port), handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False  # whoever stalls is not waited for
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.2,), name="metrics", daemon=True
-        )
-        self._thread.start()
-
-    def close(self) -> None:
-        """Answer nobody any more."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    collect: Callable[[], Iterable[Sample]]
-    timeout = _READ_SECONDS
-    server_version, sys_version = "pacs-bridge", ""
-
-    def do_GET(self) -> None:
-        """Answer one question."""
-        if self.path != "/metrics":
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return
-        try:
-            body = render(self.collect()).encode()
-        except Exception as error:  # noqa: BLE001  a monitor that asks must not end anything
-            LOG.error("metrics not collected", error=type(error).__name__)  # noqa: TRY400
-            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)
-            return
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", CONTENT_TYPE)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing: a request line is a stranger's text."""

@@ -47,7 +47,7 @@ class StoreSink:
         if self._failure is None:
             try:
                 answer = on_c_store(self._reception.finish)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001  answered and kept like any refusal
                 self._fail(error)
         if answer is None:
             assert self._failure is not None

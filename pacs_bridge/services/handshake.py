@@ -37,6 +37,7 @@ from pacs_bridge.domain.ports import Clock, Message
 from pacs_bridge.domain.workstation import case_to_open
 from pacs_bridge.services.handshake_failure import fail, why_failed
 from pacs_bridge.services.mails import queue_mail
+from pacs_bridge.services.way import way_of
 from pacs_bridge.services.whose import look_again, whom_it_names
 
 LATELY = timedelta(hours=24)
@@ -365,6 +366,7 @@ def _tell(
         key = f"handshake-{handshake.handshake_id}-{account.account_id}{again}"
         subject = f"{handshake.set_name}: your practice drawing arrived"
         enrolment = uow.enrolments.find(handshake.set_name, handshake.reader)
-        way = "on our sheet" if enrolment and enrolment.way == "sheet" else "in your viewer"
+        native = enrolment is not None and way_of(uow, enrolment, now).way == "native"
+        way = "in your viewer" if native else "on our sheet"
         body = "\n\n".join([*said, f"You read {way}."])
         queue_mail(uow, Message(key, account.email, subject, body), now)

@@ -222,6 +222,11 @@ def find_load(set_name: str, pacs: str, *, begin: Begin, copy: int = 0) -> Load:
     with begin() as uow:
         uow.pacs.get(hospital)
         load = uow.loads.find(name, hospital, copy)
+    if load is None and copy:
+        raise NotFound(
+            f"Copy {copy:02d} of {name} was never loaded into {hospital}; `load copies {name} "
+            f"{hospital}` shows whose copies there are."
+        )
     if load is None:
         raise NotFound(
             f"{name} was never loaded into {hospital}; begin with `load start {name} {hospital}`."

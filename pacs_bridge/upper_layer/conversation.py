@@ -192,7 +192,7 @@ class Conversation:
     def _admit(self, caller: Caller) -> Caller | Rejection:
         try:
             return self._service.admit(caller)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  a bug of ours is no peer's fault: it may try again
             # no traceback: its local values came from the wire
             LOG.error("admission failed", error=type(error).__name__)  # noqa: TRY400
             return TRY_LATER
@@ -266,7 +266,7 @@ class Conversation:
             return
         try:
             self._service.end(self._caller, outcome, note)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  the connection is closed all the same
             LOG.error("end not kept", error=type(error).__name__)  # noqa: TRY400
 
     def _give_place_back(self) -> None:

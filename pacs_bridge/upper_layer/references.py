@@ -155,7 +155,7 @@ def _items(ds: Dataset, tag: int) -> Sequence[Dataset]:
     try:
         value: Any = ds[tag].value
         items = list(value) if value is not None else []
-    except Exception as error:
+    except Exception as error:  # as above
         raise RefusedRequest(PROCESSING_FAILURE, "A list in the data set is damaged.") from error
     if len(items) > MOST_REFERENCES:
         raise RefusedRequest(TOO_MANY, "Too many objects are named; name fewer at once.")

@@ -84,6 +84,45 @@ def _pulled(_kind: str, pacs: str, detail: Detail) -> str:
     return f"{pacs} was asked for marks: {write_count(fetched, 'object')} fetched{rest}."
 
 
+def _emptied(_kind: str, reading: str, _detail: Detail) -> str:
+    return (
+        f"Nothing is left of reading {reading}, which was scored: what it was made of was taken "
+        "away. Its reader is asked; what was scored stands until they answer."
+    )
+
+
+def _unfinished(_kind: str, reading: str, detail: Detail) -> str:
+    if detail.get("emptied"):
+        return (
+            f"Reading {reading} ended with nothing left of it; revision {detail['emptied']} is "
+            "still scored: decide with its reader what counts."
+        )
+    return f"Reading {reading} ended with a breast undecided; it is parked and not scored."
+
+
+def _of_several(_kind: str, uid: str, detail: Detail) -> str:
+    others = write_count(int(detail.get("others", 0)), "other person")
+    return f"Object {uid} is by several people: what {others} said in it is dealt with by itself."
+
+
+def _object_rejected(_kind: str, uid: str, detail: Detail) -> str:
+    reader = detail.get("reader")
+    asked = f"; {reader} is asked about it" if reader and not detail.get("late") else ""
+    return f"Object {uid} was deleted or rejected at its PACS{asked}."
+
+
+def _read_again(_kind: str, uid: str, _detail: Detail) -> str:
+    return f"Object {uid} is read once more: more of it can be read by now."
+
+
+def _copied(_kind: str, uid: str, detail: Detail) -> str:
+    others = " and ".join(map(str, detail.get("others", ())))
+    return (
+        f"Object {uid} of {detail.get('reader', '')} holds marks that {others} saved first; its "
+        "reader is asked."
+    )
+
+
 def _adopted(kind: str, pacs: str, detail: Detail) -> str:
     what = "may call" if kind.endswith("adopted") else "may call no longer"
     return f"{_who('', detail)} {what}, as {pacs}."
@@ -102,6 +141,12 @@ _WORDS: dict[str, Callable[[str, str, Detail], str]] = {
     "retrieve": _retrieve,
     "object-refused": _refused,
     "marks-pulled": _pulled,
+    "reading-emptied": _emptied,
+    "reading-unfinished": _unfinished,
+    "object-of-several": _of_several,
+    "object-rejected": _object_rejected,
+    "object-read-again": _read_again,
+    "marks-copied": _copied,
     "signed-in": _by,
     "signed-out": _by,
     "access-refused": _by,

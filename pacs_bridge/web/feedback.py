@@ -32,9 +32,10 @@ def take_away(set_name: str) -> ResponseReturnValue:
     """Take it away again before its day."""
     offer = services().feedback.offer(set_name, _reader(set_name))
     if offer.stands is None:
-        abort(404)
-    services().feedback.take_away(offer.stands.feedback_id, account_id=person().id)
-    flash("It is being taken away; the hospital's contact is told what to remove.")
+        flash("Nothing of it stands in your PACS; there is nothing to take away.")
+    else:
+        services().feedback.take_away(offer.stands.feedback_id, account_id=person().id)
+        flash("It is being taken away; the hospital's contact is told what to remove.")
     return redirect(url_for("results.show", set_name=set_name, _anchor="truth"), code=303)
 
 

@@ -33,7 +33,7 @@ DENSITIES = {
     "d": "d, extremely dense",
 }
 MOST_POINTS = 2000
-"""Of one mark."""
+"""Of one mark; one that has more is refused, not cut."""
 KEEP = "as-read"
 """A choice that leaves what was read as it is."""
 
@@ -98,7 +98,7 @@ def said_mark(form: Form, images: Sequence[ReceiptImage]) -> dict[str, Any]:
 
 def _drawn(form: Form) -> tuple[Point, ...]:
     """Give the points of a mark: drawn, ``x,y x,y``, else the one that was typed."""
-    pairs = form.get("points", "").split()[:MOST_POINTS] or [
+    pairs = form.get("points", "").split()[: MOST_POINTS + 1] or [
         f"{form.get('x', '')},{form.get('y', '')}"
     ]
     halves = [pair.partition(",") for pair in pairs]

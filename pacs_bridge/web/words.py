@@ -173,6 +173,7 @@ _YES = (
     ("mean it?", "Yes, I mean it"),
     ("meant?", "Yes, I mean it"),
     ("there?", "Yes, it is there"),
+    ("draw it yourself?", "Yes, I drew it"),
     ("is it this one?", "Yes, it is there"),
 )
 """How a question ends, and what it is to agree."""

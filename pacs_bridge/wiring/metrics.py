@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pacs_bridge.scp.metrics import AUDIT, OPEN, QUEUE, Meter, MetricsServer, Sample
+from pacs_bridge.scp.metrics import AUDIT, OPEN, QUEUE, Meter, Sample
+from pacs_bridge.scp.metrics_server import MetricsServer
 from pacs_bridge.services.audit_trail import standing
 from pacs_bridge.wiring.installation import Installation
 

@@ -20,13 +20,13 @@ MODES = tuple(Isolation)
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_no_mark_reaches_the_other_reader_in_any_interleaving(
     database: TestDatabase, mode: Isolation, seed: int
 ) -> None:
     unit, chance = Unit(database, mode), random.Random(f"{mode} {seed}")
     told = []
-    for _ in range(40):
+    for _ in range(36):
         told.append(unit.step(chance))
         assert unit.leaks() == [], told
     assert unit.watch().flagged == ()

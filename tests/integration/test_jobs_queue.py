@@ -247,7 +247,7 @@ def test_any_number_of_pacs_that_are_slow_or_dead_delay_no_other(engine_url, beg
 
     def send_next(load_id: int, limit: int) -> int:
         if load_id in slow:
-            gate.wait(120)
+            gate.wait(600)
         return answer.send_next(load_id, limit)
 
     jobs = Jobs(engine_url, replace(answer, send_next=send_next))
@@ -257,10 +257,10 @@ def test_any_number_of_pacs_that_are_slow_or_dead_delay_no_other(engine_url, beg
             for number in slow:
                 uow.enqueue("load", number, 1, key=f"load-{number}-1", partition=f"slow{number}")
         queue(begin, "load", 99, 1, key="load-99-1", partition="awake")
-        wait_until(lambda: recorder.named("send"), "the PACS that answers", seconds=60)
+        wait_until(lambda: recorder.named("send"), "the PACS that answers", seconds=120)
         assert recorder.named("send") == [(99, 4)]
         gate.set()
-        wait_until(lambda: len(recorder.named("verify")) == 71, "all the others", seconds=60)
+        wait_until(lambda: len(recorder.named("verify")) == 71, "all the others", seconds=120)
     finally:
         gate.set()
         jobs.stop()
@@ -273,7 +273,7 @@ def test_a_receipt_waits_behind_no_image_and_no_reading_that_closes(engine_url, 
     def stand_still(call: Any) -> Any:
         def stand(key: str) -> Any:
             answer = call(key)
-            gate.wait(120)
+            gate.wait(600)
             return answer
 
         return stand

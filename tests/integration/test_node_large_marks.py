@@ -137,7 +137,7 @@ def test_a_large_one_that_is_damaged_or_of_another_kind_is_refused(node: Running
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_eight_at_a_time_leave_the_memory_of_a_node_as_it_is(tmp_path: Path) -> None:
     [small, *large] = Reports(1).take(9)
-    filling = b"\xfc\xff\xfc\xffOB\0\0" + (12 * MB).to_bytes(4, "little") + bytes(12 * MB)
+    filling = b"\xfc\xff\xfc\xffOB\0\0" + (24 * MB).to_bytes(4, "little") + bytes(24 * MB)
 
     def store(port: int, report: Encoded, behind: bytes = b"") -> None:
         with Call(port, AE_TITLE, [report.sop_class_uid]) as call:
@@ -152,4 +152,4 @@ def test_eight_at_a_time_leave_the_memory_of_a_node_as_it_is(tmp_path: Path) -> 
                 done.result()
         assert node.held() == 9
         grown = peak_megabytes(node.pid) - before
-    assert grown < 60, f"{grown:.0f} MB for 96 MB that arrived"
+    assert grown < 110, f"{grown:.0f} MB for 192 MB that arrived"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pacs_bridge.scp.metrics import Meter, MetricsServer, Sample, render
+from pacs_bridge.scp.metrics import Meter, Sample, render
+from pacs_bridge.scp.metrics_server import MetricsServer
 from tests.hostile.aliens import MARKER
 from tests.hostile.peer import ECHO, REJECTED, REPORT, STATE, Peer
 from tests.hostile.siege import HostileNode, assert_answered_in_time, running

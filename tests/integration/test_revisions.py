@@ -199,7 +199,7 @@ def test_what_a_letter_means_is_decided_by_the_words_of_its_pacs(world):
     note = a_mark(shape="TEXT", text="nearly OKAY", points=(), rating=None)
     world.words["hospital"] = site_words({"findings": {"OKAY": "mass"}})
     world.take(a_read_object(marks=(a_mark(), note)))
-    assert world.receipt().marks[1].question.startswith("You wrote “nearly OKAY” and drew nothing")
+    assert world.receipt().marks[1].question.startswith("You wrote “nearly OKAY” (R CC), and ")
 
 
 def test_a_viewer_that_saves_anew_is_found_out_on_the_practice_case(world):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pacs_bridge.domain.alike import alike, tell
 from pacs_bridge.domain.loading import CaseVerdict, Completeness, Findable, Near
-from pacs_bridge.domain.sentences import OFFLINE, about, word_absent, word_unmatched
+from pacs_bridge.domain.sentences import OFFLINE, about, word_absent, word_stranger, word_unmatched
 from tests.loads import a_passport
 
 CASES = a_passport(None, 20).cases
@@ -28,6 +28,11 @@ def test_cases_that_differ_by_their_own_names_and_uids_alone_are_told_once():
     assert told.endswith(
         f"The same, each with its own numbers: {CASES[1].accession}, {CASES[2].accession}."
     )
+
+
+def test_cases_whose_patients_are_to_get_their_names_back_are_told_once():
+    told = [replace(a_verdict(n), instruction=word_stranger(about(CASES[n]))) for n in range(3)]
+    assert len(alike(told)) == 1
 
 
 def test_a_case_that_asks_for_something_else_is_told_by_itself():

@@ -169,8 +169,49 @@ def test_both_sizes_are_named():
     assert "whether it stores them so" in told
 
 
-def test_a_count_that_does_not_help_says_why():
-    assert "4 objects in the study, and 16 in its series" in word_unseen(UNSEEN[4], OF)
+def test_counts_that_contradict_each_other_are_both_told():
+    told = word_unseen(UNSEEN[4], OF)
+    assert "contradict each other (4 for the study, 16 for its series)" in told
+
+
+def test_whatever_may_stay_hidden_in_a_study_somebody_opens_it_before_less_is_settled_for():
+    for each in UNSEEN:
+        told = word_unseen(each, OF)
+        assert told.index("Does it show any image beside ours?") < told.index("settle for")
+        assert "If nobody can tell whose it is" in told
+
+
+def test_how_more_was_found_than_a_list_shows_is_told():
+    by_uid = "we found ours one at a time, by their UIDs"
+    assert by_uid in word_unseen(Unseen(4, counted=5, limit=1), OF)
+    assert by_uid not in word_unseen(Unseen(4, counted=5, limit=4), OF)
+
+
+@pytest.mark.parametrize("name", ["person", "stranger"])
+def test_all_that_another_s_record_replaced_is_given_back_after_matching_is_off(name):
+    told = EVERY[name]
+    assert f"patient name {CASE.patient_name}" in told
+    assert f"patient ID {CASE.patient_id}" in told.partition("2. ")[2]
+    assert told.index("switched off") < told.index(" back.")
+
+
+def test_nobody_reads_a_case_with_another_s_image_from_the_first_line_on():
+    for conflict in CONFLICTS[3:]:
+        told = word_conflict(conflict, OF)
+        assert told.index("Nobody should read this case") < told.index("1. ")
+
+
+def test_what_is_imported_again_and_what_is_linked_is_told_apart():
+    for name in ("absent", "routed"):
+        assert "failed imports, have it imported again; if it is unmatched" in EVERY[name]
+
+
+def test_of_a_case_that_is_left_out_what_the_pacs_has_of_it_is_deleted():
+    said = ["0x0122: The PACS takes no Tomography."]
+    assert f"delete what your PACS has of this case, so that nobody reads a part ({OF.uid}" in (
+        word_refusal(said, OF, skipped=True)
+    )
+    assert "delete" not in word_refusal(said * 4, OF, skipped=True)
 
 
 def test_what_settling_for_less_would_lose_is_said():
@@ -186,7 +227,10 @@ def test_the_words_of_unmatched_studies_stand_first():
 def test_every_grave_change_says_how_the_load_comes_right_again():
     assert Change.LOSSY not in GRAVE
     for change in GRAVE:
-        assert "press Start again: we send it anew" in word_changed(change, OF)
+        told = word_changed(change, OF)
+        assert "press Start again: we send it anew" in told
+        assert "for our AE title ASKER, press Check again" in told
+        assert "tell the scheme" in told
 
 
 def test_people_read_not_ready_and_not_online_where_the_kept_words_say_otherwise():
@@ -244,7 +288,24 @@ def test_what_readers_added_is_named_by_kind():
     )
     assert verdict.complete is Completeness.PROVEN
     told = "beside 3 other objects (2 presentation states, 1 report, no mammogram)"
-    assert verdict.evidence.endswith(told)
+    assert told in verdict.evidence
+    assert verdict.near is Near.UNKNOWN
+    assert verdict.evidence.endswith("; the PACS does not say whether our images are online")
+
+
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ({"": 3}, "3 other objects (no mammograms; the PACS does not say what else)"),
+        ({"": 1}, "1 other object (no mammogram; the PACS does not say what else)"),
+        ({"SEG": 2}, "2 other objects (2 of another kind, no mammogram)"),
+        ({"SR": 1, "": 1}, "(1 report, 1 of a kind that the PACS does not say, no mammogram)"),
+    ],
+)
+def test_what_others_are_is_told_as_far_as_the_pacs_tells_it(beside, told):
+    images = tuple(FoundImage(uid, MG, 32, 24) for uid in UIDS)
+    found = FoundStudy(STUDY, CASE.accession, images=images, count=7, seen=7, others=beside)
+    assert told in judge(found).evidence
 
 
 def test_a_count_that_the_pacs_s_own_lists_disprove_is_said_to_be_wrong():

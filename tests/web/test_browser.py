@@ -25,10 +25,17 @@ pytestmark = pytest.mark.browser
 VISITS = {
     "-": ["/sign-in", "/sign-in?why=idle"],
     "admin": ["/", "/loads", "/associations", "/watch", "/account", "/results", "/nowhere"],
-    "contact": ["/", "/loads", "/loads/1", "/loads/1/site-pack", "/loads/1/workstation"],
+    "contact": [
+        "/",
+        "/loads",
+        "/loads/1",
+        "/loads/1/site-pack",
+        "/loads/1/workstation",
+        "/loads/1/saving",
+    ],
     "contact2": ["/", "/loads/2"],
     "done": ["/", "/results", f"/results/{SET}"],
-    "midway": [f"/results/{SET}", f"/reading/{SET}", f"/reading/{SET}/{SET}102"],
+    "midway": ["/reading", f"/results/{SET}", f"/reading/{SET}", f"/reading/{SET}/{SET}102"],
     "fresh": ["/", f"/results/{SET}", f"/reading/{SET}"],
     "nobody": ["/", "/results"],
 }

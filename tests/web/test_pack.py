@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 from flask import Flask
 
+from pacs_bridge.domain.pacs import Isolation
 from pacs_bridge.services.site_pack import site_pack
 from pacs_bridge.web.pack import render_file
 from tests.web.conftest import NODE, SignIn
@@ -43,3 +45,16 @@ def test_the_file_stands_alone(app: Flask, scheme: Scheme) -> None:
     assert "allow tcp from bridge.example to" in page
     assert "src=" not in page
     assert "href=" not in page
+
+
+def test_a_site_whose_readers_use_our_page_is_asked_for_no_rule(app: Flask, scheme: Scheme) -> None:
+    with scheme.begin() as uow:
+        pacs = uow.loads.get(scheme.loads["northfield"]).pacs
+    pack = site_pack(SET, pacs, begin=scheme.begin, node=NODE)
+    told = {mode: render_file(app, replace(pack, isolation=mode)) for mode in Isolation}
+    for mode, page in told.items():
+        has_rule = "AccessionNumber begins with" in page
+        assert has_rule is (mode is not Isolation.SHEET)
+        assert has_rule is ("marks on these cases</td>" in page)
+        assert has_rule is ("Filter the rule" in page)
+        assert has_rule is not ("nothing is saved in your PACS" in page)

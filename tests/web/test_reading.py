@@ -57,6 +57,13 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("marks", {"rating": "6"}, "The level of concern is 1, 2, 3, 4 or 5."),
     ("marks", {"finding": "<b>"}, "Choose one of the findings."),
     ("marks", {"finding": ""}, "Choose what you see."),
+    ("marks", {"shape": "STAR"}, "A mark is one of POINT, CIRCLE, ELLIPSE"),
+    ("marks", {"shape": "CIRCLE", "points": "9,9"}, "This circle is not whole; draw it again."),
+    ("marks", {"shape": "CIRCLE", "points": "9,9 9.5,9"}, "This circle is too small to be seen"),
+    ("marks", {"shape": "POLYGON", "points": "1,1 5,5 9,9"}, "This polygon is too small"),
+    ("marks", {"shape": "ELLIPSE", "points": "1,5 9,5 5,5 5,5"}, "This ellipse is too small"),
+    ("marks", {"shape": "CIRCLE", "points": "9,9 1e9,9"}, "Put the mark on the image first."),
+    ("marks", {"shape": "POLYGON", "points": "1,1 5,5 1,9 " * 700}, "This polygon is not whole"),
     ("marks", {"token": "mine"}, "The page was too old; say it once more."),
     ("answer", {"answer": "mend", "key": "x"}, "Choose another level of concern"),
     ("answer", {"answer": "erase", "key": "x"}, "Choose what you say of the mark."),
@@ -347,7 +354,7 @@ def test_what_is_sent_late_is_said_to_be_kept_and_not_scored(scheme: Scheme, app
     scheme.clock[0] += timedelta(hours=1)
     client = app.test_client()
     sign_in_with(client, PEOPLE["midway"])
-    assert "(1 object) is kept and reported, not scored" in words(client.get(PAGE).text)
+    assert "(1 save) is kept and reported, not scored" in words(client.get(PAGE).text)
 
 
 def test_who_reads_a_copy_sees_the_names_of_the_copy(app: Flask, sign_in: SignIn) -> None:

@@ -103,8 +103,8 @@ def newest(site: Site, case: int) -> ReceiptMark:
 
 
 ZOOMS: dict[bool, list[tuple[int, list[str]]]] = {
-    True: [(0, ["Point", "Circle", "Ellipse", "Outline"]), (3, ["Circle"]), (3, ["Outline"])],
-    False: [(2, ["Point", "Ellipse"])],
+    True: [(0, ["Circle", "Outline"]), (5, ["Ellipse"])],
+    False: [(2, ["Point"])],
 }
 """How often each image is zoomed in, once more, and what is drawn then; wide, and on a phone."""
 
