@@ -45,22 +45,33 @@ def node(
     become_node(Orders(str(config.home), with_parent, beside, beside_tls, place))
 
 
-def jobs(home: Home = None, with_parent: WithParent = False) -> None:
+def jobs(home: Home = None, with_parent: WithParent = False, place: Beside = 0) -> None:
     """Run the jobs alone: loads, extraction, forwarding, mail; and the built-in scorer."""
     installation = open_home(home)
     _set_up_logs()
     stopped = stop_on_signal(with_parent=with_parent)
+    from pacs_bridge.cli.siblings import Siblings
+    from pacs_bridge.jobs.names import RECEIPTS, REST
     from pacs_bridge.wiring.audit import note_role
     from pacs_bridge.wiring.jobs import build_jobs
 
-    role = build_jobs(installation)
+    if place:
+        role = build_jobs(installation, RECEIPTS)
+        role.start()
+        stopped.wait()
+        role.stop()
+        _leave()
+    role = build_jobs(installation, REST)
     if role.scorer is not None:
         ready("scorer", "127.0.0.1", role.scorer.port)
     role.start()
+    receipts = Siblings(["jobs", "--home", str(installation.config.home)], 1)
+    receipts.start()
     ready("jobs", "127.0.0.1", 0)
     note_role(installation, "jobs", starts=True)
     stopped.wait()
     note_role(installation, "jobs", starts=False)
+    receipts.stop()
     role.stop()
     _leave()
 

@@ -11,7 +11,7 @@ from dbos import DBOS, DBOSConfig
 
 from pacs_bridge.db.engine import make_jobs_engine
 from pacs_bridge.domain.errors import PacsBridgeError
-from pacs_bridge.jobs.names import APPLICATION, LANES, VERSION
+from pacs_bridge.jobs.names import APPLICATION, LANES, VERSION, WHOLE, Part
 from pacs_bridge.jobs.running import Running
 from pacs_bridge.jobs.workflows import Services, register
 
@@ -50,9 +50,9 @@ class Jobs:
 
     Parameters
     ----------
-    host_id : str
-        The same at every start of this host: work that a killed process left is taken up
-        again by the next process with this id.
+    part : Part
+        What this process does; the others have the other parts. Work that a killed process left is
+        taken up again by the next one with the same `host_id`.
     stopping : threading.Event or None
         Set when the jobs are to stop, for services that take long and can end in between.
     """
@@ -61,27 +61,28 @@ class Jobs:
         self,
         database_url: str,
         services: Services,
-        host_id: str = "local",
+        part: Part = WHOLE,
         stopping: threading.Event | None = None,
     ) -> None:
         self._stop = stopping or threading.Event()
         self._running = Running()
-        self._url, self._host = database_url, host_id
+        self._url, self._part = database_url, part
         self._services = self._running.counted(services)
-        self._ticker: threading.Thread | None = None
         self._porter: threading.Thread | None = None
 
     def start(self) -> None:
         """Launch, take up what a crash had cut off, and begin serving the queues."""
         _quiet()
-        DBOS(config=_config(self._url, self._host))
+        DBOS(config=_config(self._url, self._part.host_id))
+        DBOS.listen_queues([lane.name for lane in self._part.lanes])
         register(self._services)
         DBOS.launch()
         _lay_lanes()
-        self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
-        self._ticker.start()
-        self._porter = threading.Thread(target=self._hand_over, name="arrivals", daemon=True)
-        self._porter.start()
+        if self._part.keeps_time:
+            threading.Thread(target=self._tick, name="ticker", daemon=True).start()
+        if self._part.takes_arrivals:
+            self._porter = threading.Thread(target=self._hand_over, name="arrivals", daemon=True)
+            self._porter.start()
 
     def stop(self, seconds: float = GRACE_SECONDS) -> None:
         """Let calls that are going on end, at most so long; the rest waits for the next start.

@@ -50,6 +50,38 @@ REPORTS = Lane("pb_reports", 256)  # most of them wait for a PACS that takes no 
 PULLS = Lane("pb_pulls", 1000, partitioned=True)
 LANES = (LOADS, OBJECTS, IMAGES, CLOSING, FORWARD, MAIL, REPORTS, PULLS)
 
+
+@dataclass(frozen=True)
+class Part:
+    """What one process of the jobs does.
+
+    Parameters
+    ----------
+    host_id : str
+        Under which it takes up again what it left when it was killed.
+    takes_arrivals : bool
+        Whether it takes received objects out of the database.
+    keeps_time : bool
+        Whether it does what is due by the clock.
+    """
+
+    host_id: str
+    lanes: tuple[Lane, ...]
+    takes_arrivals: bool
+    keeps_time: bool
+
+
+WHOLE = Part("local", LANES, takes_arrivals=True, keeps_time=True)
+RECEIPTS = Part("receipts", (OBJECTS,), takes_arrivals=True, keeps_time=False)
+"""A reader waits for it: so it shares no interpreter with what moves images."""
+
+REST = Part(
+    "local",
+    tuple(each for each in LANES if each is not OBJECTS),
+    takes_arrivals=False,
+    keeps_time=True,
+)
+
 JOBS = {
     "load": LOADS,
     "verify": LOADS,

@@ -112,6 +112,9 @@ def extract_object(
         return park_object(sop_instance_uid, GONE, begin=begin, now=now)
     read = part or read
     with begin() as uow:
+        current = uow.objects.find(sop_instance_uid)
+        if current is None or not _is_due(current):  # read by somebody else in the meantime
+            return current.state if current else "parked"
         outcome = _place(uow, received, read, words, now(), settle)
         wants = outcome == NO_CASE or uow.marks.has_flag(sop_instance_uid, UNKNOWN_IMAGE)
         note_version(uow, sop_instance_uid, wants=wants)

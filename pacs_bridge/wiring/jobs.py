@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pacs_bridge.domain.marks import ReadObject
     from pacs_bridge.jobs.engine import Jobs
     from pacs_bridge.jobs.limits import LimitedReader
+    from pacs_bridge.jobs.names import Part
     from pacs_bridge.scoring.server import ScoringServer
     from pacs_bridge.services.audit_drain import AuditDrain
     from pacs_bridge.services.extract import ToRead
@@ -70,18 +71,21 @@ class JobsRole:
     Parameters
     ----------
     scorer : ScoringServer or None
-        The built-in one, where no other is configured.
+        The built-in one, where no other is configured and this process forwards.
+    audit : AuditDrain or None
+        Where this process keeps the time.
     """
 
     jobs: Jobs
     reader: LimitedReader[ToRead | Path, ReadObject]
     scorer: ScoringServer | None
-    audit: AuditDrain
+    audit: AuditDrain | None
 
     def start(self) -> None:
         """Begin serving the queues."""
         self.jobs.start()
-        self.audit.start()
+        if self.audit is not None:
+            self.audit.start()
 
     def stop(self) -> None:
         """End in the order of dependence, within a few seconds."""
@@ -89,7 +93,11 @@ class JobsRole:
         self.reader.close(0.5)
         if self.scorer is not None:
             self.scorer.close()
-        self.audit.stop()
+        if self.audit is not None:
+            self.audit.stop()
+
+
+_NOWHERE = "http://127.0.0.1:9"  # of a process that forwards nothing
 
 
 def build_scorer(installation: Installation) -> ScoringServer:
@@ -103,10 +111,11 @@ def build_scorer(installation: Installation) -> ScoringServer:
     return serve(create_app(config), "127.0.0.1", 0)
 
 
-def build_jobs(installation: Installation) -> JobsRole:
-    """Join the jobs role of an installation."""
+def build_jobs(installation: Installation, part: Part | None = None) -> JobsRole:
+    """Join the jobs role of an installation, or the part of it that one process has."""
     from pacs_bridge.jobs.engine import Jobs
     from pacs_bridge.jobs.limits import LimitedReader
+    from pacs_bridge.jobs.names import FORWARD, WHOLE
     from pacs_bridge.jobs.workflows import LoadPace, Services
     from pacs_bridge.scoring.client import HttpScorer
     from pacs_bridge.services.arrivals import hand_over
@@ -135,9 +144,11 @@ def build_jobs(installation: Installation) -> JobsRole:
     from pacs_bridge.wiring.sending import sending_jobs, sending_options
 
     config, begin, now = installation.config, installation.begin, installation.now
-    server = None if config.scoring.url else build_scorer(installation)
+    part = part or WHOLE
+    has_own = FORWARD in part.lanes and not config.scoring.url
+    server = build_scorer(installation) if has_own else None
     url = config.scoring.url if server is None else server.url
-    scorer = HttpScorer(url, config.secret("scoring_hmac"), config.scoring.timeout)
+    scorer = HttpScorer(url or _NOWHERE, config.secret("scoring_hmac"), config.scoring.timeout)
     reader: LimitedReader[ToRead | Path, ReadObject] = LimitedReader(
         read_archived, prepare=prepare_reading
     )
@@ -220,5 +231,6 @@ def build_jobs(installation: Installation) -> JobsRole:
             attempts=loading.attempts,
         ),
     )
-    jobs = Jobs(config.database_url, services, stopping=stopping)
-    return JobsRole(jobs, reader, server, build_drain(installation))
+    jobs = Jobs(config.database_url, services, part, stopping=stopping)
+    drain = build_drain(installation) if part.keeps_time else None
+    return JobsRole(jobs, reader, server, drain)

@@ -1,0 +1,86 @@
+"""What a reader waits for has a process of its own: nothing that moves images can hold it up."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pacs_bridge.wiring.installation import Installation
+from tests.round import OutsideInstallation, RunningRoles
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc, as Linux has it")
+
+
+class House:
+    """A home whose jobs run, and what is asked of them from outside."""
+
+    def __init__(self, folder: Path) -> None:
+        self.outside = OutsideInstallation(folder)
+        self.installation = Installation.open(self.outside.home)
+
+    @contextmanager
+    def running(self) -> Iterator[RunningRoles]:
+        roles = self.outside.start("jobs")
+        try:
+            roles.wait_ready("jobs")
+            yield roles
+        finally:
+            roles.process.send_signal(signal.SIGCONT)
+            roles.kill()
+
+    def queue(self, job: str, key: str) -> None:
+        with self.installation.begin() as uow:
+            uow.enqueue(job, key, key=f"{job}-{key}")
+
+    def ended(self, job: str) -> int:
+        """How many jobs of a kind have ended well."""
+        with self.installation.reading_engine.connect() as connection:
+            rows = connection.exec_driver_sql(
+                "SELECT count(*) FROM workflow_status WHERE name = ? AND status = 'SUCCESS'", (job,)
+            )
+            return int(rows.scalar_one())
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.installation.engine.dispose()
+    house.installation.reading_engine.dispose()
+
+
+def child_of(process: int) -> int | None:
+    """The process beside another one that reads objects; None while there is none."""
+    for child in Path(f"/proc/{process}/task").glob("*/children"):
+        for number in child.read_text().split():
+            words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+            if b"--place" in words:
+                return int(number)
+    return None
+
+
+def test_objects_are_read_while_all_that_moves_images_stands_still(house: House) -> None:
+    with house.running() as roles:
+        wait_until(lambda: child_of(roles.process.pid), "the process that reads objects")
+        os.kill(roles.process.pid, signal.SIGSTOP)
+        house.queue("close", "PERFORMS121101-R001")
+        house.queue("extract", "2.25.1")
+        wait_until(lambda: house.ended("extract") == 1, "the object", seconds=60)
+        assert house.ended("close") == 0
+        os.kill(roles.process.pid, signal.SIGCONT)
+        wait_until(lambda: house.ended("close") == 1, "the reading", seconds=60)
+
+
+def test_the_process_that_reads_objects_is_started_again_when_it_dies(house: House) -> None:
+    with house.running() as roles:
+        first = wait_until(lambda: child_of(roles.process.pid), "the process that reads objects")
+        os.kill(first, signal.SIGKILL)
+        house.queue("extract", "2.25.1")
+        wait_until(lambda: house.ended("extract") == 1, "the object", seconds=60)
+        assert child_of(roles.process.pid) not in (None, first)
