@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from pacs_bridge.domain.loading import Readiness
 
-
 LOCK_MINUTES = (1, 15)
 """How soon and how late the pages of a site may lock; a workstation there is shared."""
 

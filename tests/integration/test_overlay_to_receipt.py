@@ -76,7 +76,9 @@ def test_a_drawing_in_an_overlay_waits_for_its_reader_and_then_for_a_yes(node: R
     [mark] = receipt.marks
     assert (mark.image, mark.shape, mark.state) == (OUR_IMAGE, "BITMAP", MarkState.ASKED)
     assert mark.points == ((3.0, 2.0), (8.0, 6.0))
-    assert mark.question == "Something is drawn on R CC, and reached us as a picture only: is it a mark?"
+    assert mark.question == (
+        "Something is drawn on R CC, and reached us as a picture only: is it a mark?"
+    )
     assert [each.kind for each in receipt.objects] == ["image with an overlay"]
 
 
