@@ -92,7 +92,7 @@ EVIDENCE_SYNTAXES = (*IMAGE_SYNTAXES, "1.2.840.10008.1.2.5")
 """Pictures of a screen may be run length encoded too."""
 
 STORED = frozenset(NAMES) - {VERIFICATION}
-"""What a C-STORE may bring of what readers marked; taken whole where it is small, else in pieces."""
+"""What a C-STORE may bring of what readers marked: taken whole where small, else in pieces."""
 
 STREAMED = frozenset(GIVEN) | frozenset(EVIDENCE)
 """What a C-STORE may bring that goes to the disk while it arrives."""
