@@ -267,7 +267,10 @@ class TestRounds:
         for wanted, said in (
             (Enrolment(SET, "R9", "royal-unit"), "no reader R9"),
             (Enrolment(SET, "R1", "elsewhere"), "no site elsewhere"),
-            (Enrolment(SET, "R1", "royal-unit", copy=7), "no case set"),
+            (
+                Enrolment(SET, "R1", "royal-unit", copy=7),
+                "Copy 07 of PERFORMS121 has not been made",
+            ),
         ):
             with pytest.raises(NotFound, match=said):
                 enrol(wanted, begin=begin, release=releasing(begin))

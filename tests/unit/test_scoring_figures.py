@@ -275,7 +275,8 @@ def test_marks_on_an_image_truth_does_not_name_count_for_the_breast_they_claim()
 
 
 def test_the_documentation_tells_every_figure_and_the_rule_in_force():
-    told = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+    figures = PAGE[PAGE.index("| `sensitivity` |") :].split("\n\n", 1)[0]
+    told = re.findall(r"^\| `(\w+)` \|", figures, re.MULTILINE)
     assert told == [each.name for each in summarise([]).figures]
     assert f"`{RULE}`" in PAGE
 

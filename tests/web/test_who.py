@@ -89,7 +89,7 @@ def test_a_session_is_opened_and_a_silence_in_it_told(sign_in: SignIn, scheme: S
         page = post(client, VIEWER, "/session/case", case=f"{SET}{case}")
     assert "Nothing has reached us since you began" in page
     assert "no such case" in post(client, VIEWER, "/session/case", case="PERFORMS121199")
-    assert "Say where you read" in post(client, VIEWER, "/session/end")
+    assert "Tell us where you read" in post(client, VIEWER, "/session/end")
 
 
 def test_what_waits_is_shown_by_time_place_and_case_and_by_nothing_that_is_on_it(
