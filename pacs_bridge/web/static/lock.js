@@ -15,7 +15,6 @@ export function watchOver ({ idleSeconds, leftUrl, signInUrl, stayUrl, whose }) 
   let kept = []
   let title = ''
   panel.remove()
-  left.hidden = false
 
   function leave () {
     const next = window.location.pathname + window.location.search
@@ -70,6 +69,7 @@ export function watchOver ({ idleSeconds, leftUrl, signInUrl, stayUrl, whose }) 
   function tell () {
     const seconds = Math.max(0, Math.round((ends - Date.now()) / 1000))
     warning.hidden = seconds > warnAt
+    left.hidden = false
     left.querySelector('strong').textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
   }
 
