@@ -25,7 +25,7 @@ demo: $(RUN) ## a whole round in front of you: images, PACS, marks, scores (ARGS
 	@tools/demo.sh $(ARGS)
 
 test: $(DEV) peers ## run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(DEV) ## before each commit: format, lint, types, layers, fast tests
 	@$(BIN)/ruff format --check .

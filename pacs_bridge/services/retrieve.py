@@ -10,13 +10,14 @@ PS3.4 C.4.2 (C-MOVE), C.4.3 (C-GET).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from pacs_bridge.db.unit_of_work import Begin
-from pacs_bridge.domain.errors import NotFound, PacsBridgeError
+from pacs_bridge.domain.errors import NotFound, PacsBridgeError, PeerUnavailable
 from pacs_bridge.domain.objects import Caller
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import (
@@ -43,6 +44,9 @@ from pacs_bridge.services.query_index import QueryIndex, StoredImage
 
 LOG = structlog.get_logger()
 MOST_OBJECTS = 20_000
+LATE = (0.1, 0.5, 2.0)
+"""Seconds between calls of a destination that does not listen yet."""
+
 _RECEIVES = frozenset(("store", "retrieve"))
 
 
@@ -186,20 +190,35 @@ def note_retrieval(summary: Summary, *, log: EventLog, now: Clock) -> None:
     log.keep(Kept(now(), "retrieve", caller.pacs or "", detail))
 
 
-def send_to(wanted: Wanted, *, peer: PacsPeer) -> Iterator[StoreAnswer]:
+def send_to(
+    wanted: Wanted, *, peer: PacsPeer, pauses: Sequence[float] = LATE
+) -> Iterator[StoreAnswer]:
     """Send what a move asks for over one association, yielding each answer as it comes.
 
-    Where the conversation fails, the rest is not answered: it has failed.
+    Where the conversation fails, the rest is not answered: it has failed. Some open the port that
+    they want it sent to a moment after they have asked: one that refuses the connection is called
+    again.
+
+    Parameters
+    ----------
+    pauses : sequence of float
+        Seconds before each further call.
     """
     assert wanted.to is not None
     if not wanted.objects:
         return
-    answers = peer.store(wanted.to, wanted.objects, originator=wanted.originator)
-    try:
-        yield from answers
-    except PacsBridgeError as error:
-        LOG.warning("move broke off", pacs=wanted.to.name, error=type(error).__name__)
-    finally:
-        close = getattr(answers, "close", None)
-        if close is not None:
-            close()
+    for pause in (*pauses, None):
+        answers = peer.store(wanted.to, wanted.objects, originator=wanted.originator)
+        try:
+            yield from answers
+        except PacsBridgeError as error:
+            is_late = isinstance(error, PeerUnavailable) and error.phase == "connect"
+            if is_late and pause is not None:
+                threading.Event().wait(pause)
+                continue
+            LOG.warning("move broke off", pacs=wanted.to.name, error=type(error).__name__)
+        finally:
+            close = getattr(answers, "close", None)
+            if close is not None:
+                close()
+        return

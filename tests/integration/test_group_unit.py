@@ -147,7 +147,10 @@ def test_what_the_driver_refuses_is_refused_as_by_sqlalchemy(database: TestDatab
             assert str(ours.value.orig) == str(theirs.value.orig)
 
 
-def test_a_transaction_that_another_process_does_not_let_begin_is_busy(tmp_path: Path) -> None:
+def test_a_transaction_that_another_process_does_not_let_begin_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pacs_bridge.db.engine.BUSY_MILLISECONDS", 200)  # as long as it waits
     place = tmp_path / "held.sqlite3"
     holder = sqlite3.connect(place, isolation_level=None)
     holder.execute("PRAGMA journal_mode=WAL")
