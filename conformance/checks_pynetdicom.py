@@ -58,8 +58,12 @@ def echo(stage: Stage) -> None:
 @check(PYNETDICOM, "echoscu", IT, "unknown caller refused")
 def stranger(stage: Stage) -> None:
     words = ("-v", "-aet", "STRANGER", "-aec", TITLE, HOST, stage.hospital.port)
-    done = stage.pynetdicom("echoscu", *words)
-    assert "Calling AE title not recognised" in done.stdout + done.stderr
+
+    def ask() -> str:
+        done = stage.pynetdicom("echoscu", *words)
+        return str(done.stdout + done.stderr)
+
+    patiently(ask, lambda said: "Calling AE title not recognised" in said)
 
 
 def _store(stage: Stage, port: int, files: list[Path]) -> None:
