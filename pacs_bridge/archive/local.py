@@ -66,7 +66,7 @@ class LocalArchive:
         StorageFull
             When the disk does not take the new name.
         """
-        source, target = self.path(arrived), self.path(content_hash)
+        source, target = self._place(arrived), self._place(content_hash)
         with as_storage_full():
             if not target.exists():
                 try:
@@ -79,7 +79,7 @@ class LocalArchive:
 
     def forget(self, name: str) -> None:
         """Remove an object that nothing refers to; nothing happens where it is gone."""
-        self._disk.remove(self.path(name))
+        self._disk.remove(self._place(name))
 
     def free_bytes(self) -> int:
         """Tell how much more the disk takes.
@@ -136,7 +136,7 @@ class LocalArchive:
         StorageFull
             When the disk does not take the new name.
         """
-        target = self.path(content_hash)
+        target = self._place(content_hash)
         with as_storage_full():
             self._make_folders()
             if target.exists():
@@ -165,6 +165,10 @@ class LocalArchive:
         NotFound
             When the text is no hash.
         """
+        return self._place(content_hash)
+
+    def _place(self, content_hash: str) -> Path:
+        """Tell where an object's own file is; raises `NotFound` when the text is no hash."""
         if _HASH.fullmatch(content_hash) is None:
             raise NotFound("There is no such object in the archive.")
         return self._root / content_hash[:2] / content_hash
@@ -178,13 +182,13 @@ class LocalArchive:
             When it is not here.
         """
         try:
-            return self.path(content_hash).open("rb")
+            return self._place(content_hash).open("rb")
         except FileNotFoundError as error:
             raise NotFound("There is no such object in the archive.") from error
 
     def has(self, content_hash: str) -> bool:
         """Whether an object is here."""
-        return self.path(content_hash).is_file()
+        return self._place(content_hash).is_file()
 
     def sweep(self) -> int:
         """Remove what dead processes left in the spool; gives how many files.
@@ -220,7 +224,7 @@ class LocalArchive:
             When it is not here.
         """
         try:
-            with self.path(name).open("rb") as file:
+            with self._place(name).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == name
         except FileNotFoundError as error:
             raise NotFound("There is no such object in the archive.") from error

@@ -100,7 +100,7 @@ class RenamedArchive(LocalArchive):
         StorageFull
             When there is no room for the file of a copy.
         """
-        place = super().path(content_hash)
+        place = self._place(content_hash)
         if place.exists():
             return place
         made = self._folder / content_hash[:2] / content_hash
@@ -124,26 +124,26 @@ class RenamedArchive(LocalArchive):
             When the master's file cannot be read.
         """
         try:
-            return super().path(content_hash).open("rb")
+            return self._place(content_hash).open("rb")
         except FileNotFoundError as error:
             known = self._find(content_hash)
             if known is None:
                 raise NotFound("There is no such object in the archive.") from error
-        return open_renamed(super().path(known.source), known.renaming)
+        return open_renamed(self._place(known.source), known.renaming)
 
     def has(self, content_hash: str) -> bool:
         """Whether an object is here, or can be made of one that is."""
-        if super().path(content_hash).is_file():
+        if self._place(content_hash).is_file():
             return True
         known = self._find(content_hash)
-        return known is not None and super().path(known.source).is_file()
+        return known is not None and self._place(known.source).is_file()
 
     def forget_unused(self) -> int:
         """Throw the files of copies away that nobody uses; gives how many."""
         return self._make_room(most=0)
 
     def _make(self, known: Renamed, target: Path) -> None:
-        source = super().path(known.source)
+        source = self._place(known.source)
         part = target.parent / f"{os.getpid()}-{secrets.token_hex(8)}.part"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
