@@ -16,7 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from pacs_bridge.domain.caseset import Case
 from pacs_bridge.domain.errors import UnreadableObject
+from pacs_bridge.domain.reader_copies import CopyNaming
 from pacs_bridge.upper_layer.elements import vr_of
 from pacs_bridge.upper_layer.prescan import is_explicit
 
@@ -279,3 +281,8 @@ def _renamed_word(value: bytes, renaming: Renaming) -> bytes:
 
 def _even(value: bytes, padding: bytes) -> bytes:
     return value + padding if len(value) % 2 else value
+
+
+def renaming_of(naming: CopyNaming, case: Case) -> Renaming:
+    """Say how the files of a case of the master are called in a copy."""
+    return Renaming(naming.uid, naming.words(case))

@@ -14,7 +14,7 @@ from functools import partial
 from pydicom import dcmread
 
 from pacs_bridge.archive.renamed import NamedFile, name_files, open_renamed
-from pacs_bridge.archive.renaming import Renaming
+from pacs_bridge.archive.renaming import Renaming, renaming_of
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.deid.pixels import pixel_hash
 from pacs_bridge.domain.caseset import Case, Instance, Passport
@@ -343,11 +343,6 @@ def _prove_pixels(image: Instance, renamings: Sequence[Renaming], archive: Archi
                     "An image of a copy has other pixels than the master's; nothing of it is sent. "
                     "Tell the scheme's developers."
                 )
-
-
-def renaming_of(naming: CopyNaming, case: Case) -> Renaming:
-    """Say how the files of a case of the master are called in a copy."""
-    return Renaming(naming.uid, naming.words(case))
 
 
 def _named_case(

@@ -32,7 +32,7 @@ def find_renamed(installation: Installation) -> Find:
 
     def find(content_hash: str) -> Renamed | None:
         from pacs_bridge.archive.renamed import Renamed
-        from pacs_bridge.archive.renaming import Renaming
+        from pacs_bridge.archive.renaming import renaming_of
         from pacs_bridge.domain.reader_copies import CopyNaming
 
         with installation.read() as uow:
@@ -41,7 +41,7 @@ def find_renamed(installation: Installation) -> Find:
             return None
         case, source = masters(copied.set_name)[copied.master]
         naming = CopyNaming(installation.config.secret(UID_KEY), copied.set_name, copied.copy)
-        return Renamed(source, Renaming(naming.uid, naming.words(case)))
+        return Renamed(source, renaming_of(naming, case))
 
     return find
 
