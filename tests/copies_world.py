@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,6 @@ from pacs_bridge.domain.ports import PacsPeer
 from pacs_bridge.domain.reader_copies import CopiesPlan, name_in_copy
 from pacs_bridge.domain.receipts import Receipt
 from pacs_bridge.scp.status import store_status
-from pacs_bridge.services.arrivals import hand_over
-from pacs_bridge.services.extract import extract_object
 from pacs_bridge.services.reader_copies import agree_copies, make_copies, plan_copies
 from pacs_bridge.services.receipts import show_receipt
 from pacs_bridge.services.receive import Rules, receive_object
@@ -33,11 +30,11 @@ from pacs_bridge.sr.write import header, write_gsps, write_report
 from pacs_bridge.wiring.case_sets import import_set
 from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
-from pacs_bridge.wiring.jobs import read_archived
 from pacs_bridge.wiring.reader_copies import making_of
 from tests.builders import NOON, a_mark, both_decided
 from tests.mammograms import a_folder
 from tests.nodes import a_request
+from tests.waiting_objects import read_waiting
 
 SET, LOGIN = "PERFORMS121", "radiology"
 ROLES = ("store", "query", "retrieve", "calls-from")
@@ -137,16 +134,7 @@ class CopiesWorld:
 
     def work(self) -> list[str]:
         """Do what the jobs do with what arrived; gives what became of each."""
-        begin, read, archive = self.home.begin, self.home.read, self.home.archive
-        while hand_over(begin=begin, read=read, archive=archive):
-            pass
-        with read() as uow:
-            waiting = [each.sop_instance_uid for each in uow.objects.in_state("received")]
-        extract = partial(
-            extract_object, begin=begin, archive=archive, read_file=read_archived,
-            now=self.home.now, settle=60.0,
-        )  # fmt: skip
-        return [extract(uid) for uid in waiting]
+        return read_waiting(self.home)
 
     def receipt(self, reader: str, copy: int = 0, number: int = 101) -> Receipt:
         """What a reader is shown of a case, asked for by the name it has in a copy."""

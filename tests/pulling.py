@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,12 @@ from pacs_bridge.domain.people import Enrolment, Round, Site
 from pacs_bridge.domain.ports import Sendable
 from pacs_bridge.domain.pulling import Pulled
 from pacs_bridge.scu.store import store
-from pacs_bridge.services.arrivals import hand_over
-from pacs_bridge.services.extract import extract_object
 from pacs_bridge.wiring.installation import Installation
-from pacs_bridge.wiring.jobs import read_archived
 from pacs_bridge.wiring.pulling import build_pull
 from tests.builders import a_passport
 from tests.nodes import OUR_IMAGE, as_file
 from tests.unit.sr_builders import a_graphic, a_state, a_text, an_annotation
+from tests.waiting_objects import read_waiting
 
 CASE, OTHER_CASE = "PERFORMS121101", "PERFORMS121102"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -69,16 +66,7 @@ class World:
 
     def work(self) -> list[str]:
         """Do what the jobs do with what arrived; gives what became of each."""
-        begin, read, archive = self.home.begin, self.home.read, self.home.archive
-        while hand_over(begin=begin, read=read, archive=archive):
-            pass
-        with read() as uow:
-            waiting = [each.sop_instance_uid for each in uow.objects.in_state("received")]
-        extract = partial(
-            extract_object, begin=begin, archive=archive, read_file=read_archived,
-            now=self.home.now, settle=60.0,
-        )  # fmt: skip
-        return [extract(uid) for uid in waiting]
+        return read_waiting(self.home)
 
     def objects(self) -> dict[str, Any]:
         with self.home.read() as uow:
