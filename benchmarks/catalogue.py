@@ -14,6 +14,11 @@ from benchmarks.receive import (
     SMALL_PARALLEL,
     SMALL_PARALLEL_IN_MEMORY,
 )
+from benchmarks.receive_from_dcmsend import (
+    LARGE_FROM_DCMSEND,
+    MULTIFRAME_FROM_DCMSEND,
+    PARALLEL_FROM_DCMSEND,
+)
 from benchmarks.receive_large import (
     LARGE_IMAGES as RECEIVE_LARGE,
 )
@@ -32,10 +37,13 @@ BENCHMARKS: dict[str, Benchmark] = {
     each.name: each
     for each in (
         RECEIVE_LARGE,
+        LARGE_FROM_DCMSEND,
         LARGE_IMAGES_UNSYNCED,
         MULTIFRAME,
+        MULTIFRAME_FROM_DCMSEND,
         MULTIFRAME_UNSYNCED,
         PARALLEL,
+        PARALLEL_FROM_DCMSEND,
         PARALLEL_UNSYNCED,
         TLS,
         SMALL,

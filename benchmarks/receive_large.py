@@ -36,7 +36,7 @@ from benchmarks.programs import running_storescp
 from benchmarks.wire import Call, CallFailed
 from pacs_bridge.domain.caseset import Passport
 
-_CASES, _FRAMES = 2, 20
+CASES, FRAMES = 2, 20
 _TAKEN = [MAMMOGRAM, TOMOSYNTHESIS]
 _NEEDS = (("storescp", "dcmtk"),)
 
@@ -62,15 +62,24 @@ class Receiver:
     clear: Callable[[], None]
     tls: ssl.SSLContext | None = None
 
-    def taking(self, objects: Sequence[Encoded], associations: int = 1) -> Side:
-        """Send the same objects each round, over so many associations; gives MB a second."""
+    def taking(
+        self, objects: Sequence[Encoded], associations: int = 1, send: Sender | None = None
+    ) -> Side:
+        """Send the same objects each round, over so many associations; gives MB a second.
+
+        Parameters
+        ----------
+        send : callable, optional
+            Who sends the objects of one association; a bare socket unless told.
+        """
         parts = [objects[start::associations] for start in range(associations)]
         megabytes = sum(len(each.data_set) for each in objects) / 1e6
+        call = send or Receiver.by_socket
 
         def side(_: int) -> float:
             before = self.held()
             started = time.perf_counter()
-            _together([partial(self._send, part) for part in parts])
+            _together([partial(call, self, part) for part in parts])
             seconds = time.perf_counter() - started
             kept = self.held() - before
             if kept != len(objects):
@@ -80,10 +89,15 @@ class Receiver:
 
         return side
 
-    def _send(self, objects: Sequence[Encoded]) -> None:
+    def by_socket(self, objects: Sequence[Encoded]) -> None:
+        """Send objects over one association by a bare socket, which costs next to nothing."""
         with Call(self.port, self.called, _TAKEN, tls=self.tls) as call:
             for each in objects:
                 call.store(each.sop_class_uid, each.sop_instance_uid, each.data_set)
+
+
+Sender = Callable[[Receiver, Sequence[Encoded]], None]
+"""Sends objects to a receiver over one association."""
 
 
 def _together(work: Sequence[Callable[[], None]]) -> None:
@@ -156,9 +170,9 @@ def _files_of(folder: Path) -> tuple[Callable[[], int], Callable[[], None]]:
 
 @contextmanager
 def _large(place: Place) -> Iterator[Contest]:
-    images = _images(place)
+    images = images_of(place)
     with Receivers(place.folder) as receivers:
-        ours = receivers.node(a_passport(_CASES, _size(place)))
+        ours = receivers.node(a_passport(CASES, size_of(place)))
         peer = receivers.storescp()
         yield Contest(
             "MB/s",
@@ -171,7 +185,7 @@ def _large(place: Place) -> Iterator[Contest]:
 
 @contextmanager
 def _large_unsynced(place: Place) -> Iterator[Contest]:
-    images = _images(place)
+    images = images_of(place)
     with Receivers(place.folder) as receivers:
         ours = receivers.bare()
         peers = {"storescp": receivers.storescp(), "storescp +B": receivers.storescp("+B")}
@@ -186,15 +200,15 @@ def _large_unsynced(place: Place) -> Iterator[Contest]:
 
 @contextmanager
 def _parallel(place: Place) -> Iterator[Contest]:
-    images = _images(place)
+    images = images_of(place)
     with Receivers(place.folder) as receivers:
-        ours = receivers.node(a_passport(_CASES, _size(place)))
+        ours = receivers.node(a_passport(CASES, size_of(place)))
         yield _contest_of_eight(ours, receivers, images)
 
 
 @contextmanager
 def _parallel_unsynced(place: Place) -> Iterator[Contest]:
-    images = _images(place)
+    images = images_of(place)
     with Receivers(place.folder) as receivers:
         yield _contest_of_eight(receivers.bare(), receivers, images)
 
@@ -212,14 +226,14 @@ def _contest_of_eight(ours: Receiver, receivers: Receivers, images: Sequence[Enc
 
 @contextmanager
 def _multiframe(place: Place) -> Iterator[Contest]:
-    image = _tomosynthesis(place)
+    image = tomosynthesis_of(place)
     with Receivers(place.folder) as receivers:
-        yield _contest_of_one(receivers.node(_passport_of(image)), receivers, image)
+        yield _contest_of_one(receivers.node(passport_of(image)), receivers, image)
 
 
 @contextmanager
 def _multiframe_unsynced(place: Place) -> Iterator[Contest]:
-    image = _tomosynthesis(place)
+    image = tomosynthesis_of(place)
     with Receivers(place.folder) as receivers:
         yield _contest_of_one(receivers.bare(), receivers, image)
 
@@ -269,19 +283,22 @@ def _open_past_the_cache(path: Path) -> int:
         return os.open(path, flags, 0o600)
 
 
-def _size(place: Place) -> tuple[int, int]:
+def size_of(place: Place) -> tuple[int, int]:
+    """Give rows and columns of an image."""
     return SMALL if place.tiny else LARGE
 
 
-def _images(place: Place) -> list[Encoded]:
-    return list(mammograms(_CASES, _size(place)))
+def images_of(place: Place) -> list[Encoded]:
+    """Give the mammograms of the cases that `CASES` counts."""
+    return list(mammograms(CASES, size_of(place)))
 
 
-def _tomosynthesis(place: Place) -> Encoded:
-    return tomosynthesis(2 if place.tiny else _FRAMES, _size(place))
+def tomosynthesis_of(place: Place) -> Encoded:
+    """Give one tomosynthesis."""
+    return tomosynthesis(2 if place.tiny else FRAMES, size_of(place))
 
 
-def _passport_of(image: Encoded) -> Passport:
+def passport_of(image: Encoded) -> Passport:
     """A set of one case of one image."""
     passport = a_passport(1)
     [case] = passport.cases

@@ -16,7 +16,7 @@ import threading
 from pacs_bridge.archive.disk import Disk
 from pacs_bridge.upper_layer.wire import write
 
-HALF = 512 << 10
+HALF = 768 << 10
 """Bytes of one write."""
 
 THREAD_NAME = "writer"

@@ -90,6 +90,9 @@ def serve_node(orders: Orders) -> None:
     PacsBridgeError
         When it cannot be run.
     """
+    from pacs_bridge.upper_layer import dictionary
+
+    dictionary.prepare()  # first, as it says why
     from pacs_bridge.wiring.installation import Installation
     from pacs_bridge.wiring.logs import set_up_logs
 

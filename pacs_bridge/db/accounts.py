@@ -14,7 +14,7 @@ from flask_security import RoleMixin, UserDatastore, UserMixin
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import (
+from pacs_bridge.db.tables.people import (
     AccountRoleRow,
     AccountRow,
     AccountSiteRow,

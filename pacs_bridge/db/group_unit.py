@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
@@ -16,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from pacs_bridge.db.driver import end_sqlite
 from pacs_bridge.db.engine import begin_writing, end_writing
-from pacs_bridge.db.repositories.arrivals import Arrivals
 from pacs_bridge.db.unit_of_work import UnitOfWork, not_taken
 from pacs_bridge.domain.ports import Enqueue
 
@@ -72,7 +70,7 @@ class GroupUnits:
 
 
 class _GroupUnit(UnitOfWork):
-    """Makes its session, and the repositories over it, when the first of them is asked for."""
+    """Works over the connection that is kept."""
 
     def __init__(self, units: GroupUnits, enqueue: Enqueue | None) -> None:
         super().__init__(self._make, enqueue)
@@ -90,15 +88,7 @@ class _GroupUnit(UnitOfWork):
             if isinstance(error, OperationalError):
                 raise not_taken(error) from error
             raise
-        self.arrivals = Arrivals(self._connect)
         return self
-
-    def __getattr__(self, name: str) -> Any:
-        """Open the session for whatever is not there yet."""
-        if "_session" in self.__dict__:
-            raise AttributeError(name)
-        self._open()
-        return getattr(self, name)
 
     def __exit__(
         self,
@@ -106,7 +96,7 @@ class _GroupUnit(UnitOfWork):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        session: Session | None = self.__dict__.get("_session")
+        session = self._session
         is_sound = False
         try:
             if error is None and session is not None:
@@ -139,8 +129,9 @@ class _GroupUnit(UnitOfWork):
         else:
             self._connection.rollback()
 
-    def _connect(self) -> Connection:
-        if "_session" in self.__dict__:
+    def connect(self) -> Connection:
+        """Give the connection; no session is opened for it."""
+        if self._session is not None:
             self._session.flush()
         return self._connection
 

@@ -22,17 +22,11 @@ from pacs_bridge.db.repositories.marks import Marks
 from pacs_bridge.db.repositories.people import Enrolments, Rounds
 from pacs_bridge.db.repositories.proofs import Proof, Proofs, Withdrawals
 from pacs_bridge.db.repositories.readings import Summaries
-from pacs_bridge.db.tables import (
-    CaseRow,
-    CaseSetRow,
-    EnrolmentRow,
-    LoadCaseRow,
-    LoadInstanceRow,
-    LoadRow,
-    ReadingRow,
-    SearchNoteRow,
-    SiteRow,
-)
+from pacs_bridge.db.tables.asking import SearchNoteRow
+from pacs_bridge.db.tables.case_sets import CaseRow, CaseSetRow
+from pacs_bridge.db.tables.loads import LoadCaseRow, LoadInstanceRow, LoadRow
+from pacs_bridge.db.tables.objects import ReadingRow
+from pacs_bridge.db.tables.people import EnrolmentRow, SiteRow
 from pacs_bridge.domain.folding import fold
 from pacs_bridge.domain.identifiers import REHEARSAL
 from pacs_bridge.domain.intact import IntactCheck

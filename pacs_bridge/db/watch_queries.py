@@ -14,7 +14,8 @@ from pacs_bridge.db.repositories.objects import Objects, Refusals
 from pacs_bridge.db.repositories.pacs import PacsList
 from pacs_bridge.db.repositories.readings import Outbox, Readings
 from pacs_bridge.db.repositories.watch import Associations, Event, Events, MailLine, Mails
-from pacs_bridge.db.tables import AssociationRow, MailRow, OutboxRow, ReadingRow, RefusalRow
+from pacs_bridge.db.tables.objects import OutboxRow, ReadingRow, RefusalRow
+from pacs_bridge.db.tables.watch import AssociationRow, MailRow
 from pacs_bridge.domain.objects import Association, AssociationOutcome, ReceivedObject, Refusal
 from pacs_bridge.domain.pacs import likely_pacs
 

@@ -129,7 +129,7 @@ def vr_of(tag: int) -> str:
 def is_coded(tag: int) -> bool:
     """Tell whether the standard has a sequence of codes under this tag (PS3.3 section 8)."""
     try:
-        return look_up(tag)[1].endswith("CodeSequence")
+        return look_up(tag)[1]
     except KeyError:
         return False
 

@@ -22,7 +22,7 @@ from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
 from pacs_bridge.upper_layer.secure import SecureSocket
 from pacs_bridge.upper_layer.wire import acknowledge
 
-_FIRST_BUFFER, _LARGEST_BUFFER = 16 << 10, 512 << 10
+_FIRST_BUFFER, _LARGEST_BUFFER = 16 << 10, 256 << 10
 _OF_FOUR_BYTES = frozenset((pdu.ASSOCIATE_RJ, pdu.RELEASE_RQ, pdu.RELEASE_RP, pdu.ABORT))
 _OF_ANY_LENGTH = frozenset((pdu.ASSOCIATE_RQ, pdu.ASSOCIATE_AC))
 

@@ -17,7 +17,7 @@ from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.group_unit import GroupUnits
 from pacs_bridge.db.prepared import Prepared, _compile
 from pacs_bridge.db.repositories import arrivals
-from pacs_bridge.db.tables import ObjectRow
+from pacs_bridge.db.tables.objects import ObjectRow
 from pacs_bridge.domain.errors import NotFound, StoreBusy
 from tests.builders import a_received_object
 from tests.databases import TestDatabase
@@ -118,7 +118,7 @@ def test_a_prepared_statement_stores_moments_as_every_other_does(database: TestD
         stored = uow.objects.find(received.sop_instance_uid)
         found = Prepared(
             select(ObjectRow.sop_instance_uid).where(ObjectRow.received_at == bindparam("at"))
-        ).run(uow._session.connection(), {"at": moment})
+        ).run(uow.open_session().connection(), {"at": moment})
         assert found.first() == (received.sop_instance_uid,)
     assert stored is not None
     assert stored.received_at == moment.astimezone(UTC)
@@ -134,7 +134,7 @@ def test_the_statements_are_made_for_postgresql_too() -> None:
 
 def test_what_the_driver_refuses_is_refused_as_by_sqlalchemy(database: TestDatabase) -> None:
     with database.begin() as uow:
-        connection = uow._session.connection()
+        connection = uow.open_session().connection()
         for text_, kind in (
             ("SELECT nonsense", OperationalError),
             ("INSERT INTO pb_arrival (data) VALUES (NULL)", IntegrityError),
@@ -173,7 +173,7 @@ def test_what_goes_through_sqlalchemy_joins_what_the_driver_began(database: Test
     def keep(uid: str, *, fail: bool) -> None:
         with database.begin_for_many() as uow:
             assert uow.arrivals.add(a_received_object(uid), b"bytes")
-            uow._connect().execute(text("SELECT 1")).all()
+            uow.connect().execute(text("SELECT 1")).all()
             if fail:
                 raise NotFound("There is no such thing.")
             uow.events.add(database.clock(), "noted", "a")

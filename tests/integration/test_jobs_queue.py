@@ -124,7 +124,7 @@ def test_a_job_runs_once_its_transaction_is_committed(recorder, begin):
 def test_a_job_of_a_transaction_that_rolled_back_never_runs(recorder, begin):
     with begin() as uow:
         uow.enqueue("extract", "lost", key="lost")
-        uow._session.rollback()
+        uow.open_session().rollback()
     queue(begin, "extract", "kept", key="kept")
     wait_until(lambda: recorder.named("extract"), "the later job")
     assert recorder.named("extract") == [("kept",)]

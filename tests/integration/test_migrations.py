@@ -7,7 +7,7 @@ from alembic.runtime.migration import MigrationContext
 
 from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.migrate import is_current, migrate
-from pacs_bridge.db.tables import Base
+from pacs_bridge.db.tables import all_tables
 from pacs_bridge.jobs.engine import migrate_jobs
 
 
@@ -20,7 +20,7 @@ def differences(engine):
             connection,
             opts={"version_table": "pb_alembic", "include_object": ours, "compare_type": True},
         )
-        return compare_metadata(context, Base.metadata)
+        return compare_metadata(context, all_tables())
 
 
 def test_a_new_database_has_the_tables_of_the_code_and_repeating_changes_nothing(tmp_path):
@@ -43,12 +43,12 @@ def test_the_jobs_tables_stand_beside_ours_and_are_left_alone(tmp_path):
     with engine.connect() as connection:
         names = connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars().all()
     assert {"workflow_status", "pb_object"} <= set(names)
-    assert {name for name in names if name.startswith("pb_")} >= set(Base.metadata.tables)
+    assert {name for name in names if name.startswith("pb_")} >= set(all_tables().tables)
     engine.dispose()
 
 
 def test_every_table_of_ours_says_so_in_its_name():
-    assert all(name.startswith("pb_") for name in Base.metadata.tables)
+    assert all(name.startswith("pb_") for name in all_tables().tables)
 
 
 def test_a_commit_is_durable(tmp_path):

@@ -161,8 +161,8 @@ def test_a_full_database_is_told_as_a_full_disk(database: TestDatabase) -> None:
 
     def fill() -> None:
         with database.begin() as uow:
-            pages = uow._session.execute(text("PRAGMA page_count")).scalar_one()
-            uow._session.execute(text(f"PRAGMA max_page_count = {pages + 4}"))
+            pages = uow.open_session().execute(text("PRAGMA page_count")).scalar_one()
+            uow.open_session().execute(text(f"PRAGMA max_page_count = {pages + 4}"))
             uow.arrivals.add(a_received_object(), bytes(99_000))
 
     with pytest.raises(StorageFull, match="make room"):

@@ -38,6 +38,12 @@ class House:
         with self.installation.begin() as uow:
             uow.enqueue(job, key, key=f"{job}-{key}")
 
+    def stop(self, process: int) -> None:
+        """Let a process stand still, at a moment at which it does not hold the database."""
+        with self.installation.begin() as uow:
+            uow.connect()
+            os.kill(process, signal.SIGSTOP)
+
     def ended(self, job: str) -> int:
         """How many jobs of a kind have ended well."""
         with self.installation.reading_engine.connect() as connection:
@@ -68,7 +74,7 @@ def child_of(process: int) -> int | None:
 def test_objects_are_read_while_all_that_moves_images_stands_still(house: House) -> None:
     with house.running() as roles:
         wait_until(lambda: child_of(roles.process.pid), "the process that reads objects")
-        os.kill(roles.process.pid, signal.SIGSTOP)
+        house.stop(roles.process.pid)
         house.queue("close", "PERFORMS121101-R001")
         house.queue("extract", "2.25.1")
         wait_until(lambda: house.ended("extract") == 1, "the object", seconds=60)

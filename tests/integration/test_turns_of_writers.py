@@ -72,7 +72,7 @@ def test_many_writers_over_two_engines_never_meet_in_the_database(place: Path) -
     def write(begin: Callable[[], UnitOfWork]) -> None:
         for _ in range(20):
             with begin() as uow:
-                connection = uow._connect()
+                connection = uow.connect()
                 connection.execute(text("INSERT INTO said VALUES ('word')"))
 
     assert in_threads(*[partial(write, begin) for begin in (group, single) * 3]) == []
@@ -91,14 +91,14 @@ def test_a_turn_ends_with_whatever_ends_a_unit_of_work(place: Path, grouped: boo
 
     def fail(how: str) -> None:
         with begin() as uow:
-            uow._connect().execute(text(how))
+            uow.connect().execute(text(how))
             raise KeyError(how)
 
     for how, expected in (("SELECT 1", KeyError), ("SELECT nonsense", StoreBusy)):
         with pytest.raises(expected):
             fail(how)
         with begin() as uow:
-            uow._connect().execute(text("INSERT INTO said VALUES ('after')"))
+            uow.connect().execute(text("INSERT INTO said VALUES ('after')"))
     units.close()
     engine.dispose()
 
@@ -112,10 +112,10 @@ def test_who_has_waited_long_enough_is_told_that_the_database_is_busy(
 
     def second() -> None:
         with begin() as uow:
-            uow._connect()
+            uow.connect()
 
     with begin() as uow:
-        uow._connect()
+        uow.connect()
         [error] = in_threads(second)
     assert isinstance(error, StoreBusy)
     assert isinstance(error.__cause__, OperationalError)

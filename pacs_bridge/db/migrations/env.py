@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic import context
 
-from pacs_bridge.db.tables import Base
+from pacs_bridge.db.tables import all_tables
 
 
 def ours(_item: Any, name: str | None, kind: str, *_: Any) -> bool:
@@ -16,7 +16,7 @@ def ours(_item: Any, name: str | None, kind: str, *_: Any) -> bool:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=all_tables(),
     include_object=ours,
     version_table="pb_alembic",
     render_as_batch=True,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import AnswerRow
+from pacs_bridge.db.tables.answers import AnswerRow
 from pacs_bridge.domain.answers import GivenAnswer
 
 

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, bindparam, delete, exists, false, insert, sel
 
 from pacs_bridge.db.prepared import Prepared
 from pacs_bridge.db.repositories.objects import add_object, row_of
-from pacs_bridge.db.tables import ArrivalRow, Base
+from pacs_bridge.db.tables.arrivals import ArrivalRow
+from pacs_bridge.db.tables.base import table_of
+from pacs_bridge.db.tables.loads import PacsRow
+from pacs_bridge.db.tables.objects import ObjectRow
 from pacs_bridge.domain.objects import ReceivedObject
 
-_arrival, _object, _pacs = (
-    Base.metadata.tables[name] for name in ("pb_arrival", "pb_object", "pb_pacs")
-)
+_arrival, _object, _pacs = map(table_of, (ArrivalRow, ObjectRow, PacsRow))
 _ADD_OBJECT = Prepared(
     add_object(exists().where(_pacs.c.name == bindparam("pacs"), _pacs.c.paused == false())),
 )

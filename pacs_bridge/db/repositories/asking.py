@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import PacsProfileRow, SearchNoteRow
+from pacs_bridge.db.tables.asking import PacsProfileRow, SearchNoteRow
 from pacs_bridge.domain.profile import UNKNOWN, QueryProfile
 
 

@@ -10,16 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import (
-    AuditCursorRow,
-    AuditDropRow,
-    AuditRow,
-    EventRow,
-    InstanceRow,
-    ObjectRow,
-    RefusalRow,
-)
+from pacs_bridge.db.tables.audit import AuditCursorRow, AuditDropRow, AuditRow
 from pacs_bridge.db.tables.base import table_of
+from pacs_bridge.db.tables.case_sets import InstanceRow
+from pacs_bridge.db.tables.objects import ObjectRow, RefusalRow
+from pacs_bridge.db.tables.watch import EventRow
 from pacs_bridge.domain.audit_events import of_event
 from pacs_bridge.domain.audit_rules import (
     Arrived,

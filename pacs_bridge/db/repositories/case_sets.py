@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import CaseRow, CaseSetRow, InstanceRow, TruthRow
+from pacs_bridge.db.tables.case_sets import CaseRow, CaseSetRow, InstanceRow, TruthRow
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import NotFound
 from pacs_bridge.domain.identifiers import REHEARSAL, CaseName

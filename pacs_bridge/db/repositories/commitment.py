@@ -10,18 +10,16 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import (
-    ArrivalRow,
+from pacs_bridge.db.tables.arrivals import ArrivalRow
+from pacs_bridge.db.tables.case_sets import CaseRow, CaseSetRow, InstanceRow
+from pacs_bridge.db.tables.commitment import (
     AvailabilityRow,
-    CaseRow,
-    CaseSetRow,
     CommitmentInstanceRow,
     CommitmentRow,
     CustodyRow,
-    InstanceRow,
-    LoadRow,
-    ObjectRow,
 )
+from pacs_bridge.db.tables.loads import LoadRow
+from pacs_bridge.db.tables.objects import ObjectRow
 from pacs_bridge.domain.commitment import (
     AskedInstance,
     CommitmentReport,

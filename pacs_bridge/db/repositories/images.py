@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Table, and_, bindparam, delete, func, select, update
+from sqlalchemy import and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.repositories.audit import AuditTrail
-from pacs_bridge.db.tables import Base
+from pacs_bridge.db.tables import all_tables
+from pacs_bridge.db.tables.base import table_of
+from pacs_bridge.db.tables.case_sets import CaseRow, CaseSetRow, InstanceRow
+from pacs_bridge.db.tables.loads import LoadRow, PacsRow
+from pacs_bridge.db.tables.objects import ObjectRow
 from pacs_bridge.domain.caseset import Passport
 
 
@@ -129,7 +133,7 @@ class Images:
     def named_files(self) -> set[str]:
         """List every name under which a row or a passport expects something in the archive."""
         names: set[str] = set()
-        for table in Base.metadata.tables.values():
+        for table in all_tables().tables.values():
             if "content_hash" in table.c:
                 names.update(self._session.execute(select(table.c.content_hash)).scalars())
         for passport in self._session.execute(select(_set.c.passport)).scalars():
@@ -139,10 +143,8 @@ class Images:
         return names
 
 
-_tables: dict[str, Table] = dict(Base.metadata.tables)
-_object, _load = _tables["pb_object"], _tables["pb_load"]
-_case, _instance = _tables["pb_case"], _tables["pb_instance"]
-_set, _pacs = _tables["pb_case_set"], _tables["pb_pacs"]
+_object, _load, _pacs = map(table_of, (ObjectRow, LoadRow, PacsRow))
+_set, _case, _instance = map(table_of, (CaseSetRow, CaseRow, InstanceRow))
 
 _QUESTION = select(
     select(func.count())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import IntactRow
+from pacs_bridge.db.tables.intact import IntactRow
 from pacs_bridge.domain.intact import Change, IntactCheck
 
 

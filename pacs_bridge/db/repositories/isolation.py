@@ -9,14 +9,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import (
-    ExposureRow,
-    IsolationRow,
-    ObjectRow,
-    ReadingTurnRow,
-    ReadObjectRow,
-    SightingRow,
-)
+from pacs_bridge.db.tables.isolation import ExposureRow, IsolationRow, ReadingTurnRow, SightingRow
+from pacs_bridge.db.tables.objects import ObjectRow, ReadObjectRow
 from pacs_bridge.domain.exposure import Exposure, Sighting
 from pacs_bridge.domain.isolation import Statement, Step
 from pacs_bridge.domain.pacs import Isolation

@@ -9,7 +9,7 @@ from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.prepared import Prepared
-from pacs_bridge.db.tables import LoadCaseRow, LoadInstanceRow, LoadRow
+from pacs_bridge.db.tables.loads import LoadCaseRow, LoadInstanceRow, LoadRow
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import NotFound
 from pacs_bridge.domain.identifiers import REHEARSAL

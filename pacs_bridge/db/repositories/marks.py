@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import MarkRow, ObjectRow, ReadObjectRow
+from pacs_bridge.db.tables.objects import MarkRow, ObjectRow, ReadObjectRow
 from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject, Share
 from pacs_bridge.domain.reading import is_location
 from pacs_bridge.domain.revision import Save

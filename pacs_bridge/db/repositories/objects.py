@@ -19,10 +19,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import Base, ObjectRow, RefusalRow
+from pacs_bridge.db.tables.base import table_of
+from pacs_bridge.db.tables.objects import ObjectRow, RefusalRow
 from pacs_bridge.domain.objects import Caller, Originator, ReceivedObject, Refusal
 
-_object_table = Base.metadata.tables["pb_object"]
+_object_table = table_of(ObjectRow)
 _AT_ONCE = 500  # identifiers in one question
 _given = [column for column in _object_table.c if column.name != "arrival"]
 

@@ -8,14 +8,9 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import (
-    EndpointRow,
-    LoadRow,
-    PacsProfileRow,
-    PacsRow,
-    ReaderAliasRow,
-    SiteRow,
-)
+from pacs_bridge.db.tables.asking import PacsProfileRow
+from pacs_bridge.db.tables.loads import EndpointRow, LoadRow, PacsRow
+from pacs_bridge.db.tables.people import ReaderAliasRow, SiteRow
 from pacs_bridge.domain.errors import NotFound
 from pacs_bridge.domain.loading import Completeness
 from pacs_bridge.domain.pacs import CALLS_FROM, Endpoint, Isolation, KnownUser, Pacs

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import (
+from pacs_bridge.db.tables.people import (
     AccountRoleRow,
     AccountRow,
     AccountSiteRow,

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import MarkRow, ObjectRow, ProofRow, ReadObjectRow, WithdrawalRow
+from pacs_bridge.db.tables.objects import MarkRow, ObjectRow, ReadObjectRow
+from pacs_bridge.db.tables.proofs import ProofRow, WithdrawalRow
 from pacs_bridge.domain.withdrawal import Withdrawal
 
 KEY_OBJECT = "1.2.840.10008.5.1.4.1.1.88.59"

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import CaseSetRow, LoadRow
+from pacs_bridge.db.tables.case_sets import CaseSetRow
+from pacs_bridge.db.tables.loads import LoadRow
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.loading import LEAVING
 

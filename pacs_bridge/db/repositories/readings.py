@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import OutboxRow, ReadingRow, SummaryRow
+from pacs_bridge.db.tables.objects import OutboxRow, ReadingRow, SummaryRow
 from pacs_bridge.domain.objects import WAITING, OutboxItem, ReadingState
 from pacs_bridge.domain.reading import Reading, hash_payload
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import ReadingRow, ReportRow
+from pacs_bridge.db.tables.objects import ReadingRow
+from pacs_bridge.db.tables.reports import ReportRow
 from pacs_bridge.domain.reports import KeptReport, ReportState
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import SavingPictureRow
+from pacs_bridge.db.tables.who import SavingPictureRow
 
 
 class SavingPictures:

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     Select,
-    Table,
     bindparam,
     false,
     literal_column,
@@ -20,7 +19,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.repositories.case_sets import KnownCase
-from pacs_bridge.db.tables import Base
+from pacs_bridge.db.tables.base import table_of
+from pacs_bridge.db.tables.case_sets import CaseRow, InstanceRow
+from pacs_bridge.db.tables.loads import PacsRow
+from pacs_bridge.db.tables.objects import ObjectRow
 
 _AT_ONCE = 500  # identifiers in one question
 
@@ -100,9 +102,9 @@ def _row(what: int, *columns: Any) -> Select[Any]:
     return select(literal_column(str(what)), *columns, *_NOTHING[len(columns) :])
 
 
-def _question(tables: dict[str, Table]) -> Any:
-    pacs, known = tables["pb_pacs"].c, tables["pb_object"].c
-    case, image = tables["pb_case"].c, tables["pb_instance"].c
+def _question() -> Any:
+    pacs, known = table_of(PacsRow).c, table_of(ObjectRow).c
+    case, image = table_of(CaseRow).c, table_of(InstanceRow).c
     of_images = select(image.accession).where(
         or_(
             image.study_instance_uid.in_(bindparam("studies", expanding=True)),
@@ -118,5 +120,5 @@ def _question(tables: dict[str, Table]) -> Any:
     )
 
 
-_QUESTION = _question(dict(Base.metadata.tables))
+_QUESTION = _question()
 """Made once: for every received object it is asked anew."""

@@ -11,8 +11,8 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.repositories.audit import AuditTrail
-from pacs_bridge.db.tables import AssociationRow, EventRow, MailRow
 from pacs_bridge.db.tables.base import table_of
+from pacs_bridge.db.tables.watch import AssociationRow, EventRow, MailRow
 from pacs_bridge.domain.audit_rules import of_association
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.ports import Message

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables import WorkstationCheckRow
+from pacs_bridge.db.tables.workstations import WorkstationCheckRow
 from pacs_bridge.domain.workstation import WorkstationCheck
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.loads import LoadRow, PacsRow
 
 
 class CommitmentRow(Base):
@@ -15,8 +16,8 @@ class CommitmentRow(Base):
 
     __tablename__ = "pb_commitment"
     transaction_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), index=True)
-    load_id: Mapped[int | None] = mapped_column(ForeignKey("pb_load.load_id"), index=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), index=True)
+    load_id: Mapped[int | None] = mapped_column(ForeignKey(LoadRow.load_id), index=True)
     state: Mapped[str] = mapped_column(String(8))  # asking, asked, refused, reported
     asked_at: Mapped[datetime] = mapped_column(index=True)
     status: Mapped[int | None]
@@ -45,7 +46,7 @@ class CustodyRow(Base):
     __tablename__ = "pb_custody"
     __table_args__ = (UniqueConstraint("pacs", "transaction_uid"),)
     custody_id: Mapped[int] = mapped_column(primary_key=True)
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), index=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), index=True)
     transaction_uid: Mapped[str] = mapped_column(String(64))
     digest: Mapped[str] = mapped_column(String(64))  # keyed
     state: Mapped[str] = mapped_column(String(9))  # waiting, reporting, reported, parked
@@ -63,7 +64,7 @@ class AvailabilityRow(Base):
     """Where one image of ours last was, as a PACS notified us."""
 
     __tablename__ = "pb_availability"
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), primary_key=True)
     sop_instance_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
     study_instance_uid: Mapped[str] = mapped_column(String(64), index=True)
     availability: Mapped[str] = mapped_column(String(11))

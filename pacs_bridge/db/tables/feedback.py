@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.loads import PacsRow
 
 
 class FeedbackRow(Base):
@@ -18,7 +19,7 @@ class FeedbackRow(Base):
     __table_args__ = (UniqueConstraint("set_name", "pacs", "copy", "reader", "run"),)
     feedback_id: Mapped[int] = mapped_column(primary_key=True)
     set_name: Mapped[str] = mapped_column(String(16))
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), index=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), index=True)
     copy: Mapped[int]
     reader: Mapped[str] = mapped_column(String(32))  # empty: the truth alone
     run: Mapped[int]

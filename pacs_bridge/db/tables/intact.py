@@ -9,13 +9,14 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.loads import LoadRow
 
 
 class IntactRow(Base):
     """The last check of one load."""
 
     __tablename__ = "pb_intact"
-    load_id: Mapped[int] = mapped_column(ForeignKey("pb_load.load_id"), primary_key=True)
+    load_id: Mapped[int] = mapped_column(ForeignKey(LoadRow.load_id), primary_key=True)
     compared: Mapped[int]
     total: Mapped[int]
     by: Mapped[str] = mapped_column(String(32))

@@ -9,6 +9,8 @@ from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.loads import PacsRow
+from pacs_bridge.db.tables.people import ReaderRow
 
 
 class IsolationRow(Base):
@@ -16,7 +18,7 @@ class IsolationRow(Base):
 
     __tablename__ = "pb_isolation"
     statement_id: Mapped[int] = mapped_column(primary_key=True)
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), index=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), index=True)
     mode: Mapped[str] = mapped_column(String(16))
     step: Mapped[str] = mapped_column(String(8))
     fingerprint: Mapped[str] = mapped_column(String(32))
@@ -31,7 +33,7 @@ class SightingRow(Base):
 
     __tablename__ = "pb_sighting"
     __table_args__ = (Index("ix_pb_sighting_of", "pacs", "set_name"),)
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), primary_key=True)
     sop_instance_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
     set_name: Mapped[str] = mapped_column(String(16))
     copy: Mapped[int] = mapped_column(default=0)
@@ -51,7 +53,7 @@ class ExposureRow(Base):
     reading_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
     set_name: Mapped[str] = mapped_column(String(16), index=True)
     accession: Mapped[str] = mapped_column(String(16))
-    reader: Mapped[str] = mapped_column(ForeignKey("pb_reader.code"))
+    reader: Mapped[str] = mapped_column(ForeignKey(ReaderRow.code))
     pacs: Mapped[str] = mapped_column(String(32))
     at: Mapped[datetime]
     objects: Mapped[list[str]] = mapped_column(JSON)
@@ -65,9 +67,9 @@ class ReadingTurnRow(Base):
     __table_args__ = (Index("ix_pb_reading_turn_of", "set_name", "pacs"),)
     turn_id: Mapped[int] = mapped_column(primary_key=True)
     set_name: Mapped[str] = mapped_column(String(16))
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"))
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name))
     copy: Mapped[int] = mapped_column(default=0)
-    reader: Mapped[str] = mapped_column(ForeignKey("pb_reader.code"))
+    reader: Mapped[str] = mapped_column(ForeignKey(ReaderRow.code))
     since: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[int | None]

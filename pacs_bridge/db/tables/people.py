@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.loads import PacsRow
 
 
 class SiteRow(Base):
@@ -15,7 +16,7 @@ class SiteRow(Base):
 
     __tablename__ = "pb_site"
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), index=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), index=True)
     title: Mapped[str] = mapped_column(String(200), default="")
     requires_check: Mapped[bool] = mapped_column(default=False, server_default="0")
     lock_minutes: Mapped[int | None]
@@ -34,7 +35,7 @@ class ReaderAliasRow(Base):
     """A log-in under which a reader is known in a PACS."""
 
     __tablename__ = "pb_reader_alias"
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), primary_key=True)
     alias: Mapped[str] = mapped_column(String(64), primary_key=True)
     reader: Mapped[str] = mapped_column(ForeignKey("pb_reader.code"), index=True)
     learned: Mapped[bool] = mapped_column(default=False, server_default="0")

@@ -8,6 +8,8 @@ from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.loads import PacsRow
+from pacs_bridge.db.tables.people import ReaderRow
 
 
 class ReaderCopyRow(Base):
@@ -16,9 +18,9 @@ class ReaderCopyRow(Base):
     __tablename__ = "pb_reader_copy"
     __table_args__ = (UniqueConstraint("set_name", "pacs", "reader"),)
     set_name: Mapped[str] = mapped_column(String(16), primary_key=True)
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), primary_key=True)
     copy: Mapped[int] = mapped_column(primary_key=True)
-    reader: Mapped[str] = mapped_column(ForeignKey("pb_reader.code"), index=True)
+    reader: Mapped[str] = mapped_column(ForeignKey(ReaderRow.code), index=True)
     size: Mapped[int] = mapped_column(BigInteger)  # bytes that were agreed to
     agreed_at: Mapped[datetime]
     account_id: Mapped[int | None]  # null: from the command line

@@ -8,13 +8,14 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.objects import ReadingRow
 
 
 class ReportRow(Base):
     """One document of one revision of a reading; number 0 says that none could be written."""
 
     __tablename__ = "pb_report"
-    reading_uid: Mapped[str] = mapped_column(ForeignKey("pb_reading.reading_uid"), primary_key=True)
+    reading_uid: Mapped[str] = mapped_column(ForeignKey(ReadingRow.reading_uid), primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     study_instance_uid: Mapped[str] = mapped_column(String(64), default="")

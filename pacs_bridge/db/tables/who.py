@@ -9,6 +9,9 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.loads import PacsRow
+from pacs_bridge.db.tables.objects import ObjectRow
+from pacs_bridge.db.tables.people import ReaderRow
 
 
 class HandshakeRow(Base):
@@ -18,8 +21,8 @@ class HandshakeRow(Base):
     __table_args__ = (Index("ix_pb_handshake_of", "pacs", "state"),)
     handshake_id: Mapped[int] = mapped_column(primary_key=True)
     set_name: Mapped[str] = mapped_column(String(16))
-    reader: Mapped[str] = mapped_column(ForeignKey("pb_reader.code"), index=True)
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"))
+    reader: Mapped[str] = mapped_column(ForeignKey(ReaderRow.code), index=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name))
     accession: Mapped[str] = mapped_column(String(16))
     code: Mapped[list[int]] = mapped_column(JSON)
     issued_at: Mapped[datetime]
@@ -35,7 +38,7 @@ class SharedLoginRow(Base):
     """A log-in of a PACS under which more than one person works: it names nobody."""
 
     __tablename__ = "pb_shared_login"
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), primary_key=True)
     login: Mapped[str] = mapped_column(String(64), primary_key=True)
     because: Mapped[str] = mapped_column(String(200))
     at: Mapped[datetime]
@@ -45,7 +48,7 @@ class PacsReadingRow(Base):
     """What readers at a PACS are told, and whether each works there under an own log-in."""
 
     __tablename__ = "pb_pacs_reading"
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), primary_key=True)
     viewer_hint: Mapped[str] = mapped_column(String(300), default="")
     logins: Mapped[str] = mapped_column(String(8), default="unknown")  # unknown, own, shared
 
@@ -54,7 +57,7 @@ class SavingPictureRow(Base):
     """A picture of how one saves in the viewer of a PACS, as it was drawn anew (PNG)."""
 
     __tablename__ = "pb_saving_picture"
-    pacs: Mapped[str] = mapped_column(ForeignKey("pb_pacs.name"), primary_key=True)
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name), primary_key=True)
     png: Mapped[bytes] = mapped_column(LargeBinary)
     set_at: Mapped[datetime]
 
@@ -65,7 +68,7 @@ class ClaimQueueRow(Base):
     __tablename__ = "pb_claim_queue"
     __table_args__ = (Index("ix_pb_claim_queue_of", "pacs", "set_name"),)
     object_uid: Mapped[str] = mapped_column(
-        ForeignKey("pb_object.sop_instance_uid"), primary_key=True
+        ForeignKey(ObjectRow.sop_instance_uid), primary_key=True
     )
     pacs: Mapped[str] = mapped_column(String(32))
     set_name: Mapped[str] = mapped_column(String(16))
@@ -83,7 +86,7 @@ class ClaimRow(Base):
 
     __tablename__ = "pb_claim"
     claim_id: Mapped[int] = mapped_column(primary_key=True)
-    object_uid: Mapped[str] = mapped_column(ForeignKey("pb_object.sop_instance_uid"), index=True)
+    object_uid: Mapped[str] = mapped_column(ForeignKey(ObjectRow.sop_instance_uid), index=True)
     saying: Mapped[str] = mapped_column(String(12))
     reader: Mapped[str | None] = mapped_column(String(32), index=True)
     statement: Mapped[str] = mapped_column(String(500))
@@ -99,7 +102,7 @@ class ReadingSessionRow(Base):
     __table_args__ = (Index("ix_pb_reading_session_of", "pacs", "opened_at"),)
     session_id: Mapped[int] = mapped_column(primary_key=True)
     set_name: Mapped[str] = mapped_column(String(16))
-    reader: Mapped[str] = mapped_column(ForeignKey("pb_reader.code"), index=True)
+    reader: Mapped[str] = mapped_column(ForeignKey(ReaderRow.code), index=True)
     pacs: Mapped[str] = mapped_column(String(32))
     workstation: Mapped[str] = mapped_column(String(64))
     opened_at: Mapped[datetime]

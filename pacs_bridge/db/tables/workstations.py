@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.people import SiteRow
 
 
 class WorkstationCheckRow(Base):
@@ -18,7 +19,7 @@ class WorkstationCheckRow(Base):
     check_id: Mapped[int] = mapped_column(primary_key=True)
     set_name: Mapped[str] = mapped_column(String(16))
     copy: Mapped[int] = mapped_column(default=0)
-    site: Mapped[str] = mapped_column(ForeignKey("pb_site.name"))
+    site: Mapped[str] = mapped_column(ForeignKey(SiteRow.name))
     kind: Mapped[str] = mapped_column(String(40))
     passed: Mapped[bool]
     checked_at: Mapped[datetime]
