@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pacs_bridge.cli.serving import ready, stop_on_signal
 from pacs_bridge.cli.terminal import Home, open_home
+
+if TYPE_CHECKING:
+    from pacs_bridge.wiring.jobs import JobsRole
+
+_BEHIND = 5
+"""Steps of priority; a third of the processor that others get where both want one."""
 
 Beside = Annotated[int, typer.Option(hidden=True)]
 WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True)]
@@ -64,7 +71,7 @@ def jobs(home: Home = None, with_parent: WithParent = False, place: Beside = 0) 
     role = build_jobs(installation, REST)
     if role.scorer is not None:
         ready("scorer", "127.0.0.1", role.scorer.port)
-    role.start()
+    _start_behind_others(role)
     receipts = Siblings(["jobs", "--home", str(installation.config.home)], 1)
     receipts.start()
     ready("jobs", "127.0.0.1", 0)
@@ -90,6 +97,22 @@ def web(home: Home = None, with_parent: WithParent = False) -> None:
     stopped.wait()
     note_role(installation, "web", starts=False)
     server.close()
+
+
+def _start_behind_others(role: JobsRole) -> None:
+    """Start what no reader waits for, so that it gives way where processors are short.
+
+    A thread's priority is its own on Linux, and those it starts have the same: what this process
+    starts beside them, such as the process for receipts, has not (decision 0074).
+    """
+
+    def start() -> None:
+        if hasattr(os, "nice"):
+            os.nice(_BEHIND)
+        role.start()
+
+    with ThreadPoolExecutor(1, "behind") as one:
+        one.submit(start).result()
 
 
 def _leave() -> None:

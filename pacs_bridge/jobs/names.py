@@ -42,12 +42,14 @@ In a narrower lane those that wait for a PACS that is slow or dead keep all othe
 OBJECTS = Lane("pb_objects", 24)
 """The way to a receipt: a reader waits at its end, so nothing else goes along it."""
 
-IMAGES = Lane("pb_images", 2)
-CLOSING = Lane("pb_closing", 32, poll=1.0)  # after a minute of silence: a second more is nothing
-FORWARD = Lane("pb_forward", 12)
-MAIL = Lane("pb_mail", 256)  # one is sent at a time; the others wait for a mailbox that is full
+IMAGES = Lane("pb_images", 2, poll=0.5)
+CLOSING = Lane("pb_closing", 4, poll=1.0)  # after a minute of silence: a second more is nothing
+FORWARD = Lane("pb_forward", 12, poll=0.5)
+MAIL = Lane(
+    "pb_mail", 256, poll=1.0
+)  # one is sent at a time; the others wait for a mailbox that is full
 REPORTS = Lane("pb_reports", 256)  # most of them wait for a PACS that takes no report now
-PULLS = Lane("pb_pulls", 1000, partitioned=True)
+PULLS = Lane("pb_pulls", 1000, partitioned=True, poll=1.0)
 LANES = (LOADS, OBJECTS, IMAGES, CLOSING, FORWARD, MAIL, REPORTS, PULLS)
 
 

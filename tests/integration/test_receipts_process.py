@@ -71,6 +71,24 @@ def child_of(process: int) -> int | None:
     return None
 
 
+def priorities(process: int) -> set[int]:
+    """The priorities of a process' threads (proc(5): ``nice`` is field 19 of ``stat``)."""
+    found = set()
+    for stat in Path(f"/proc/{process}/task").glob("*/stat"):
+        found.add(int(stat.read_text().rpartition(")")[2].split()[16]))
+    return found
+
+
+def test_what_no_reader_waits_for_gives_way_to_what_reads_objects(house: House) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    with house.running() as roles:
+        child = wait_until(lambda: child_of(roles.process.pid), "the process that reads objects")
+        house.queue("close", "PERFORMS121101-R001")
+        wait_until(lambda: house.ended("close") == 1, "the reading", seconds=60)
+        assert max(priorities(roles.process.pid)) > ours
+        assert priorities(child) == {ours}
+
+
 def test_objects_are_read_while_all_that_moves_images_stands_still(house: House) -> None:
     with house.running() as roles:
         wait_until(lambda: child_of(roles.process.pid), "the process that reads objects")
