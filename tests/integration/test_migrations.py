@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from pacs_bridge.db.engine import make_engine
+from pacs_bridge.db.engine import make_engine, make_jobs_engine
 from pacs_bridge.db.migrate import is_current, migrate
 from pacs_bridge.db.tables import all_tables
 from pacs_bridge.jobs.engine import migrate_jobs
@@ -56,6 +56,14 @@ def test_a_commit_is_durable(tmp_path):
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    engine.dispose()
+
+
+def test_what_jobs_note_of_themselves_waits_for_no_disk_and_cannot_spoil_the_database(tmp_path):
+    engine = make_jobs_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
     engine.dispose()
 
 
