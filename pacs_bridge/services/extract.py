@@ -69,6 +69,7 @@ def extract_object(
     now: Clock,
     settle: float,
     words_of: WordsOf = national_words,
+    look: Begin | None = None,
 ) -> str:
     """Read one received object and put what it says where it belongs.
 
@@ -82,13 +83,16 @@ def extract_object(
         Seconds of silence after which a reading may close.
     words_of : callable
         The short forms that readers type at a PACS.
+    look : callable, optional
+        Opens what only asks, so that it waits for nobody who writes; `begin` unless given.
 
     Returns
     -------
     str
         The object's new state: ``read`` or ``parked``.
     """
-    with begin() as uow:
+    look = look or begin
+    with look() as uow:
         received = uow.objects.find(sop_instance_uid)
         is_ours = bool(uow.feedback.known([sop_instance_uid]))
     if received is None or not _is_due(received):
@@ -100,7 +104,7 @@ def extract_object(
         asked = ToRead(archive.path(received.content_hash), words)
         read = read_file(asked)
         if lacks_room(read):
-            with begin() as uow:
+            with look() as uow:
                 images = _images_of_case(uow, received, read, archive)
             read = read_file(replace(asked, images=images)) if images else read
     except GiveUp as error:

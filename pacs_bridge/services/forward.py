@@ -45,6 +45,7 @@ def forward_reading(
     now: Clock,
     archive: Archive | None = None,
     keep: Callable[[int], None] = lambda _outbox_id: None,
+    look: Begin | None = None,
 ) -> str:
     """Hand one reading to the scorer and keep its result and the reader's new figures.
 
@@ -58,6 +59,8 @@ def forward_reading(
         Where the reports lie; without it none is handed over.
     keep : callable
         Writes the reading's reports before it goes out (`services.reports.Keeper.keep`).
+    look : callable, optional
+        Opens what only asks, so that it waits for nobody who writes; `begin` unless given.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def forward_reading(
         the scorer takes one reading with one content hash once.
     """
     keep(outbox_id)
-    with begin() as uow:
+    with (look or begin)() as uow:
         item = uow.outbox.get(outbox_id)
         truth = uow.truths.latest(item.set_name)
         untaken = _in_state(uow.reports.of(item.reading_uid, item.revision), ReportState.UNTAKEN)

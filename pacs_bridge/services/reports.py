@@ -48,12 +48,15 @@ class Keeper:
     ----------
     key_uid : bytes
         The installation's key, of which the documents' UIDs are made.
+    look : callable, optional
+        Opens what only asks, so that it waits for nobody who writes; `begin` unless given.
     """
 
     begin: Begin
     archive: Archive
     now: Clock
     key_uid: bytes
+    look: Begin | None = None
 
     def keep(self, outbox_id: int) -> None:
         """Keep the documents of a reading on its way out, and name them in its payload.
@@ -66,7 +69,8 @@ class Keeper:
         RetryLater
             When disk or database take nothing now.
         """
-        with self.begin() as uow:
+        look = self.look or self.begin
+        with look() as uow:
             item = uow.outbox.get(outbox_id)
             if item.sealed and uow.reports.of(item.reading_uid, item.revision):
                 return
@@ -88,7 +92,7 @@ class Keeper:
 
     def _keep(self, item: OutboxItem, case: Case) -> None:
         """Keep the documents of one revision, with why where they cannot be written."""
-        with self.begin() as uow:
+        with (self.look or self.begin)() as uow:
             before = uow.reports.before(item.reading_uid, item.revision)
         reports = self._written(item, case, before)
         with self.begin() as uow:

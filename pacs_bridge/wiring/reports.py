@@ -14,4 +14,5 @@ def build_keeper(installation: Installation) -> Keeper:
         installation.archive,
         installation.now,
         installation.config.secret(UID_KEY),
+        look=installation.read,
     )
