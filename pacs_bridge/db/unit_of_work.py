@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pacs_bridge.db.repositories.query import Visible
     from pacs_bridge.db.repositories.reader_copies import ReaderCopies
     from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
+    from pacs_bridge.db.repositories.rejections import Rejections
     from pacs_bridge.db.repositories.reports import Reports
     from pacs_bridge.db.repositories.saving_pictures import SavingPictures
     from pacs_bridge.db.repositories.standing import Standings
@@ -115,6 +116,7 @@ class UnitOfWork:
     readings: Readings = _made_by("readings")
     outbox: Outbox = _made_by("readings")
     answers: Answers = _made_by("answers")
+    rejections: Rejections = _made_by("rejections")
     reports: Reports = _made_by("reports")
     summaries: Summaries = _made_by("readings")
     feedback: FeedbackOnPacs = _made_by("feedback")

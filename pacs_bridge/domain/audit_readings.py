@@ -152,6 +152,8 @@ READING_EVENTS: dict[str, Callable[..., Fact]] = {
     "isolation-proven": _identity(thing=Thing.NODE),
     "isolation-lost": _identity(_MINOR, Thing.NODE),
     "reading-exposed": _exposed,
+    "exposure-lifted": _marks("U"),
+    "turn-named": _identity(),
     "reading-answered": _marks("U"),
     "reading-emptied": _marks("D"),
     "reading-ended": _marks("U"),

@@ -281,10 +281,12 @@ def _leads_to(uid: str, end: str, claims: dict[str, list[Save]]) -> bool:
 
 
 def was_taken_back(drawing: Drawing, replacing: dict[str, Save]) -> bool:
-    """Whether only replaced documents hold a mark, and what replaces them holds marks."""
-    return all(
-        save.key in replacing and replacing[save.key].holds_marks() for save, _ in drawing.held
-    )
+    """Whether only replaced documents hold a mark, and what replaces them holds marks.
+
+    What was itself taken out of use at its PACS has taken nothing back.
+    """
+    by = [replacing.get(save.key) for save, _ in drawing.held]
+    return all(save is not None and save.holds_marks() and not save.rejected for save in by)
 
 
 def was_emptied(drawing: Drawing, replacing: dict[str, Save]) -> bool:

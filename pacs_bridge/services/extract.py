@@ -20,7 +20,7 @@ from pacs_bridge.services.copy_owner import is_of_case, on_master
 from pacs_bridge.services.folded import end_of, learn_resave, reading_uid_of
 from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.parts import GONE, deal_out, part_named, whole_of
-from pacs_bridge.services.rejected import note_rejected
+from pacs_bridge.services.rejected import note_rejected, reject_if_named, tell_rejected
 from pacs_bridge.services.reread import UNKNOWN_IMAGE, ask_about_changes, note_version
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.asking import flag_notes
@@ -115,7 +115,10 @@ def extract_object(
         current = uow.objects.find(sop_instance_uid)
         if current is None or not _is_due(current):  # read by somebody else in the meantime
             return current.state if current else "parked"
+        is_rejected = reject_if_named(uow, received)
         outcome = _place(uow, received, read, words, now(), settle)
+        if is_rejected:
+            tell_rejected(uow, sop_instance_uid, now())
         wants = outcome == NO_CASE or uow.marks.has_flag(sop_instance_uid, UNKNOWN_IMAGE)
         note_version(uow, sop_instance_uid, wants=wants)
         if isinstance(outcome, Parked):

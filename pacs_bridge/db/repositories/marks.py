@@ -118,6 +118,19 @@ class Marks:
         )
         return {uid or "": pacs or "" for uid, pacs in rows}
 
+    def came_at(
+        self, reading_uids: Iterable[str], end: datetime | None = None
+    ) -> dict[str, datetime]:
+        """Give when the last object of readings came, of those that came before an end."""
+        query = (
+            select(ObjectRow.reading_uid, func.max(ObjectRow.received_at))
+            .where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
+            .group_by(ObjectRow.reading_uid)
+        )
+        if end is not None:
+            query = query.where(ObjectRow.received_at < end)
+        return {uid or "": at for uid, at in self._session.execute(query)}
+
     def known_readings(self, reading_uids: Iterable[str]) -> set[str]:
         """Give those of these readings that have objects."""
         return set(
