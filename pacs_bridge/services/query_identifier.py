@@ -25,6 +25,7 @@ _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _CODECS = {
     "": "ascii",
     "ISO_IR 6": "ascii",
+    "ISO_IR 13": "shift_jis",
     "ISO_IR 100": "latin-1",
     "ISO_IR 101": "iso8859-2",
     "ISO_IR 109": "iso8859-3",
@@ -34,8 +35,15 @@ _CODECS = {
     "ISO_IR 126": "iso8859-7",
     "ISO_IR 138": "iso8859-8",
     "ISO_IR 148": "iso8859-9",
+    "ISO_IR 166": "tis-620",
+    "ISO_IR 203": "iso8859-15",
     "ISO_IR 192": "utf-8",
+    "GB18030": "gb18030",
+    "GBK": "gbk",
 }
+"""Python's codecs by the defined terms of Specific Character Set. With code extensions the first
+term says what a text begins in, and ours end in that: they have no escape sequences."""
+
 _TEXTS = frozenset(("PN", "LO", "SH"))
 """VRs to which Specific Character Set applies, of those that we know."""
 
@@ -76,7 +84,8 @@ def _text(tag: int, raw: bytes, character_set: str) -> str:
         return ""
     if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii").strip(" \0")
-    codec = _CODECS.get(character_set)
+    first = character_set.split("\\")[0].strip(" ").replace("ISO 2022 IR", "ISO_IR")
+    codec = _CODECS.get(first)
     if codec is not None and vr in _TEXTS and b"\x1b" not in raw:
         try:
             return raw.decode(codec).strip(" \0")
