@@ -79,6 +79,7 @@ ACCESS: dict[str, Rule] = {
     "isolation.seen": _LOADS,
     "isolation.take_back": _LOADS,
     "isolation.hand_on": _LOADS,
+    "isolation.lift": _only(Role.ADMIN),
     "isolation.finish": _READING,
     "feedback.ask": _RESULTS,
     "feedback.take_away": _RESULTS,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pacs_bridge.domain.workstation import WorkstationCheck
     from pacs_bridge.services.adopt import Adopted
     from pacs_bridge.services.claims import Claimable
+    from pacs_bridge.services.exposure_lift import ExposedNow
     from pacs_bridge.services.handshake import HandshakeNow
     from pacs_bridge.services.isolation import IsolationNow
     from pacs_bridge.services.reading_sessions import SessionNow
@@ -140,6 +141,10 @@ class IsolationServices:
         See `services.turns`; each takes PACS and set.
     my_turn, finish_turn : callable
         A reader's own turn; each takes reader and set.
+    exposed, lift : callable
+        Readings that were flagged, see `services.exposure_lift`; each takes the PACS.
+    opened : callable
+        Told that a case is opened to a reader: reader and case; see `services.case_opened`.
     """
 
     show: Callable[..., IsolationNow]
@@ -150,6 +155,9 @@ class IsolationServices:
     hand_on: Callable[..., object]
     my_turn: Callable[[str, str], Turn | None]
     finish_turn: Callable[[str, str], object]
+    exposed: Callable[..., ExposedNow]
+    lift: Callable[..., object]
+    opened: Callable[[str, str], bool]
 
 
 @dataclass(frozen=True)

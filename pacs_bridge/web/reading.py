@@ -20,6 +20,7 @@ from pacs_bridge.domain.receipts import Answer, Receipt, ReceiptImage, ReceiptLi
 from pacs_bridge.services.pictures import middle_frame
 from pacs_bridge.web.context import ReadingServices, person, services
 from pacs_bridge.web.drawing import draw_shape, hang, place_label, place_ring
+from pacs_bridge.web.isolation import tell_opened
 from pacs_bridge.web.reading_forms import (
     DENSITIES,
     FINDINGS,
@@ -83,6 +84,7 @@ def rest(set_name: str) -> ResponseReturnValue:
 @blueprint.get("/<set_name>/<accession>")
 def show(set_name: str, accession: str) -> str:
     """Show one case: its images with the marks on them, the marks in words, what is asked."""
+    tell_opened(accession)
     return _case_page(set_name, accession)
 
 

@@ -43,6 +43,7 @@ MAY = {
     "isolation.seen": ({"admin", "contact"}, {"contact2"}),
     "isolation.take_back": ({"admin", "contact"}, {"contact2"}),
     "isolation.hand_on": ({"admin", "contact"}, {"contact2"}),
+    "isolation.lift": ({"admin"}, set()),
     "isolation.finish": (ENROLLED, {"nobody"}),
     "feedback.ask": (ENROLLED, {"nobody"}),
     "feedback.take_away": (ENROLLED, {"nobody"}),

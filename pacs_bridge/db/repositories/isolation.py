@@ -275,9 +275,10 @@ class ReadingTurns:
         self, set_name: str, pacs: str, reader: str, now: datetime, account_id: int | None
     ) -> None:
         """Keep who is to have the next turn."""
-        self._session.add(
-            TurnWishRow(set_name=set_name, pacs=pacs, reader=reader, at=now, account_id=account_id)
-        )
+        last = max((turn.turn_id for turn in self.at(set_name, pacs)), default=0)
+        row = TurnWishRow(set_name=set_name, pacs=pacs, reader=reader, after_turn=last, at=now)
+        row.account_id = account_id
+        self._session.add(row)
         self._session.flush()
 
     def wished(self, set_name: str, pacs: str) -> str | None:
@@ -289,7 +290,8 @@ class ReadingTurns:
             .limit(1)
         )
         if row is None or any(
-            turn.reader == row.reader and turn.since >= row.at for turn in self.at(set_name, pacs)
+            turn.reader == row.reader and turn.turn_id > row.after_turn
+            for turn in self.at(set_name, pacs)
         ):
             return None
         return row.reader

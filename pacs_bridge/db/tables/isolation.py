@@ -79,7 +79,10 @@ class ExposureLiftRow(Base):
 
 
 class TurnWishRow(Base):
-    """Who is to have the next turn, as the contact said; the last saying holds until it is had."""
+    """Who is to have the next turn, as the contact said; the last saying holds until it is had.
+
+    `after_turn` is the last turn that had begun by then, 0 for none.
+    """
 
     __tablename__ = "pb_turn_wish"
     __table_args__ = (Index("ix_pb_turn_wish_of", "set_name", "pacs"),)
@@ -87,6 +90,7 @@ class TurnWishRow(Base):
     set_name: Mapped[str] = mapped_column(String(16))
     pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name))
     reader: Mapped[str] = mapped_column(ForeignKey(ReaderRow.code))
+    after_turn: Mapped[int] = mapped_column(default=0)
     at: Mapped[datetime]
     account_id: Mapped[int | None]
 

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("set_name", sa.String(length=16), nullable=False),
         sa.Column("pacs", sa.String(length=32), nullable=False),
         sa.Column("reader", sa.String(length=32), nullable=False),
+        sa.Column("after_turn", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("account_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["pacs"], ["pb_pacs.name"]),
