@@ -198,7 +198,7 @@ def show_plainly(value: Any) -> Any:
     """
     if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
         return value
-    if value.translate(_LAYOUT).isprintable():  # most texts of several lines: no look at each letter
+    if value.translate(_LAYOUT).isprintable():  # so are most texts of several lines
         return value
     return "".join(
         c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in value
