@@ -143,6 +143,7 @@ READING_EVENTS: dict[str, Callable[..., Fact]] = {
     "claim-disputed": _marks("U", _MINOR),
     "claim-nobodys": _marks("U", _MINOR),
     "objects-claimed": _identity(),
+    "objects-disowned": _identity(),
     "session-opened": _identity(),
     "session-closed": _identity(),
     "sessions-overlap": _identity(_MINOR),

@@ -104,11 +104,13 @@ def _said(side: Laterality, saves: Sequence[Save]) -> _Said:
         for breast in save.read.breasts
         if breast.laterality == side
     ]
-    rating = next((b.rating for _, b in reversed(told) if b.rating is not None), None)
-    density = next((b.density for _, b in reversed(told) if b.density), None)
+    sure = [(save, b) for save, b in told if not save.unsure] or told
+    rating = next((b.rating for _, b in reversed(sure) if b.rating is not None), None)
+    density = next((b.density for _, b in reversed(sure) if b.density), None)
     decided = [(save, b) for save, b in told if b.decision is not None or _contradicts(save, b)]
     if not decided:
-        return _Said(BreastDecision(side, None, rating, density), "", "")
+        plain = BreastDecision(side, None, rating, density)
+        return _Said(BreastDecision(side, None) if _all_unsure(told) else plain, "", "")
     last, breast = decided[-1]
     others = [(save, b) for save, b in decided[:-1] if b.decision != breast.decision]
     doubt = ""
@@ -118,6 +120,10 @@ def _said(side: Laterality, saves: Sequence[Save]) -> _Said:
         )
         doubt = questions.TWO_DECISIONS.format(
             side=questions.SIDES[side], said=" and ".join(several)
+        )
+    elif all(save.unsure for save, b in decided if b.decision == breast.decision):
+        doubt = questions.UNSURE_DECISION.format(
+            side=questions.SIDES[side], said=questions.decision_words(breast)
         )
     elif last.rejected:
         doubt = questions.REJECTED_DECISION.format(
@@ -129,6 +135,11 @@ def _said(side: Laterality, saves: Sequence[Save]) -> _Said:
         )
     seen = f"{breast.decision or ''}/{rating or ''}/{'doubt' if doubt else ''}"
     return _Said(BreastDecision(side, breast.decision, rating, density), doubt, seen)
+
+
+def _all_unsure(told: Sequence[tuple[Save, BreastDecision]]) -> bool:
+    """Whether all that is said may be somebody else's."""
+    return all(save.unsure for save, _ in told)
 
 
 def _contradicts(save: Save, breast: BreastDecision) -> bool:

@@ -28,6 +28,7 @@ from pacs_bridge.domain.revision import (
     Save,
     in_order,
     is_on_one,
+    is_unsure,
     replaced,
     unite,
     was_emptied,
@@ -211,6 +212,8 @@ def _drawn(
         question, gone = questions.phrase(questions.VANISHED, mark), "vanished"
     elif not question and history.may_have_moved(drawing):
         question, gone = questions.phrase(questions.MOVED, mark), "moved"
+    elif not question and is_unsure(drawing):  # any answer to it says that it is theirs
+        question = questions.phrase(questions.UNSURE, mark)
     seen = _fingerprint(mark, flags, gone)
     sources: tuple[str, ...] = tuple(dict.fromkeys(save.read.kind for save, _ in drawing.held))
     if sheet is not None:

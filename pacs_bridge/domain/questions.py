@@ -93,6 +93,14 @@ VANISHED = (
 REJECTED = (
     "Your PACS says that what you saved of {place} was deleted there: is the mark still meant?"
 )
+UNSURE = (
+    "The mark on {place} came on your copy under a log-in that several people use: did you draw it "
+    "yourself?"
+)
+UNSURE_DECISION = (
+    "Your copy holds a decision of the {side} breast ({said}) under a log-in that several people "
+    "use: what do you decide of it?"
+)
 REJECTED_DECISION = (
     "Your PACS says that what you decided of the {side} breast ({said}) was deleted there: "
     "still meant?"

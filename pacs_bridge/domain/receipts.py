@@ -123,6 +123,8 @@ class Receipt:
         Why this reading may have been influenced by another's marks; empty where not.
     late : int
         Objects that came after the round had closed: kept and reported, not scored.
+    unsure : int
+        Objects of a shared log-in on the reader's copy: they count once they are said to be theirs.
     """
 
     reading_uid: str
@@ -139,6 +141,7 @@ class Receipt:
     last_object_at: datetime | None = None
     exposed: str = ""
     late: int = 0
+    unsure: int = 0
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ class Save:
         Whether its PACS saves anew all that is drawn; None where nobody knows.
     rejected : bool
         Whether its PACS says that it was taken out of use there.
+    unsure : bool
+        Whether it may be somebody else's, drawn on this reader's copy.
     """
 
     key: str
@@ -52,6 +54,7 @@ class Save:
     pacs: str = ""
     whole: bool | None = None
     rejected: bool = False
+    unsure: bool = False
 
     @property
     def source(self) -> tuple[str, str]:
@@ -297,6 +300,11 @@ def was_emptied(drawing: Drawing, replacing: dict[str, Save]) -> bool:
 def was_rejected(drawing: Drawing) -> bool:
     """Whether nothing holds a mark but what was taken out of use at its PACS."""
     return all(save.rejected for save, _ in drawing.held)
+
+
+def is_unsure(drawing: Drawing) -> bool:
+    """Whether nothing holds a mark but what may be somebody else's."""
+    return all(save.unsure for save, _ in drawing.held)
 
 
 class History:

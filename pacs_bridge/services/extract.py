@@ -22,6 +22,7 @@ from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.parts import GONE, deal_out, part_named, whole_of
 from pacs_bridge.services.rejected import note_rejected, reject_if_named, tell_rejected
 from pacs_bridge.services.reread import UNKNOWN_IMAGE, ask_about_changes, note_version
+from pacs_bridge.services.shared_copies import ask_whether_own
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.asking import flag_notes
 from pacs_bridge.sr.place import Placed, place_marks
@@ -221,6 +222,7 @@ def _place(
         return reader
     reading_uid = reading_uid_of(case.master, reader)
     read = flag_copied(uow, received, case, read, reader, now)
+    read = ask_whether_own(uow, received, case, read, reader)
     if received.read_by:
         read = ask_about_changes(uow, received, read, reading_uid)
     uow.marks.keep(read, accession=case.accession, reader=reader)

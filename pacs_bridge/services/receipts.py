@@ -173,6 +173,7 @@ def make_receipt(uow: UnitOfWork, own: OwnCase, moment: datetime) -> Receipt:
         last_object_at=max((save.received_at for save in standing.saves), default=None),
         exposed=exposed_of(uow, own.reading_uid),
         late=len(standing.late),
+        unsure=sum(save.unsure for save in standing.saves),
     )
 
 

@@ -122,6 +122,7 @@ ACCESS: dict[str, Rule] = {
     "claims.claim": _READING,
     "claims.refuse": _READING,
     "claims.dispute": _READING,
+    "claims.own": _READING,
     "associations.index": _WATCH,
     "associations.lines": _only(Role.ADMIN, prolongs=False),
     "associations.callers": _only(Role.ADMIN, prolongs=False),

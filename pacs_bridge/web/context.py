@@ -109,6 +109,8 @@ class WhoServices:
         See `services.reading_sessions`; each takes reader and set.
     claimable, claim_objects, none_of_these, dispute_claim : callable
         See `services.claims`; each takes reader and set.
+    state_own : callable
+        See `services.own_saves`; takes reader and case.
     show_saving, set_saving, readers_saving : callable
         See `services.saving_help`: the first two take a PACS, the last reader and set.
     """
@@ -127,6 +129,7 @@ class WhoServices:
     show_saving: Callable[[str], SavingHelp]
     set_saving: Callable[..., SavingHelp]
     readers_saving: Callable[[str, str], SavingHelp]
+    state_own: Callable[..., int]
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ MAY = {
     "claims.claim": (ENROLLED, {"nobody"}),
     "claims.refuse": (ENROLLED, {"nobody"}),
     "claims.dispute": (ENROLLED, {"nobody"}),
+    "claims.own": (RELEASED, READERS - RELEASED),
     "associations.index": ({"admin"}, set()),
     "associations.lines": ({"admin"}, set()),
     "associations.callers": ({"admin"}, set()),

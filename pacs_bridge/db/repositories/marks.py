@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables.objects import MarkRow, ObjectRow, ReadObjectRow
+from pacs_bridge.domain.identity import SHARED_LOGIN
 from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject, Share
 from pacs_bridge.domain.reading import is_location
 from pacs_bridge.domain.revision import Save
@@ -184,6 +185,7 @@ def _save(row: ObjectRow, body: dict[str, Any]) -> Save:
         workstation=f"{row.pacs or ''} {station}",
         pacs=row.pacs or "",
         rejected=row.rejected_by is not None,
+        unsure=SHARED_LOGIN in read.observer.evidence,
     )
 
 
