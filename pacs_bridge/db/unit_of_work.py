@@ -8,11 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from pacs_bridge.domain.errors import RetryLater, StorageFull, StoreBusy
+from pacs_bridge.db.trouble import not_taken
 from pacs_bridge.domain.ports import Enqueue
 
 if TYPE_CHECKING:
@@ -48,8 +47,6 @@ if TYPE_CHECKING:
     from pacs_bridge.db.repositories.standing import Standings
     from pacs_bridge.db.repositories.watch import Associations, Events, Mails
     from pacs_bridge.db.repositories.workstations import Workstations
-
-_BUSY = "The database is busy; the same call works later."
 
 
 class _Repository:
@@ -159,10 +156,8 @@ class UnitOfWork:
     ) -> None:
         if self._session is not None:
             self._end_session(self._session, commit=error is None)
-        if isinstance(error, OperationalError):
-            raise not_taken(error) from error
-        if isinstance(error, NoConnection):
-            raise StoreBusy(_BUSY) from error
+        if refusal := not_taken(error):
+            raise refusal from error
 
     @staticmethod
     def _end_session(session: Session, *, commit: bool) -> None:
@@ -171,9 +166,11 @@ class UnitOfWork:
                 session.commit()
             else:
                 session.rollback()
-        except OperationalError as refused:
+        except DBAPIError as refused:
             session.rollback()
-            raise not_taken(refused) from refused
+            if refusal := not_taken(refused):
+                raise refusal from refused
+            raise
         finally:
             session.close()
 
@@ -201,13 +198,6 @@ class UnitOfWork:
         if self._enqueue is None:
             raise RuntimeError("this unit of work was opened without a queue")
         self._enqueue(self.connect(), job, *args, key=key, partition=partition, delay=delay)
-
-
-def not_taken(error: OperationalError) -> RetryLater:
-    """Say in our words that the database did not take a change."""
-    if "is full" in str(error.orig):  # SQLite's "database or disk is full"
-        return StorageFull("The database's disk is full; make room on it, then try again.")
-    return StoreBusy(_BUSY)
 
 
 Begin = Callable[[], UnitOfWork]

@@ -45,6 +45,7 @@ from pacs_bridge.domain.ports import Message
 from pacs_bridge.domain.reading import Reading
 from pacs_bridge.domain.sentences import NEEDS_CONTACT, KnownAs, about, word_absent, word_partial
 from pacs_bridge.services.folded import reading_uid_of
+from tests.databases import ON_POSTGRESQL
 from tests.isolation import put_proven
 from tests.web.summaries import a_summary
 
@@ -112,10 +113,19 @@ def an_empty_scheme(folder: Path) -> Scheme:
 
 def open_scheme(folder: Path) -> Scheme:
     """A scheme whose database lies in a folder."""
-    url = f"sqlite:///{folder / DATABASE}"
+    url = _on_postgresql(folder / DATABASE) if ON_POSTGRESQL else f"sqlite:///{folder / DATABASE}"
     engine, queue = make_engine(url), RecordingQueue()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), queue)
     return Scheme(url, queue, [NOW], begin, close=engine.dispose)
+
+
+def _on_postgresql(place: Path) -> str:
+    """Make a database: a copy of the one whose address a file says, which says the copy's then."""
+    from tests.postgres import cluster
+
+    url = cluster().copied(place.read_text()) if place.exists() else cluster().empty()
+    place.write_text(url)
+    return url
 
 
 def a_scheme(folder: Path) -> Scheme:
