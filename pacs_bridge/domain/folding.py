@@ -35,9 +35,9 @@ from pacs_bridge.domain.revision import (
     was_rejected,
     was_taken_back,
 )
+from pacs_bridge.domain.sheet import answers_of_marks, marks_of_sheet, say_findings
 
 _COUNT = frozenset({MarkState.READ, MarkState.CONFIRMED, MarkState.MENDED, MarkState.PLACED})
-_OF_MARKS = frozenset({Answer.CONFIRM, Answer.MEND, Answer.DROP})
 _TEXT, _UNREAD = "text-", "unread-"  # beginnings of the keys of what is no drawing
 SHEET = "sheet"
 """The source of a mark that was put on our own sheet."""
@@ -128,10 +128,11 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     replacing = replaced(ordered)
     drawings = unite(ordered)
     history = History(ordered, drawings)
-    placed = [answer for answer in answers if answer.kind is Answer.PLACE]
+    placed = marks_of_sheet(answers)
     sheet = {id(each): _placed_on(each, placed) for each in drawings}
     joined = {answer.answer_id for answer in sheet.values() if answer is not None}
-    given = {answer.key: answer for answer in answers if answer.kind in _OF_MARKS}
+    names = {each.placed_key: d.key for d in drawings if (each := sheet[id(d)]) is not None}
+    given = answers_of_marks(answers)
     own = {answer.placed_key for answer in placed}
     lost = _answers_without_a_mark({k: a for k, a in given.items() if k not in own}, drawings)
     marks = [
@@ -142,7 +143,7 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     marks += _unread(ordered, given)
     marks += [_alone(answer, given) for answer in placed if answer.answer_id not in joined]
     breasts, asked, undecided, seen = fold_breasts(ordered, replacing, answers)
-    findings = tuple(link_findings(drawings))
+    findings = say_findings(link_findings(drawings), answers, names)
     return Folded(tuple(marks), breasts, (*asked, *undecided), undecided, seen, findings)
 
 

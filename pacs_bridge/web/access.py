@@ -108,6 +108,7 @@ ACCESS: dict[str, Rule] = {
     "reading.picture": _READING_BY_ITSELF,
     "reading.answer": _READING,
     "reading.place": _READING,
+    "reading.link": _READING,
     "reading.decide": _READING,
     "reading.normal": _READING,
     "viewer.show": _READING,

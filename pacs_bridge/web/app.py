@@ -67,7 +67,9 @@ _ASSETS = (
     "reading.js",
     "sheet.js",
     "sheet_controls.js",
+    "sheet_hand.js",
     "sheet_paint.js",
+    "sheet_saved.js",
     "sheet_shapes.js",
     "sheet_view.js",
 )

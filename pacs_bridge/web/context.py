@@ -80,21 +80,29 @@ class ReadingServices:
         See `services.receipts`.
     answer_mark, place_mark, decide_breast, declare_normal, declare_rest_normal : callable
         See `services.answers`; each takes the token of its form.
+    move_mark, link_marks, part_mark : callable
+        See `services.sheet`; the same.
     find_picture : callable
         Gives the content hash of an image that the reader may see; see `services.pictures`.
     picture : callable
         Gives a frame of an image, by content hash, as PNG.
+    lying : callable
+        Gives how an image lies in the patient, by SOP Instance UID; see `services.lying`.
     """
 
     list_receipts: Callable[[str, str], ReceiptList]
     show_receipt: Callable[[str, str], Receipt]
     answer_mark: Callable[..., object]
     place_mark: Callable[..., object]
+    move_mark: Callable[..., object]
+    link_marks: Callable[..., object]
+    part_mark: Callable[..., object]
     decide_breast: Callable[..., object]
     declare_normal: Callable[..., object]
     declare_rest_normal: Callable[..., object]
     find_picture: Callable[[str, str, str, int], str]
     picture: Callable[[str, int], bytes]
+    lying: Callable[[str], tuple[str, ...]]
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,10 @@ def build_reading(installation: Installation) -> ReadingServices:
         declare_rest_normal,
         place_mark,
     )
+    from pacs_bridge.services.lying import read_lying
     from pacs_bridge.services.pictures import find_picture
     from pacs_bridge.services.receipts import list_receipts, show_receipt
+    from pacs_bridge.services.sheet import link_marks, move_mark, part_mark
     from pacs_bridge.web.context import ReadingServices
 
     now, read = installation.now, installation.read
@@ -64,9 +66,13 @@ def build_reading(installation: Installation) -> ReadingServices:
         show_receipt=show,
         answer_mark=partial(answer_mark, **answering),
         place_mark=partial(place_mark, **answering),
+        move_mark=partial(move_mark, **answering),
+        link_marks=partial(link_marks, **answering),
+        part_mark=partial(part_mark, **answering),
         decide_breast=partial(decide_breast, **answering),
         declare_normal=partial(declare_normal, **answering),
         declare_rest_normal=partial(declare_rest_normal, **answering),
         find_picture=partial(find_picture, begin=read, show=show),
         picture=build_pictures(installation).of,
+        lying=read_lying(begin=read, find=installation.archive.path),
     )

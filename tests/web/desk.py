@@ -23,6 +23,7 @@ from pacs_bridge.services.folded import reading_uid_of
 from pacs_bridge.services.pictures import find_picture
 from pacs_bridge.services.receipts import list_receipts, show_receipt
 from pacs_bridge.services.render_image import PictureRequest, render_frame
+from pacs_bridge.services.sheet import link_marks, move_mark, part_mark
 from pacs_bridge.sr.geometry import centre_of
 from pacs_bridge.web.context import ReadingServices
 from tests.mammograms import a_mammogram, write
@@ -34,6 +35,11 @@ SPOT = (900.0, 700.0)
 SETTLE = 60.0
 GSPS, LITTLE = "1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.1.2.1"
 VIEWS: tuple[tuple[Laterality, str], ...] = (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO"))
+LYING: dict[str, tuple[str, ...]] = {
+    "2.25.107.1": ("A", "L"), "2.25.107.2": ("A", "R"),
+    "2.25.107.3": ("A", "HL"), "2.25.107.4": ("P", "HR"),
+}  # fmt: skip
+"""How the images of case 107 lie: the left CC hangs as it is stored, the others are mirrored."""
 MASS = Code("129788004", "SCT", "Ill-defined mass")
 
 
@@ -103,9 +109,13 @@ def reading_services(scheme: Scheme) -> ReadingServices:
         show_receipt=show,
         answer_mark=partial(answer_mark, **more),
         place_mark=partial(place_mark, **more),
+        move_mark=partial(move_mark, **more),
+        link_marks=partial(link_marks, **more),
+        part_mark=partial(part_mark, **more),
         decide_breast=partial(decide_breast, **more),
         declare_normal=partial(declare_normal, **more),
         declare_rest_normal=partial(declare_rest_normal, **more),
         find_picture=partial(find_picture, begin=begin, show=show),
         picture=lambda _name, _frame: a_picture(),
+        lying=lambda uid: LYING.get(uid, ()),
     )

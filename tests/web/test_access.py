@@ -72,6 +72,7 @@ MAY = {
     "reading.rest": (RELEASED, READERS - RELEASED),
     "reading.answer": (RELEASED, READERS - RELEASED),
     "reading.place": (RELEASED, READERS - RELEASED),
+    "reading.link": (RELEASED, READERS - RELEASED),
     "reading.decide": (RELEASED, READERS - RELEASED),
     "reading.normal": (RELEASED, READERS - RELEASED),
     "viewer.show": (ENROLLED, {"nobody"}),

@@ -22,6 +22,10 @@ export function layControls (sheet) {
     }, { passive: false })
     addEnlarge(view)
   }
+  document.addEventListener('click', (event) => {
+    const button = event.target.closest('[data-edit]')
+    if (button) sheet.editBy(button.dataset.edit)
+  })
 }
 
 function layTools (sheet, bar) {
@@ -72,6 +76,11 @@ function press (sheet, view, event) {
     z: () => sheet.undo(),
     Delete: () => sheet.discard(),
     Backspace: () => sheet.discard(),
+    m: () => sheet.editNext(view),
+    ',': () => sheet.turn(view, -5 * view.sense),
+    '.': () => sheet.turn(view, 5 * view.sense),
+    '<': () => sheet.turn(view, -view.sense),
+    '>': () => sheet.turn(view, view.sense),
     '[': () => sheet.resize(view, [1 / 1.15, 1 / 1.15]),
     ']': () => sheet.resize(view, [1.15, 1.15]),
     '{': () => sheet.resize(view, [1, 1 / 1.15]),
@@ -91,7 +100,7 @@ function press (sheet, view, event) {
 const done = () => true
 
 function step (sheet, view, way, by) {
-  const shift = way.map((each) => each * by)
+  const shift = way.map((each, axis) => each * by * view.ways[axis])
   const at = sheet.step(view, shift)
   if (view.zoom > 1) view.reveal(at)
   sheet.say(`${view.what}: column ${Math.round(at[0])} of ${view.size[0]}, row ${Math.round(at[1])} of ${view.size[1]}`)

@@ -6,12 +6,15 @@ const within = (value, least, most) => Math.min(Math.max(value, least), most)
 
 export class View {
   constructor (figure) {
-    const { columns, rows, view, frame, what } = figure.dataset
+    const { columns, rows, view, frame, what, shown } = figure.dataset
     this.figure = figure
     this.size = [Number(columns), Number(rows)]
     this.number = view
     this.shown = frame
     this.what = what
+    // Which way columns and rows grow as the image is shown: -1 where it is mirrored.
+    this.ways = ['across', 'down'].map((name) => (shown.split(' ').includes(name) ? -1 : 1))
+    this.sense = this.ways[0] * this.ways[1]
     this.frame = figure.querySelector('.app-view__frame')
     this.stage = figure.querySelector('.app-view__stage')
     this.picture = figure.querySelector('.app-view__picture')
@@ -23,8 +26,13 @@ export class View {
   // Where a place of the window lies in the image, at whatever zoom.
   placeOf (clientX, clientY) {
     const box = this.stage.getBoundingClientRect()
-    const [columns, rows] = this.size
-    return [(clientX - box.left) / box.width * columns, (clientY - box.top) / box.height * rows]
+    const there = [(clientX - box.left) / box.width, (clientY - box.top) / box.height]
+    return this.turnedOver(there).map((each, axis) => each * this.size[axis])
+  }
+
+  // A place in shares of the image, for one in shares of what is shown, and the other way round.
+  turnedOver (shares) {
+    return shares.map((each, axis) => (this.ways[axis] < 0 ? 1 - each : each))
   }
 
   // How many pixels of the image one pixel of the window is.
@@ -52,7 +60,7 @@ export class View {
 
   // Bring a place of the image into sight.
   reveal ([x, y]) {
-    const there = [x / this.size[0] * this.zoom, y / this.size[1] * this.zoom]
+    const there = this.turnedOver([x / this.size[0], y / this.size[1]]).map((each) => each * this.zoom)
     this.off = this.off.map((off, axis) => within(off, there[axis] - 0.9, there[axis] - 0.1))
     this.lay()
   }
