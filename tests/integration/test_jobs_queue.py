@@ -142,6 +142,19 @@ def test_a_key_is_used_once_for_good(recorder, begin):
     assert recorder.named("mail") == [("welcome",), ("other",)]
 
 
+def test_what_a_job_names_reaches_its_service(engine_url, begin):
+    told: list[dict[str, Any]] = []
+    services = replace(Recorder().services(), watch_exposure=lambda *_, **named: told.append(named))
+    jobs = Jobs(engine_url, services)
+    jobs.start()
+    try:
+        job = ("watch_exposure", "hospital", "PERFORMS121", "PERFORMS121101")
+        queue(begin, *job, key="watch", partition="hospital")
+        wait_until(lambda: told == [{"case": "PERFORMS121101"}], "the case to be named")
+    finally:
+        jobs.stop()
+
+
 def test_a_load_sends_until_nothing_is_pending_then_verifies(recorder, begin):
     recorder.answers["send"] = [8, 4, 0]
     queue(begin, "load", 1, 1, key="load-1-1", partition="hospital")
