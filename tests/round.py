@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pacs_bridge.wiring.home import make_home
+from tests import forked
 from tests.peers import free_port
 from tests.waiting import wait_until
 
@@ -109,9 +110,7 @@ class OutsideInstallation:
 
     def command(self, *arguments: str, status: int = 0) -> str:
         """Run a command to its end; gives what it printed on stdout."""
-        done = subprocess.run(
-            self.words(*arguments), capture_output=True, text=True, timeout=300, check=False
-        )
+        done = forked.run("pacs_bridge", [*arguments, "--home", self.home])
         assert done.returncode == status, f"{arguments}: {done.stderr}{done.stdout}"
         return done.stdout
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +14,7 @@ from pacs_bridge.services.send import send_next
 from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.peers import build_mailer, build_peer
+from tests import forked
 from tests.loads import a_passport
 from tests.peers import free_port
 
@@ -42,9 +41,7 @@ def run(installation: Installation) -> Any:
     """Run a command to its end: (exit status, stdout, stderr)."""
 
     def run(*words: str) -> tuple[int, str, str]:
-        line = [sys.executable, "-m", "pacs_bridge", *words]
-        line += ["--home", str(installation.config.home)]
-        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+        done = forked.run("pacs_bridge", [*words, "--home", installation.config.home])
         return done.returncode, done.stdout, done.stderr
 
     return run
