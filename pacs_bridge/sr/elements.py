@@ -128,7 +128,17 @@ def text(ds: Dataset, keyword: str) -> str:
         plain = str(value)
     except Exception:  # noqa: BLE001  a person name that cannot be decoded
         plain = ""
-    return _CONTROL.sub("", plain[:LONGEST_TEXT]).strip(" \r\n\t\0")
+    return _CONTROL.sub("", _well_decoded(plain[:LONGEST_TEXT])).strip(" \r\n\t\0")
+
+
+def _well_decoded(said: str) -> str:
+    """A text as it was meant where UTF-8 was written and not declared, which no other text is."""
+    if said.isascii():
+        return said
+    try:
+        return said.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return said
 
 
 def words(ds: Dataset, keyword: str) -> list[str]:
@@ -163,6 +173,11 @@ def items(ds: Dataset, keyword: str) -> list[Dataset]:
         return [item for item in list(value)[:LONGEST_ITEMS] if isinstance(item, pydicom.Dataset)]
     except TypeError:
         return []
+
+
+def is_broken(ds: Dataset, keyword: str) -> bool:
+    """Whether a sequence is there and cannot be taken apart."""
+    return keyword in ds and isinstance(_value(ds, keyword), bytes | str)
 
 
 def code(ds: Dataset, keyword: str) -> Code | None:

@@ -68,9 +68,10 @@ def is_closed(points: Sequence[Point]) -> bool:
 
 
 def polygon_centroid(points: Sequence[Point]) -> Point:
-    """Centroid of a polygon's area; of its vertices where it has no area.
+    """Centroid of a polygon's area; of its vertices where it has no area to speak of.
 
-    The vertex mean would lean towards wherever the pen was slow.
+    The vertex mean would lean towards wherever the pen was slow. The parts of a line that
+    crosses itself may cancel out, and throw the centroid far out of what is drawn.
     """
     ring = list(points[:-1]) if len(points) > 1 and points[0] == points[-1] else list(points)
     x0, y0 = ring[0]  # relative to a vertex, so that large coordinates lose no digits
@@ -83,7 +84,10 @@ def polygon_centroid(points: Sequence[Point]) -> Point:
         moment_y += (ay + by) * cross
     if abs(doubled) < 1e-9:
         return vertex_mean(ring)
-    return x0 + moment_x / (3 * doubled), y0 + moment_y / (3 * doubled)
+    x, y = x0 + moment_x / (3 * doubled), y0 + moment_y / (3 * doubled)
+    xs, ys = zip(*ring, strict=True)
+    within = min(xs) <= x <= max(xs) and min(ys) <= y <= max(ys)
+    return (x, y) if within else vertex_mean(ring)
 
 
 def vertex_mean(points: Sequence[Point]) -> Point:

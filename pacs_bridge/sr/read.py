@@ -51,7 +51,7 @@ def read_object(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = No
     """
     elements.tolerate_odd_values()
     sop_class = elements.uid(ds, "SOPClassUID")
-    reader = READERS.get(sop_class)
+    reader = READERS.get(sop_class) or _reader_by_content(ds, sop_class)
     try:
         if reader is read_report:
             return read_report(ds, words, room)
@@ -60,6 +60,17 @@ def read_object(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = No
         return ReadObject(
             sop_class, elements.uid(ds, "SOPInstanceUID"), "not-marks", refused=BROKEN
         )
+
+
+def _reader_by_content(
+    ds: Dataset, sop_class: str
+) -> Callable[[Dataset, SiteWords], ReadObject] | None:
+    """The reader of a report or state of a class that is somebody's own, or newer than this."""
+    if sop_class in sop_classes.NO_IMAGES or not sop_class or "Rows" in ds:
+        return None
+    if "ContentSequence" in ds and elements.text(ds, "ValueType").upper() == "CONTAINER":
+        return read_report
+    return read_state if "GraphicAnnotationSequence" in ds else None
 
 
 def _no_marks(ds: Dataset, sop_class: str) -> ReadObject:

@@ -71,3 +71,6 @@ STATES_AND_REPORTS = (
     PLANE_STATES | RENDERED_STATES | REPORTS | CAD_REPORTS | frozenset(NOT_MARKS) | {KEY_OBJECT}
 )
 """Everything a viewer saves that is not an image."""
+
+NO_IMAGES = STATES_AND_REPORTS | frozenset(UNREAD_REGIONS) | {_STORAGE + "67"}
+"""What stands beside images and is none; the last maps pixels to values of the real world."""
