@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg.types.string import StrDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from pacs_bridge.db.trouble import not_taken
@@ -54,6 +56,26 @@ SELECT current_setting('server_version_num')::int / 10000,
     has_schema_privilege(current_schema(), 'CREATE')"""
 
 
+class _Types(PGTypeCompiler):
+    """Columns of text as SQLite has them: of any length, whatever a table says is enough.
+
+    A sentence that is a letter too long must not cost the mark that it is about.
+    """
+
+    def visit_VARCHAR(self, type_: Any, **_: Any) -> str:  # noqa: N802  the name is theirs
+        """Give the type without its length."""
+        del type_
+        return "VARCHAR"
+
+
+class _Text(StrDumper):
+    """Text as it is, but for what PostgreSQL cannot hold: a NUL is shown as what it is not."""
+
+    def dump(self, obj: str) -> Any:
+        """Give the bytes that go to the server."""
+        return super().dump(obj.replace("\0", "\ufffd"))
+
+
 def is_postgresql(url: str) -> bool:
     """Tell whether an address is one of PostgreSQL's."""
     return url.split(":", 1)[0].split("+", 1)[0] in ("postgresql", "postgres")
@@ -80,8 +102,11 @@ def make_postgresql(url: str, *, writes: bool, milliseconds: int) -> Engine:
         isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
     )
 
+    engine.dialect.type_compiler_instance = _Types(engine.dialect)
+
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
+        connection.adapters.register_dumper(str, _Text)
         idle = f"{IDLE_SECONDS}s" if writes else "0"
         _ask(connection, _DURABLE)
         _ask(connection, _PATIENT, f"{milliseconds}ms", idle)

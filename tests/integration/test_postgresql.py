@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, UniqueConstraint, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import sessionmaker
 
+from pacs_bridge.config import Config, DatabaseConfig
 from pacs_bridge.db.engine import make_engine, make_jobs_engine
 from pacs_bridge.db.group_unit import GroupUnits
 from pacs_bridge.db.migrate import is_current, migrate
@@ -26,6 +27,12 @@ from pacs_bridge.db.tables import all_tables
 from pacs_bridge.db.trouble import TellingSession
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import RefusedInput, StorageFull, StoreBusy
+from pacs_bridge.domain.objects import Originator
+from pacs_bridge.wiring.doctor import examine
+from pacs_bridge.wiring.installation import Installation
+from pacs_bridge.wiring.jobs import build_jobs
+from pacs_bridge.wiring.node import build_node
+from pacs_bridge.wiring.web import serve_web
 from tests.builders import a_received_object
 from tests.databases import TestDatabase, opened
 from tests.nodes import register
@@ -85,6 +92,12 @@ ADD = """\
 import sys
 from pacs_bridge.db.engine import make_engine
 from pacs_bridge.db.group_unit import GroupUnits
+from pacs_bridge.domain.objects import Originator
+from pacs_bridge.wiring.doctor import examine
+from pacs_bridge.wiring.installation import Installation
+from pacs_bridge.wiring.jobs import build_jobs
+from pacs_bridge.wiring.node import build_node
+from pacs_bridge.wiring.web import serve_web
 from tests.builders import a_received_object
 
 units = GroupUnits(make_engine(sys.argv[1]))
@@ -185,6 +198,22 @@ def test_a_size_may_be_more_than_two_gigabytes(database: TestDatabase) -> None:
         found = uow.objects.find("1.2.3.1")
         assert found is not None
         assert found.size == 3 << 30
+
+
+def test_text_that_is_too_long_or_holds_a_nul_costs_nothing(database: TestDatabase) -> None:
+    """SQLite takes both: a column's length is what is enough, not what is allowed."""
+    long = a_received_object(reason="r" * 2_000, originator=Originator("A\0B", 1))
+    with database.begin_for_many() as uow:
+        assert uow.arrivals.add(long, b"bytes")
+        uow.events.add(database.clock(), "noted", "A\0B" + "s" * 200, said="C\0D")
+    with database.begin() as uow:
+        found = uow.objects.find("1.2.3.1")
+        assert found is not None
+        assert found.reason == "r" * 2_000
+        assert found.originator == Originator("A\ufffdB", 1)
+        [event] = uow.events.newest(kind="noted")
+        assert event.subject == "A\ufffdB" + "s" * 61
+        assert event.detail == {"said": "C\0D"}
 
 
 RAISE = "DO $$ BEGIN RAISE EXCEPTION 'said' USING ERRCODE = '{}'; END $$"
@@ -355,3 +384,33 @@ def test_a_server_without_the_disk_s_sync_is_seen(engine: Engine) -> None:
     """As that of these tests is."""
     assert not stand(engine).durable
     assert stand(engine).owned
+
+
+def an_installation(home: Path, url: str) -> Installation:
+    return Installation(Config(home=home, database=DatabaseConfig(url)))
+
+
+def test_nothing_starts_over_a_server_that_would_lose_what_it_confirmed(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    installation = an_installation(tmp_path, postgres_url)
+    for start in (build_node, build_jobs, serve_web):
+        with pytest.raises(RefusedInput, match="fsync"):
+            start(installation)
+    installation.engine.dispose()
+
+
+def test_the_doctor_says_why_a_server_does_not_answer_and_asks_it_nothing_more(
+    postgres: Cluster, tmp_path: Path
+) -> None:
+    for url, why in (
+        (f"postgresql://bridge:secret@/name?host={tmp_path}", "No such file"),
+        (postgres.url("nobody_made_it"), "does not exist"),
+    ):
+        installation = an_installation(tmp_path, url)
+        *_, last = examine(installation)
+        assert (last.subject, last.good) == ("database server", False)
+        assert why in last.says
+        assert "database.url" in last.says
+        assert "secret" not in last.says
+        installation.engine.dispose()
