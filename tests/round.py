@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pacs_bridge.wiring.home import make_home
 from tests import forked
+from tests.homes import a_home
 from tests.peers import free_port
 from tests.waiting import wait_until
 
@@ -97,7 +97,7 @@ class OutsideInstallation:
 
     def make(self) -> None:
         """Make the home, with the settings that are in it, as `init` does."""
-        make_home(self.home)
+        a_home(self.home)
 
     def start(self, role: str = "run", **settings: str) -> RunningRoles:
         """Start the roles (or one of them), with settings such as ``WEB__PORT``."""
