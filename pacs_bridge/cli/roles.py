@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -71,8 +72,10 @@ def jobs(home: Home = None, with_parent: WithParent = False, place: Beside = 0) 
     note_role(installation, "jobs", starts=True)
     stopped.wait()
     note_role(installation, "jobs", starts=False)
-    receipts.stop()
+    ending = threading.Thread(target=receipts.stop)
+    ending.start()  # neither needs the other to end, and each may take seconds
     role.stop()
+    ending.join()
     _leave()
 
 
