@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pacs_bridge.domain import questions
@@ -25,7 +25,10 @@ class _Said:
 
 
 def fold_breasts(
-    ordered: Sequence[Save], replacing: dict[str, Save], answers: Sequence[GivenAnswer]
+    ordered: Sequence[Save],
+    replacing: dict[str, Save],
+    answers: Sequence[GivenAnswer],
+    marked: Collection[Laterality | None] = (),
 ) -> tuple[tuple[BreastDecision, ...], tuple[str, ...], tuple[str, ...], dict[str, str]]:
     """Fold the decisions of saves and answers, right breast first.
 
@@ -35,6 +38,8 @@ def fold_breasts(
         As `revision.in_order` gives them.
     replacing : dict
         As `revision.replaced` gives it.
+    marked : collection of str or None
+        The sides on which marks lie that were not taken back; None where one lies on neither.
 
     Returns
     -------
@@ -59,6 +64,9 @@ def fold_breasts(
             None,
         )
         breast, question = _decided(side, said, answer)
+        if answer is not None and answer.kind is Answer.NORMAL and {side, None} & {*marked}:
+            # Nobody says so of a case with marks: they have come since.
+            breast, question = BreastDecision(side, None), _since_normal(side)
         if breast.decision is None and not question:
             undecided.append(questions.UNDECIDED.format(side=questions.SIDES[side]))
         if question:
@@ -88,6 +96,10 @@ def _decided(
         side=questions.SIDES[side],
         said=questions.decision_words(said.breast),
     )
+
+
+def _since_normal(side: Laterality) -> str:
+    return questions.SINCE_NORMAL.format(side=questions.SIDES[side])
 
 
 def _seen_of(answer: GivenAnswer, side: Laterality) -> str:

@@ -35,7 +35,12 @@ from pacs_bridge.domain.revision import (
     was_rejected,
     was_taken_back,
 )
-from pacs_bridge.domain.sheet import answers_of_marks, marks_of_sheet, say_findings
+from pacs_bridge.domain.sheet import (
+    answers_of_marks,
+    last_at_each_place,
+    marks_of_sheet,
+    say_findings,
+)
 
 _COUNT = frozenset({MarkState.READ, MarkState.CONFIRMED, MarkState.MENDED, MarkState.PLACED})
 _TEXT, _UNREAD = "text-", "unread-"  # beginnings of the keys of what is no drawing
@@ -65,7 +70,12 @@ class FoldedMark:
     @property
     def counts(self) -> bool:
         """Whether it enters the reading."""
-        return self.state in _COUNT and bool(self.mark.points) and self.mark.shape != "TEXT"
+        return self.state in _COUNT and self.lies
+
+    @property
+    def lies(self) -> bool:
+        """Whether it is a place on an image, and not words alone."""
+        return bool(self.mark.points) and self.mark.shape != "TEXT"
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     replacing = replaced(ordered)
     drawings = unite(ordered)
     history = History(ordered, drawings)
-    placed = marks_of_sheet(answers)
+    placed = last_at_each_place(marks_of_sheet(answers))
     sheet = {id(each): _placed_on(each, placed) for each in drawings}
     joined = {answer.answer_id for answer in sheet.values() if answer is not None}
     names = {each.placed_key: d.key for d in drawings if (each := sheet[id(d)]) is not None}
@@ -142,7 +152,8 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     marks += _written(ordered, given, decided=_decides_both(answers))
     marks += _unread(ordered, given)
     marks += [_alone(answer, given) for answer in placed if answer.answer_id not in joined]
-    breasts, asked, undecided, seen = fold_breasts(ordered, replacing, answers)
+    marked = {m.mark.laterality for m in marks if m.state is not MarkState.DROPPED and m.lies}
+    breasts, asked, undecided, seen = fold_breasts(ordered, replacing, answers, marked)
     findings = say_findings(link_findings(drawings), answers, names)
     return Folded(tuple(marks), breasts, (*asked, *undecided), undecided, seen, findings)
 

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pacs_bridge.domain.answers import GivenAnswer
+from pacs_bridge.domain.reading import same_geometry
 from pacs_bridge.domain.receipts import Answer
+from pacs_bridge.domain.revision import is_on_one
 
 _OF_MARKS = frozenset({Answer.CONFIRM, Answer.MEND, Answer.DROP})
 
@@ -37,6 +39,19 @@ def marks_of_sheet(answers: Iterable[GivenAnswer]) -> list[GivenAnswer]:
                 finding=answer.finding,
             )
     return list(standing.values())
+
+
+def last_at_each_place(placed: Sequence[GivenAnswer]) -> list[GivenAnswer]:
+    """Leave out marks of our sheet that were put once more where they lie: each is one mark."""
+    marks = [answer.as_mark() for answer in placed]
+    return [
+        answer
+        for place, answer in enumerate(placed)
+        if not any(
+            is_on_one(marks[place], later) and same_geometry(marks[place], later)
+            for later in marks[place + 1 :]
+        )
+    ]
 
 
 def answers_of_marks(answers: Iterable[GivenAnswer]) -> dict[str, GivenAnswer]:

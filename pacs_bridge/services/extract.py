@@ -253,7 +253,7 @@ def _place(
         "close",
         reading_uid,
         # With its time: an object that was claimed comes here again.
-        key=f"close-{reading_uid}-{received.sop_instance_uid}-{now.timestamp():.0f}",
+        key=f"close-{reading_uid}-{received.sop_instance_uid}-{now:%Y%m%dT%H%M%S%f}",
         delay=settle,
     )
     return None
