@@ -106,6 +106,7 @@ ACCESS: dict[str, Rule] = {
     "reading.show": _READING,
     "reading.look_case": _READING_BY_ITSELF,
     "reading.picture": _READING_BY_ITSELF,
+    "fine.part": _READING_BY_ITSELF,
     "reading.answer": _READING,
     "reading.place": _READING,
     "reading.link": _READING,

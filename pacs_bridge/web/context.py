@@ -86,6 +86,8 @@ class ReadingServices:
         Gives the content hash of an image that the reader may see; see `services.pictures`.
     picture : callable
         Gives a frame of an image, by content hash, as PNG.
+    part : callable
+        Gives a part of a frame in all its grey levels, by content hash; see `archive.levels`.
     lying : callable
         Gives how an image lies in the patient, by SOP Instance UID; see `services.lying`.
     """
@@ -102,6 +104,7 @@ class ReadingServices:
     declare_rest_normal: Callable[..., object]
     find_picture: Callable[[str, str, str, int], str]
     picture: Callable[[str, int], bytes]
+    part: Callable[..., bytes]
     lying: Callable[[str], tuple[str, ...]]
 
 

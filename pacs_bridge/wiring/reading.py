@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from pacs_bridge.wiring.installation import Installation
 
 if TYPE_CHECKING:
+    from pacs_bridge.archive.levels import Levels
     from pacs_bridge.archive.pictures import Pictures
     from pacs_bridge.services.render_image import PictureRequest
+    from pacs_bridge.services.render_levels import LevelsRequest
     from pacs_bridge.web.context import ReadingServices
 
 PICTURE_SECONDS = 30
@@ -37,6 +39,28 @@ def build_pictures(installation: Installation) -> Pictures:
         return maker(PictureRequest(source, frame))
 
     return Pictures(installation.config.home / "pictures", installation.archive.path, make)
+
+
+def make_levels(asked: LevelsRequest) -> None:
+    """Write the levels of a frame; runs in a limited child process, too."""
+    from pacs_bridge.services.render_levels import render_levels
+
+    render_levels(asked)
+
+
+def build_levels(installation: Installation) -> Levels:
+    """Join what makes and keeps frames of archived images in all their grey levels."""
+    from pacs_bridge.archive.levels import Levels
+    from pacs_bridge.jobs.limits import LimitedReader
+
+    maker = LimitedReader(make_levels, wall_seconds=PICTURE_SECONDS, cpu_seconds=PICTURE_SECONDS)
+
+    def make(source: Path, frame: int, target: Path) -> None:
+        from pacs_bridge.services.render_levels import LevelsRequest
+
+        maker(LevelsRequest(source, frame, target))
+
+    return Levels(installation.config.home / "levels", installation.archive.path, make)
 
 
 def build_reading(installation: Installation) -> ReadingServices:
@@ -74,5 +98,6 @@ def build_reading(installation: Installation) -> ReadingServices:
         declare_rest_normal=partial(declare_rest_normal, **answering),
         find_picture=partial(find_picture, begin=read, show=show),
         picture=build_pictures(installation).of,
+        part=build_levels(installation).of,
         lying=read_lying(begin=read, find=installation.archive.path),
     )

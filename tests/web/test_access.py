@@ -69,6 +69,7 @@ MAY = {
     "reading.show": (ENROLLED, {"nobody"}),
     "reading.look_case": (RELEASED, READERS - RELEASED),
     "reading.picture": (RELEASED, READERS - RELEASED),
+    "fine.part": (set(), RELEASED | (READERS - RELEASED)),  # no part of it was asked for
     "reading.rest": (RELEASED, READERS - RELEASED),
     "reading.answer": (RELEASED, READERS - RELEASED),
     "reading.place": (RELEASED, READERS - RELEASED),

@@ -237,7 +237,9 @@ export class Sheet extends Hand {
 
   lighten (brightness, contrast) {
     const light = setLight(this.views, {})
-    this.tellLight(setLight(this.views, { brightness: light.brightness + brightness, contrast: light.contrast + contrast }))
+    const now = setLight(this.views, { brightness: light.brightness + brightness, contrast: light.contrast + contrast })
+    this.tellLight?.(now)
+    return now
   }
 
   lightTo (brightness, contrast) {

@@ -77,6 +77,11 @@ function press (sheet, view, event) {
     Delete: () => sheet.discard(),
     Backspace: () => sheet.discard(),
     m: () => sheet.editNext(view),
+    b: () => light(sheet, 0.1, 0),
+    d: () => light(sheet, -0.1, 0),
+    k: () => light(sheet, 0, 0.1),
+    l: () => light(sheet, 0, -0.1),
+    i: () => light(sheet),
     ',': () => sheet.turn(view, -5 * view.sense),
     '.': () => sheet.turn(view, 5 * view.sense),
     '<': () => sheet.turn(view, -view.sense),
@@ -95,6 +100,14 @@ function press (sheet, view, event) {
   if (!acts[key]) return false
   acts[key]()
   return true
+}
+
+// Brighter, darker, more or less contrast; without a number as it was.
+function light (sheet, brightness, contrast) {
+  const now = brightness === undefined ? sheet.lightTo(1, 1) : sheet.lighten(brightness, contrast)
+  sheet.tellLight?.(now)
+  const [b, c] = [now.brightness, now.contrast].map((each) => Math.round(each * 100) / 100)
+  sheet.say(`Brightness ${b}. Contrast ${c}.`)
 }
 
 const done = () => true
