@@ -12,6 +12,7 @@ STANDARDS.md section 4.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,8 +97,11 @@ def vertex_mean(points: Sequence[Point]) -> Point:
 
 
 def line_centre(points: Sequence[Point]) -> Point:
-    """Centre of an open line, weighted by length; of its points where it has none."""
-    if len(points) == 2:
+    """Centre of an open line, weighted by length; of its points where it has none.
+
+    Some viewers leave out the last side of a rectangle: its centre is the rectangle's.
+    """
+    if len(points) == 2 or _is_open_rectangle(points):
         return vertex_mean(points)
     length = centre_x = centre_y = 0.0
     for (ax, ay), (bx, by) in itertools.pairwise(points):
@@ -106,6 +110,18 @@ def line_centre(points: Sequence[Point]) -> Point:
         centre_x += piece * (ax + bx) / 2
         centre_y += piece * (ay + by) / 2
     return (centre_x / length, centre_y / length) if length > 0 else vertex_mean(points)
+
+
+def _is_open_rectangle(points: Sequence[Point]) -> bool:
+    """Whether three sides of a rectangle are drawn, within a pixel."""
+    if len(points) != 4:
+        return False
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points
+    closes = max(abs(ax + cx - bx - dx), abs(ay + cy - by - dy)) <= CLOSED_WITHIN
+    diagonals = math.dist(points[0], points[2]), math.dist(points[1], points[3])
+    sides = math.dist(points[0], points[1]), math.dist(points[1], points[2])
+    is_upright = abs(diagonals[0] - diagonals[1]) <= CLOSED_WITHIN
+    return closes and is_upright and min(sides) > CLOSED_WITHIN
 
 
 def centre_of(shape: Shape, points: Sequence[Point]) -> Point:

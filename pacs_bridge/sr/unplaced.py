@@ -49,10 +49,10 @@ def written_marks(
         note = parse_note(text, words)
         decides = note.decision is not None
         told = decides or note.rating is not None or bool(note.conflicts) or bool(note.findings)
-        if not told or note.about_breast or len(note.unparsed) > MOST_UNPARSED:
+        if not told or note.is_dealt or len(note.unparsed) > MOST_UNPARSED:
             continue
         image, frame, flags = image_of(tree, node, _group_round(node), found)
-        asked = (SIDE_NOT_SAID,) if decides else ()
+        asked = (SIDE_NOT_SAID,) if decides and note.side is None else ()
         marks.append(
             Mark(
                 image=image,
@@ -61,7 +61,7 @@ def written_marks(
                 points=(),
                 centre=(0.0, 0.0),
                 finding=note.finding,
-                rating=note.rating,
+                rating=None if note.about_breast else note.rating,
                 text=text,
                 item=node.where(),
                 flags=(*flags, "unplaced-text", *asked, *flags_of([note])),
