@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,24 @@ def test_an_implementation_that_is_named_oddly_is_let_in(port: int, uid: bytes) 
     user = item(0x50, item(0x51, bytes((0, 2, 0, 0))) + item(0x52, uid))
     with Peer(port) as peer:
         assert isinstance(peer.ask(request(NAME, GOOD, user)), pdu.AssociateAccept)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [(b"\x16\x03\x01\x02\0\x01\0", "it speaks TLS"), (b"GET / HTTP/1.1\r\n\r\n", "it speaks HTTP")],
+)
+def test_who_has_the_wrong_port_is_named_as_what_it_is(said: bytes, words: str) -> None:
+    notes: list[str] = []
+    turn_away = partial(_note, notes)
+    with accepting(Scripted(), turn_away=turn_away) as port, Peer(port) as peer:
+        assert peer.ask(said) == pdu.Abort(2, 1)
+        peer.socket.close()
+        wait_until(lambda: notes, "the note")
+    assert words in notes[0]
+
+
+def _note(notes: list[str], _address: str, why: str) -> None:
+    notes.append(why)
 
 
 def test_a_uid_padded_with_a_space_is_that_uid() -> None:
