@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.programs import DEADLINE, HOST, ROOT
+from tests import forked
 
 TITLE = "PACSBRIDGE"
 SET = "PERFORMS121"
@@ -36,10 +37,7 @@ class House:
 
     def command(self, *words: object, fails: bool = False) -> str:
         """Run a command to its end; gives its stdout."""
-        done = subprocess.run(
-            [sys.executable, "-m", "pacs_bridge", *map(str, words)],
-            capture_output=True, text=True, timeout=DEADLINE, cwd=ROOT, env=self._environment(),
-        )  # fmt: skip
+        done = forked.run("pacs_bridge", words, env=self._environment(), timeout=DEADLINE)
         assert fails or done.returncode == 0, done.stderr
         return done.stdout
 

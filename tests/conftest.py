@@ -21,6 +21,16 @@ settings.load_profile("check")
 _SLOW_WEIGHS = 50  # as many others
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let connections to PostgreSQL end with who had them, as files of SQLite's do unsaid."""
+    if "PACS_BRIDGE_TEST_DATABASE" in os.environ:
+        of_threads = "Exception ignored in. <function BaseConnection.__del__"
+        config.addinivalue_line("filterwarnings", "ignore:<psycopg.Connection:ResourceWarning")
+        config.addinivalue_line(
+            "filterwarnings", f"ignore:{of_threads}:pytest.PytestUnraisableExceptionWarning"
+        )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the modules that take longest: no worker is left alone with one at the end."""
     weights = Counter[Path]()

@@ -28,10 +28,10 @@ from pacs_bridge.services.send import send_next
 from pacs_bridge.services.verify import verify_load
 from pacs_bridge.sr.write import header, write_gsps, write_report
 from pacs_bridge.wiring.case_sets import import_set
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.reader_copies import making_of
 from tests.builders import NOON, a_mark, both_decided
+from tests.homes import a_home
 from tests.mammograms import a_folder
 from tests.nodes import a_request
 from tests.waiting_objects import read_waiting
@@ -43,7 +43,7 @@ PATIENCE = {"connect": 60.0, "acse": 60.0, "dimse": 60.0, "network": 60.0}
 
 def a_template(folder: Path) -> Path:
     """A home with the set imported: practice case 001 and test case 101, four images each."""
-    home = make_home(folder / "home")
+    home = a_home(folder / "home")
     import_set(home, a_folder(folder / "images", 2, rows=32, columns=24), SET, partial=True)
     home.engine.dispose()
     return folder / "home"

@@ -1,8 +1,13 @@
-"""A real database for a test, with our tables and a queue that only remembers."""
+"""A real database for a test, with our tables and a queue that only remembers.
+
+SQLite's; with ``PACS_BRIDGE_TEST_DATABASE=postgresql`` in the environment PostgreSQL's.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -18,6 +23,8 @@ from pacs_bridge.db.group_unit import GroupUnits
 from pacs_bridge.db.migrate import migrate
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from tests.builders import NOON
+
+ON_POSTGRESQL = os.environ.get("PACS_BRIDGE_TEST_DATABASE", "sqlite") == "postgresql"
 
 
 @dataclass
@@ -77,14 +84,40 @@ def migrated() -> bytes:
         return path.read_bytes()
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[TestDatabase]:
-    """A fresh SQLite database with this version's tables."""
-    (tmp_path / "test.sqlite").write_bytes(migrated())
-    engine = make_engine(f"sqlite:///{tmp_path / 'test.sqlite'}")
+@contextmanager
+def a_database(folder: Path, *, with_jobs: bool = False) -> Iterator[str]:
+    """An empty database with this version's tables, and the jobs' too; gives its address."""
+    if ON_POSTGRESQL:
+        from tests.postgres import cluster
+
+        with cluster().lent(with_jobs=with_jobs) as url:
+            yield url
+        return
+    (folder / "test.sqlite").write_bytes(migrated())
+    url = f"sqlite:///{folder / 'test.sqlite'}"
+    if with_jobs:
+        from pacs_bridge.jobs.engine import migrate_jobs
+
+        migrate_jobs(url)
+    yield url
+
+
+@contextmanager
+def opened(url: str) -> Iterator[TestDatabase]:
+    """What a service test needs, over a database with this version's tables."""
+    engine = make_engine(url)
     jobs = RememberedJobs()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
     for_many = GroupUnits(engine, jobs)
-    yield TestDatabase(begin, jobs, Clock(), for_many)
-    for_many.close()
-    engine.dispose()
+    try:
+        yield TestDatabase(begin, jobs, Clock(), for_many)
+    finally:
+        for_many.close()
+        engine.dispose()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[TestDatabase]:
+    """A fresh database with this version's tables."""
+    with a_database(tmp_path) as url, opened(url) as database:
+        yield database

@@ -18,6 +18,7 @@ from pacs_bridge.domain.pulling import HeldMark
 from pacs_bridge.domain.reader_copies import CopyNaming
 from pacs_bridge.domain.retrieving import Asked
 from pacs_bridge.services import answers, claim_decisions, claims
+from pacs_bridge.services.case_opened import CaseOpened
 from pacs_bridge.services.clear_turn import clear_turn
 from pacs_bridge.services.close import close_reading
 from pacs_bridge.services.exposure import Guarded, watch_exposure
@@ -60,6 +61,7 @@ class Unit:
 
     def __post_init__(self) -> None:
         self.begin, self.clock = self.database.begin, self.database.clock
+        self.opened = CaseOpened(self.begin, self.begin, self.clock)
         copied = self.mode is Isolation.COPIES
         opened = self.clock()
         master = a_passport(1, *CASES)
@@ -183,10 +185,16 @@ class Unit:
         finish_turn(reader, SET, begin=self.begin, now=self.clock)
         self.work()
 
-    def hand_on(self) -> None:
-        """Let the contact hand the turn on."""
-        hand_on("hospital", SET, begin=self.begin, now=self.clock)
+    def hand_on(self, to: str = "") -> None:
+        """Let the contact hand the turn on, to somebody or to whoever is next."""
+        hand_on("hospital", SET, to=to, begin=self.begin, now=self.clock)
         self.work()
+
+    def open_case(self, reader: str, number: int) -> bool:
+        """Let our page open a case to a reader; true where its reading was flagged by that."""
+        flagged = self.opened(reader, f"{SET}{number:03d}")
+        self.work()
+        return flagged
 
     def remove(self, one: Saved) -> None:
         """Let the PACS manager remove an object."""
@@ -199,10 +207,10 @@ class Unit:
             now=self.clock,
         )  # fmt: skip
 
-    def watch(self) -> Guarded:
-        """Let the guard look."""
+    def watch(self, case: str = "") -> Guarded:
+        """Let the guard look, at one case or all."""
         guarded = watch_exposure(
-            "hospital", SET, begin=self.begin, finder=self.pacs, now=self.clock
+            "hospital", SET, begin=self.begin, finder=self.pacs, now=self.clock, case=case
         )
         self.work()
         return guarded

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -20,10 +19,10 @@ from sqlalchemy.orm import sessionmaker
 
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.db.engine import make_engine
-from pacs_bridge.db.migrate import migrate
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.caseset import Case, Instance, Passport, Series, Study
 from pacs_bridge.domain.pacs import Endpoint, Isolation, Pacs
+from tests.databases import a_database, migrated
 
 MG = "1.2.840.10008.5.1.4.1.1.1.2"
 VIEWS = (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO"))
@@ -136,29 +135,22 @@ class House:
         self.moment += timedelta(seconds=seconds)
 
 
-@cache
 def empty_database() -> bytes:
     """A migrated database file, made once a process: migrating takes most of a second."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "empty.sqlite"
-        engine = make_engine(f"sqlite:///{path}")
-        migrate(engine)
-        engine.dispose()
-        return path.read_bytes()
+    return migrated()
 
 
 @contextmanager
 def a_house(folder: Path, archive: LocalArchive | None = None) -> Iterator[House]:
     """Make an empty installation's innards in a folder, on an archive of its own or a given one."""
-    path = folder / "test.sqlite"
-    path.write_bytes(empty_database())
-    engine = make_engine(f"sqlite:///{path}")
-    queued = Queued()
-    begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), queued)
-    try:
-        yield House(archive or LocalArchive(folder / "archive"), begin, queued)
-    finally:
-        engine.dispose()
+    with a_database(folder) as url:
+        engine = make_engine(url)
+        queued = Queued()
+        begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), queued)
+        try:
+            yield House(archive or LocalArchive(folder / "archive"), begin, queued)
+        finally:
+            engine.dispose()
 
 
 def a_pacs(port: int, ae_title: str = "HOSPITAL", **changes: Any) -> Pacs:

@@ -84,14 +84,14 @@ def services_of(database: TestDatabase, **changes: Any) -> QueryServices:
 
 def retrieving(
     database: TestDatabase, archive: LocalArchive, index: QueryIndex | None = None,
-    peer: PacsPeer | None = None,
+    peer: PacsPeer | None = None, patience: float = 0.0,
 ) -> RetrieveServices:  # fmt: skip
     """What answers a C-MOVE or C-GET, over a database and an archive."""
     return RetrieveServices(
         find=partial(
             find_wanted, read=database.begin, index=index or QueryIndex(), archive=archive
         ),
-        send=partial(send_to, peer=peer or DimsePeer()),
+        send=partial(send_to, peer=peer or DimsePeer(), patience=patience),
         note=partial(note_retrieval, log=EventLog(database.begin), now=database.clock),
     )
 
@@ -117,7 +117,11 @@ def takes_nothing(_head: StoreHead) -> Any:
 
 @contextmanager
 def query_node(
-    database: TestDatabase, archive: LocalArchive, peer: PacsPeer | None = None
+    database: TestDatabase,
+    archive: LocalArchive,
+    peer: PacsPeer | None = None,
+    *,
+    patience: float = 0.0,
 ) -> Iterator[int]:
     """Run a node that answers questions, over a database and an archive; gives its port."""
     begin, now = database.begin, database.clock
@@ -132,7 +136,7 @@ def query_node(
         ask=partial(
             answer_question,
             queries=services_of(database, index=QueryIndex(study_time_in(archive))),
-            retrievals=retrieving(database, archive, peer=peer),
+            retrievals=retrieving(database, archive, peer=peer, patience=patience),
         ),
     )
     node = Node(services, host="127.0.0.1", port=0, now=now)

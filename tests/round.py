@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pacs_bridge.wiring.home import make_home
+from tests import forked
+from tests.homes import a_home
 from tests.peers import free_port
 from tests.waiting import wait_until
 
@@ -96,7 +97,7 @@ class OutsideInstallation:
 
     def make(self) -> None:
         """Make the home, with the settings that are in it, as `init` does."""
-        make_home(self.home)
+        a_home(self.home)
 
     def start(self, role: str = "run", **settings: str) -> RunningRoles:
         """Start the roles (or one of them), with settings such as ``WEB__PORT``."""
@@ -109,9 +110,7 @@ class OutsideInstallation:
 
     def command(self, *arguments: str, status: int = 0) -> str:
         """Run a command to its end; gives what it printed on stdout."""
-        done = subprocess.run(
-            self.words(*arguments), capture_output=True, text=True, timeout=300, check=False
-        )
+        done = forked.run("pacs_bridge", [*arguments, "--home", self.home])
         assert done.returncode == status, f"{arguments}: {done.stderr}{done.stdout}"
         return done.stdout
 

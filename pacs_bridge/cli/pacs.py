@@ -9,6 +9,7 @@ import typer
 
 from pacs_bridge.cli.pacs_callers import adopt, forget
 from pacs_bridge.cli.pacs_change import change
+from pacs_bridge.cli.pacs_exposed import exposed
 from pacs_bridge.cli.pacs_isolation import isolation as isolation_command
 from pacs_bridge.cli.pacs_options import AeTitle, Certificate, Host, Name, OurAeTitle, Port, Tls
 from pacs_bridge.cli.pacs_probe import probe
@@ -40,6 +41,7 @@ app.command()(forget)
 app.command()(probe)
 app.command("isolation")(isolation_command)
 app.command()(turns)
+app.command()(exposed)
 app.command()(saving)
 
 

@@ -20,6 +20,15 @@ def turns(
         bool,
         typer.Option("--hand-on", help="End the present turn, so that the next reader may begin."),
     ] = False,
+    hand_on_to: Annotated[
+        str,
+        typer.Option(
+            "--hand-on-to",
+            metavar="READER",
+            help="End the present turn, and let this reader be next, also for another turn.",
+            show_default=False,
+        ),
+    ] = "",
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -30,8 +39,10 @@ def turns(
     from pacs_bridge.services import turns as service
 
     installation = open_home(home)
-    if hand_on:
-        found = service.hand_on(name, set_name, begin=installation.begin, now=installation.now)
+    if hand_on or hand_on_to:
+        found = service.hand_on(
+            name, set_name, to=hand_on_to, begin=installation.begin, now=installation.now
+        )
     else:
         found = service.show_turns(name, set_name, begin=installation.read)
     if json:
@@ -52,6 +63,7 @@ def _tell(found: TurnsNow) -> None:
         for accession, words in turn.left.items():
             say(f"  {accession}: {words}")
     if found.waiting:
-        say(f"Waiting: {', '.join(found.waiting)}")
+        named = f"; {found.named} was named to be next" if found.named else ""
+        say(f"Waiting: {', '.join(found.waiting)}{named}")
     if found.read:
         say(f"Had their turn: {', '.join(found.read)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,8 +79,10 @@ def jobs(home: Home = None, with_parent: WithParent = False, place: Beside = 0) 
     note_role(installation, "jobs", starts=True)
     stopped.wait()
     note_role(installation, "jobs", starts=False)
-    receipts.stop()
+    ending = threading.Thread(target=receipts.stop)
+    ending.start()  # neither needs the other to end, and each may take seconds
     role.stop()
+    ending.join()
     _leave()
 
 
@@ -103,7 +106,7 @@ def _start_behind_others(role: JobsRole) -> None:
     """Start what no reader waits for, so that it gives way where processors are short.
 
     A thread's priority is its own on Linux, and those it starts have the same: what this process
-    starts beside them, such as the process for receipts, has not (decision 0074).
+    starts beside them, such as the process for receipts, has not (decision 0080).
     """
 
     def start() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import MutableMapping
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -12,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from pacs_bridge.db.driver import ask_sqlite, has_begun, refused
 from pacs_bridge.db.turns import Turn, turn_of
+from pacs_bridge.domain.errors import RefusedInput
 
 BUSY_MILLISECONDS = 30_000
 _BEGIN_WRITING = "BEGIN IMMEDIATE"
@@ -27,17 +29,20 @@ def make_engine(url: str, *, immediate: bool = True) -> Engine:
     url : str
         SQLAlchemy URL.
     immediate : bool
-        For SQLite: begin every transaction as a writer. A transaction that starts as a
-        reader and turns writer may fail at once, whatever the busy time-out; readers that
+        Begin every transaction as a writer, in its turn. In SQLite a transaction that starts
+        as a reader and turns writer may fail at once, whatever the busy time-out; readers that
         only read use an engine with False.
 
     Notes
     -----
     SQLite runs with WAL and ``synchronous=FULL``: a committed transaction survives a power
-    cut, which NORMAL does not promise in WAL mode.
+    cut, which NORMAL does not promise in WAL mode. What PostgreSQL does stands in
+    `db.postgresql`.
     """
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        return _postgresql(url).make_postgresql(
+            url, writes=immediate, milliseconds=BUSY_MILLISECONDS
+        )
     # we say BEGIN ourselves, below, and a writer waits for its turn there
     engine = _sqlite(url, isolation_level=None, busy=0 if immediate else BUSY_MILLISECONDS)
 
@@ -119,11 +124,29 @@ def make_jobs_engine(url: str) -> Engine:
 
     It would set neither WAL nor ``synchronous``. A job is queued in a transaction of ours, which
     is synced; that it began and how it ended is written by this engine, and need not be: at a power
-    cut some of the last are lost, and those jobs are done again, as after a kill (decision 0074).
+    cut some of the last are lost, and those jobs are done again, as after a kill (decision 0080).
     """
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        return _postgresql(url).make_jobs_postgresql(url)
     return _sqlite(url, isolation_level="IMMEDIATE", synchronous="NORMAL")
+
+
+def _postgresql(url: str) -> ModuleType:
+    """Give what makes engines for PostgreSQL; loaded only where there is one.
+
+    Raises
+    ------
+    RefusedInput
+        When the address is of neither database; it is not repeated, as it may hold a password.
+    """
+    from pacs_bridge.db import postgresql
+
+    if not postgresql.is_postgresql(url):
+        raise RefusedInput(
+            "The setting database.url is of neither SQLite nor PostgreSQL; leave it empty, or "
+            'write "postgresql://USER@HOST/NAME".'
+        )
+    return postgresql
 
 
 def _sqlite(

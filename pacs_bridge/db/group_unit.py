@@ -7,15 +7,18 @@ object. Whoever commits one group of objects after another keeps its connection 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.driver import end_sqlite
 from pacs_bridge.db.engine import begin_writing, end_writing
-from pacs_bridge.db.unit_of_work import UnitOfWork, not_taken
+from pacs_bridge.db.trouble import not_taken
+from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.ports import Enqueue
 
 
@@ -37,15 +40,29 @@ class GroupUnits:
         """Give a unit of work over the connection that is kept."""
         return _GroupUnit(self, self._enqueue)
 
-    def take(self) -> Connection:
-        """Take the connection, opening it where there is none."""
+    def take(self, begin: Callable[[Connection], None]) -> Connection:
+        """Take the connection and begin, opening it where there is none.
+
+        One that was lost since it was last used is opened anew: nothing is asked of it yet.
+        """
         self._lock.acquire()
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
+            was_there = self._connection is not None
+            try:
+                return self._begun(begin)
+            except DBAPIError as error:
+                if not (was_there and error.connection_invalidated):
+                    raise
+                self._drop()
+                return self._begun(begin)
         except BaseException:
-            self._lock.release()
+            self.give_back(is_sound=False)
             raise
+
+    def _begun(self, begin: Callable[[Connection], None]) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        begin(self._connection)
         return self._connection
 
     def give_back(self, *, is_sound: bool) -> None:
@@ -78,15 +95,10 @@ class _GroupUnit(UnitOfWork):
 
     def __enter__(self) -> UnitOfWork:
         try:
-            self._connection = self._units.take()
-        except OperationalError as refused:
-            raise not_taken(refused) from refused
-        try:
-            self._begin()
-        except BaseException as error:
-            self._units.give_back(is_sound=False)
-            if isinstance(error, OperationalError):
-                raise not_taken(error) from error
+            self._connection = self._units.take(self._begin)
+        except (DBAPIError, NoConnection) as error:
+            if refusal := not_taken(error):
+                raise refusal from error
             raise
         return self
 
@@ -102,27 +114,31 @@ class _GroupUnit(UnitOfWork):
             if error is None and session is not None:
                 session.flush()
             self._end(commit=error is None)
-            is_sound = not isinstance(error, OperationalError)
-        except OperationalError as refused:
-            raise not_taken(refused) from refused
+            is_sound = not_taken(error) is None
+        except DBAPIError as refused:
+            if refusal := not_taken(refused):
+                raise refusal from refused
+            raise
         finally:
             try:
                 if session is not None:
                     session.close()
             finally:
                 self._units.give_back(is_sound=is_sound)
-        if isinstance(error, OperationalError):
-            raise not_taken(error) from error
+        if refusal := not_taken(error):
+            raise refusal from error
 
-    def _begin(self) -> None:
+    @staticmethod
+    def _begin(connection: Connection) -> None:
         """Begin as a writer; on the driver where it is SQLite."""
-        if self._connection.dialect.name == "sqlite":
-            begin_writing(self._connection)
+        if connection.dialect.name == "sqlite":
+            begin_writing(connection)
         else:
-            self._connection.begin()
+            connection.begin()
 
     def _end(self, *, commit: bool) -> None:
-        if not self._connection.in_transaction():
+        is_sqlite = self._connection.dialect.name == "sqlite"
+        if is_sqlite and not self._connection.in_transaction():
             end_sqlite(self._connection, commit=commit)
         elif commit:
             self._connection.commit()

@@ -8,11 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from pacs_bridge.domain.errors import RetryLater, StorageFull, StoreBusy
+from pacs_bridge.db.trouble import not_taken
 from pacs_bridge.domain.ports import Enqueue
 
 if TYPE_CHECKING:
@@ -42,13 +41,12 @@ if TYPE_CHECKING:
     from pacs_bridge.db.repositories.query import Visible
     from pacs_bridge.db.repositories.reader_copies import ReaderCopies
     from pacs_bridge.db.repositories.readings import Outbox, Readings, Summaries
+    from pacs_bridge.db.repositories.rejections import Rejections
     from pacs_bridge.db.repositories.reports import Reports
     from pacs_bridge.db.repositories.saving_pictures import SavingPictures
     from pacs_bridge.db.repositories.standing import Standings
     from pacs_bridge.db.repositories.watch import Associations, Events, Mails
     from pacs_bridge.db.repositories.workstations import Workstations
-
-_BUSY = "The database is busy; the same call works later."
 
 
 class _Repository:
@@ -115,6 +113,7 @@ class UnitOfWork:
     readings: Readings = _made_by("readings")
     outbox: Outbox = _made_by("readings")
     answers: Answers = _made_by("answers")
+    rejections: Rejections = _made_by("rejections")
     reports: Reports = _made_by("reports")
     summaries: Summaries = _made_by("readings")
     feedback: FeedbackOnPacs = _made_by("feedback")
@@ -157,10 +156,8 @@ class UnitOfWork:
     ) -> None:
         if self._session is not None:
             self._end_session(self._session, commit=error is None)
-        if isinstance(error, OperationalError):
-            raise not_taken(error) from error
-        if isinstance(error, NoConnection):
-            raise StoreBusy(_BUSY) from error
+        if refusal := not_taken(error):
+            raise refusal from error
 
     @staticmethod
     def _end_session(session: Session, *, commit: bool) -> None:
@@ -169,9 +166,11 @@ class UnitOfWork:
                 session.commit()
             else:
                 session.rollback()
-        except OperationalError as refused:
+        except DBAPIError as refused:
             session.rollback()
-            raise not_taken(refused) from refused
+            if refusal := not_taken(refused):
+                raise refusal from refused
+            raise
         finally:
             session.close()
 
@@ -199,13 +198,6 @@ class UnitOfWork:
         if self._enqueue is None:
             raise RuntimeError("this unit of work was opened without a queue")
         self._enqueue(self.connect(), job, *args, key=key, partition=partition, delay=delay)
-
-
-def not_taken(error: OperationalError) -> RetryLater:
-    """Say in our words that the database did not take a change."""
-    if "is full" in str(error.orig):  # SQLite's "database or disk is full"
-        return StorageFull("The database's disk is full; make room on it, then try again.")
-    return StoreBusy(_BUSY)
 
 
 Begin = Callable[[], UnitOfWork]

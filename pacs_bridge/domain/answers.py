@@ -25,7 +25,9 @@ class GivenAnswer:
     laterality : str or None
         The breast of a decision.
     image, frame, shape, points
-        Of a mark put on our sheet; image coordinates (`domain.marks.Point`).
+        Of a mark put on our sheet, or moved there; image coordinates (`domain.marks.Point`).
+    other : str
+        The mark that is one finding with the one that is meant.
     """
 
     answer_id: int
@@ -44,6 +46,7 @@ class GivenAnswer:
     shape: Shape = "POINT"
     points: tuple[Point, ...] = ()
     centre: Point = (0.0, 0.0)
+    other: str = ""
 
     @property
     def placed_key(self) -> str:

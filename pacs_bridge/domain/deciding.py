@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pacs_bridge.domain import questions
@@ -25,7 +25,10 @@ class _Said:
 
 
 def fold_breasts(
-    ordered: Sequence[Save], replacing: dict[str, Save], answers: Sequence[GivenAnswer]
+    ordered: Sequence[Save],
+    replacing: dict[str, Save],
+    answers: Sequence[GivenAnswer],
+    marked: Collection[Laterality | None] = (),
 ) -> tuple[tuple[BreastDecision, ...], tuple[str, ...], tuple[str, ...], dict[str, str]]:
     """Fold the decisions of saves and answers, right breast first.
 
@@ -35,6 +38,8 @@ def fold_breasts(
         As `revision.in_order` gives them.
     replacing : dict
         As `revision.replaced` gives it.
+    marked : collection of str or None
+        The sides on which marks lie that were not taken back; None where one lies on neither.
 
     Returns
     -------
@@ -59,6 +64,9 @@ def fold_breasts(
             None,
         )
         breast, question = _decided(side, said, answer)
+        if answer is not None and answer.kind is Answer.NORMAL and {side, None} & {*marked}:
+            # Nobody says so of a case with marks: they have come since.
+            breast, question = BreastDecision(side, None), _since_normal(side)
         if breast.decision is None and not question:
             undecided.append(questions.UNDECIDED.format(side=questions.SIDES[side]))
         if question:
@@ -90,6 +98,10 @@ def _decided(
     )
 
 
+def _since_normal(side: Laterality) -> str:
+    return questions.SINCE_NORMAL.format(side=questions.SIDES[side])
+
+
 def _seen_of(answer: GivenAnswer, side: Laterality) -> str:
     """What stood of this side when it was answered; an answer on both keeps both."""
     both = dict(part.split("=", 1) for part in answer.seen.split(";") if "=" in part)
@@ -104,11 +116,13 @@ def _said(side: Laterality, saves: Sequence[Save]) -> _Said:
         for breast in save.read.breasts
         if breast.laterality == side
     ]
-    rating = next((b.rating for _, b in reversed(told) if b.rating is not None), None)
-    density = next((b.density for _, b in reversed(told) if b.density), None)
+    sure = [(save, b) for save, b in told if not save.unsure] or told
+    rating = next((b.rating for _, b in reversed(sure) if b.rating is not None), None)
+    density = next((b.density for _, b in reversed(sure) if b.density), None)
     decided = [(save, b) for save, b in told if b.decision is not None or _contradicts(save, b)]
     if not decided:
-        return _Said(BreastDecision(side, None, rating, density), "", "")
+        plain = BreastDecision(side, None, rating, density)
+        return _Said(BreastDecision(side, None) if _all_unsure(told) else plain, "", "")
     last, breast = decided[-1]
     others = [(save, b) for save, b in decided[:-1] if b.decision != breast.decision]
     doubt = ""
@@ -118,6 +132,10 @@ def _said(side: Laterality, saves: Sequence[Save]) -> _Said:
         )
         doubt = questions.TWO_DECISIONS.format(
             side=questions.SIDES[side], said=" and ".join(several)
+        )
+    elif all(save.unsure for save, b in decided if b.decision == breast.decision):
+        doubt = questions.UNSURE_DECISION.format(
+            side=questions.SIDES[side], said=questions.decision_words(breast)
         )
     elif last.rejected:
         doubt = questions.REJECTED_DECISION.format(
@@ -129,6 +147,11 @@ def _said(side: Laterality, saves: Sequence[Save]) -> _Said:
         )
     seen = f"{breast.decision or ''}/{rating or ''}/{'doubt' if doubt else ''}"
     return _Said(BreastDecision(side, breast.decision, rating, density), doubt, seen)
+
+
+def _all_unsure(told: Sequence[tuple[Save, BreastDecision]]) -> bool:
+    """Whether all that is said may be somebody else's."""
+    return all(save.unsure for save, _ in told)
 
 
 def _contradicts(save: Save, breast: BreastDecision) -> bool:

@@ -12,7 +12,7 @@ DESIGN.md 5; QUIRKS.md C8 (annotations visible to the next reader), C3 (routers 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -125,6 +125,35 @@ class Watched:
     copy: int
     since: datetime
     decided_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Lift:
+    """A statement of staff that a reading was flagged wrongly.
+
+    Parameters
+    ----------
+    because : str
+        Why, in their words.
+    flagged_at, words
+        Of the flag that it lifts.
+    objects : dict of str to str
+        What the flag was for, and who made each, as far as that was known then.
+    """
+
+    reading_uid: str
+    at: datetime
+    because: str
+    flagged_at: datetime
+    words: str
+    objects: Mapping[str, str]
+    account_id: int | None = None
+    lift_id: int = 0
+
+
+def is_lifted(sop_instance_uid: str, maker: Maker, lifts: Iterable[Lift]) -> bool:
+    """Whether staff said that an object flags nothing; not where it is known better since."""
+    return any(lift.objects.get(sop_instance_uid) == maker.value for lift in lifts)
 
 
 def was_in_sight(sighting: Sighting, watched: Watched) -> bool:

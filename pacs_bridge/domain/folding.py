@@ -28,15 +28,21 @@ from pacs_bridge.domain.revision import (
     Save,
     in_order,
     is_on_one,
+    is_unsure,
     replaced,
     unite,
     was_emptied,
     was_rejected,
     was_taken_back,
 )
+from pacs_bridge.domain.sheet import (
+    answers_of_marks,
+    last_at_each_place,
+    marks_of_sheet,
+    say_findings,
+)
 
 _COUNT = frozenset({MarkState.READ, MarkState.CONFIRMED, MarkState.MENDED, MarkState.PLACED})
-_OF_MARKS = frozenset({Answer.CONFIRM, Answer.MEND, Answer.DROP})
 _TEXT, _UNREAD = "text-", "unread-"  # beginnings of the keys of what is no drawing
 SHEET = "sheet"
 """The source of a mark that was put on our own sheet."""
@@ -64,7 +70,12 @@ class FoldedMark:
     @property
     def counts(self) -> bool:
         """Whether it enters the reading."""
-        return self.state in _COUNT and bool(self.mark.points) and self.mark.shape != "TEXT"
+        return self.state in _COUNT and self.lies
+
+    @property
+    def lies(self) -> bool:
+        """Whether it is a place on an image, and not words alone."""
+        return bool(self.mark.points) and self.mark.shape != "TEXT"
 
 
 @dataclass(frozen=True)
@@ -127,10 +138,11 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     replacing = replaced(ordered)
     drawings = unite(ordered)
     history = History(ordered, drawings)
-    placed = [answer for answer in answers if answer.kind is Answer.PLACE]
+    placed = last_at_each_place(marks_of_sheet(answers))
     sheet = {id(each): _placed_on(each, placed) for each in drawings}
     joined = {answer.answer_id for answer in sheet.values() if answer is not None}
-    given = {answer.key: answer for answer in answers if answer.kind in _OF_MARKS}
+    names = {each.placed_key: d.key for d in drawings if (each := sheet[id(d)]) is not None}
+    given = answers_of_marks(answers)
     own = {answer.placed_key for answer in placed}
     lost = _answers_without_a_mark({k: a for k, a in given.items() if k not in own}, drawings)
     marks = [
@@ -140,8 +152,9 @@ def fold(saves: Sequence[Save], answers: Sequence[GivenAnswer] = ()) -> Folded:
     marks += _written(ordered, given, decided=_decides_both(answers))
     marks += _unread(ordered, given)
     marks += [_alone(answer, given) for answer in placed if answer.answer_id not in joined]
-    breasts, asked, undecided, seen = fold_breasts(ordered, replacing, answers)
-    findings = tuple(link_findings(drawings))
+    marked = {m.mark.laterality for m in marks if m.state is not MarkState.DROPPED and m.lies}
+    breasts, asked, undecided, seen = fold_breasts(ordered, replacing, answers, marked)
+    findings = say_findings(link_findings(drawings), answers, names)
     return Folded(tuple(marks), breasts, (*asked, *undecided), undecided, seen, findings)
 
 
@@ -211,6 +224,8 @@ def _drawn(
         question, gone = questions.phrase(questions.VANISHED, mark), "vanished"
     elif not question and history.may_have_moved(drawing):
         question, gone = questions.phrase(questions.MOVED, mark), "moved"
+    elif not question and is_unsure(drawing):  # any answer to it says that it is theirs
+        question = questions.phrase(questions.UNSURE, mark)
     seen = _fingerprint(mark, flags, gone)
     sources: tuple[str, ...] = tuple(dict.fromkeys(save.read.kind for save, _ in drawing.held))
     if sheet is not None:

@@ -31,6 +31,10 @@ OWN_COPY = "the reader's own copy"
 """Evidence of what lies on a copy of the set: which, and whose. What is said of an object and
 whom it names are stronger; where they name another reader than the copy's, it waits."""
 
+SHARED_LOGIN = "a log-in that several people use"
+"""Evidence of what lies on a copy and does not name its reader, at a PACS that is known to share a
+log-in: it may be another's, and counts once its reader says that it is theirs."""
+
 MOST_PERSONS = 9
 """Persons of one source that are told apart; `numbered` names the keys of their evidence."""
 

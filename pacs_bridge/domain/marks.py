@@ -68,6 +68,8 @@ class Mark:
         TrackingUID, where the object gives one.
     link : str or None
         The same for marks on several images that are one finding.
+    said_side : {"R", "L"} or None
+        The breast that a code beside it names, until its image has told which one it is.
     """
 
     image: str
@@ -85,6 +87,7 @@ class Mark:
     flags: tuple[str, ...] = ()
     tracking_uid: str | None = None
     link: str | None = None
+    said_side: Laterality | None = None
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ class ReadObject:
             place += len(share.marks)
         for mark in self.every_mark():
             row = asdict(mark)
-            del row["tracking_uid"]
+            del row["tracking_uid"], row["said_side"]
             if mark.link is None:
                 del row["link"]
             row["finding"] = row["finding"] or {"value": "", "scheme": "", "meaning": ""}

@@ -16,6 +16,9 @@ Clock = Callable[[], datetime]
 """Gives the present moment, with time zone (UTC)."""
 
 
+_WARNINGS = (0x0001, 0x0107, 0x0116)  # of all services, beside those that begin with B
+
+
 @dataclass(frozen=True)
 class StoreAnswer:
     """How a PACS answered one C-STORE.
@@ -23,7 +26,8 @@ class StoreAnswer:
     Parameters
     ----------
     status : int
-        The DIMSE status. 0x0000 stored; 0xB000, 0xB006, 0xB007 stored with a warning.
+        The DIMSE status. 0x0000 stored; 0xB000, 0xB006, 0xB007 stored with a warning, and so with
+        any other status of that class.
     phase : str
         Where it failed, if it did: ``association`` where its kind was not accepted, ``data``
         where our copy could not be read, else ``answer``.
@@ -40,8 +44,8 @@ class StoreAnswer:
 
     @property
     def stored(self) -> bool:
-        """Whether the PACS has it (PS3.4 table B.2-1: warnings mean stored)."""
-        return self.status in (0x0000, 0xB000, 0xB006, 0xB007)
+        """Whether the PACS has it (PS3.4 table B.2-1, PS3.7 annex C: warnings mean stored)."""
+        return self.status in (0x0000, *_WARNINGS) or self.status >> 12 == 0xB
 
 
 @dataclass(frozen=True)

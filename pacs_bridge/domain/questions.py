@@ -56,8 +56,7 @@ ASKS: dict[str, str] = {
     "side-not-said": "You wrote {text} and named no breast: decide each breast below.",
     "side-or-scale": "In {text} the letter may mean a breast or a rating scale: which rating do "
     "you give?",
-    "side-conflict": "Your note {text} names the other breast, the mark lies on {place}: "
-    "is it meant there?",
+    "side-conflict": "You named the other breast for the mark on {place}: is it meant there?",
     "rating-conflict": "Your note {text} gives more than one rating: which one counts?",
     ANOTHERS: "The mark on {place} was saved under another name before: did you draw it yourself?",
     SEVERAL_RATINGS: "One save of yours gives more than one rating to what you drew on {place}: "
@@ -93,6 +92,14 @@ VANISHED = (
 REJECTED = (
     "Your PACS says that what you saved of {place} was deleted there: is the mark still meant?"
 )
+UNSURE = (
+    "The mark on {place} came on your copy under a log-in that several people use: did you draw it "
+    "yourself?"
+)
+UNSURE_DECISION = (
+    "Your copy holds a decision of the {side} breast ({said}) under a log-in that several people "
+    "use: what do you decide of it?"
+)
 REJECTED_DECISION = (
     "Your PACS says that what you decided of the {side} breast ({said}) was deleted there: "
     "still meant?"
@@ -114,6 +121,14 @@ TWO_DECISIONS = (
 )
 SINCE = (
     "You decided {answer} for the {side} breast here, and your viewer says {said}: which counts?"
+)
+SINCE_NORMAL = (
+    "You said that this case is normal, and there is a mark of yours on the {side} breast: what do "
+    "you decide of it?"
+)
+SINCE_NORMAL = (
+    "You said that this case is normal, and there is a mark of yours on the {side} breast: what do "
+    "you decide of it?"
 )
 NO_LONGER = (
     "Your last save no longer says what you decided of the {side} breast ({said}): still meant?"

@@ -69,6 +69,7 @@ class Reading:
             row["centre"] = list(mark.centre)
             row["flags"] = list(mark.flags)
             row.pop("item")
+            row.pop("said_side")
             if mark.link is None:
                 row.pop("link")
             row.pop("text")  # free text may name a person; the scorer needs none

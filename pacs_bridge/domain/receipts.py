@@ -25,6 +25,12 @@ class Answer(StrEnum):
     """It is no mark of mine: a label, a measurement, a slip; or one that I took back."""
     PLACE = "place"
     """A mark that I put on our sheet."""
+    MOVE = "move"
+    """A mark of mine on our sheet lies elsewhere, or has another form, than it had."""
+    LINK = "link"
+    """Two marks on two views are one finding."""
+    PART = "part"
+    """A mark is a finding of its own."""
     DECIDE = "decide"
     """What I decided of one breast."""
     NORMAL = "normal"
@@ -65,6 +71,10 @@ class ReceiptMark:
         The kinds of object that brought it, each once.
     also : tuple of str
         Other views on which the same finding is marked: ``L MLO``.
+    together : tuple of str
+        The keys of those marks.
+    may_move : bool
+        Whether it lies on our sheet alone, where its reader may move and reshape it.
     """
 
     key: str
@@ -84,6 +94,8 @@ class ReceiptMark:
     flags: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+    may_move: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +135,8 @@ class Receipt:
         Why this reading may have been influenced by another's marks; empty where not.
     late : int
         Objects that came after the round had closed: kept and reported, not scored.
+    unsure : int
+        Objects of a shared log-in on the reader's copy: they count once they are said to be theirs.
     """
 
     reading_uid: str
@@ -139,6 +153,7 @@ class Receipt:
     last_object_at: datetime | None = None
     exposed: str = ""
     late: int = 0
+    unsure: int = 0
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ class Save:
         Whether its PACS saves anew all that is drawn; None where nobody knows.
     rejected : bool
         Whether its PACS says that it was taken out of use there.
+    unsure : bool
+        Whether it may be somebody else's, drawn on this reader's copy.
     """
 
     key: str
@@ -52,6 +54,7 @@ class Save:
     pacs: str = ""
     whole: bool | None = None
     rejected: bool = False
+    unsure: bool = False
 
     @property
     def source(self) -> tuple[str, str]:
@@ -281,10 +284,12 @@ def _leads_to(uid: str, end: str, claims: dict[str, list[Save]]) -> bool:
 
 
 def was_taken_back(drawing: Drawing, replacing: dict[str, Save]) -> bool:
-    """Whether only replaced documents hold a mark, and what replaces them holds marks."""
-    return all(
-        save.key in replacing and replacing[save.key].holds_marks() for save, _ in drawing.held
-    )
+    """Whether only replaced documents hold a mark, and what replaces them holds marks.
+
+    What was itself taken out of use at its PACS has taken nothing back.
+    """
+    by = [replacing.get(save.key) for save, _ in drawing.held]
+    return all(save is not None and save.holds_marks() and not save.rejected for save in by)
 
 
 def was_emptied(drawing: Drawing, replacing: dict[str, Save]) -> bool:
@@ -295,6 +300,11 @@ def was_emptied(drawing: Drawing, replacing: dict[str, Save]) -> bool:
 def was_rejected(drawing: Drawing) -> bool:
     """Whether nothing holds a mark but what was taken out of use at its PACS."""
     return all(save.rejected for save, _ in drawing.held)
+
+
+def is_unsure(drawing: Drawing) -> bool:
+    """Whether nothing holds a mark but what may be somebody else's."""
+    return all(save.unsure for save, _ in drawing.held)
 
 
 class History:

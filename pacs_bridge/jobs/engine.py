@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import structlog
 from dbos import DBOS, DBOSConfig
+from sqlalchemy import Engine
 
 from pacs_bridge.db.engine import make_jobs_engine
 from pacs_bridge.domain.errors import PacsBridgeError
@@ -25,12 +26,14 @@ GRACE_SECONDS = 3.0  # for what is going on when the jobs are to stop
 def migrate_jobs(database_url: str) -> None:
     """Make the engine's own tables; `init` calls it before anything can be queued."""
     _quiet()
-    DBOS(config=_config(database_url, "init"))
+    engine = make_jobs_engine(database_url)
+    DBOS(config=_config(engine, "init"))
     try:
         DBOS.launch()
         _lay_lanes()
     finally:
         DBOS.destroy()
+        engine.dispose()
 
 
 def _lay_lanes() -> None:
@@ -73,7 +76,8 @@ class Jobs:
     def start(self) -> None:
         """Launch, take up what a crash had cut off, and begin serving the queues."""
         _quiet()
-        DBOS(config=_config(self._url, self._part.host_id))
+        self._engine = make_jobs_engine(self._url)
+        DBOS(config=_config(self._engine, self._part.host_id))
         DBOS.listen_queues([lane.name for lane in self._part.lanes])
         register(self._services)
         DBOS.launch()
@@ -95,6 +99,7 @@ class Jobs:
             self._porter.join(seconds)
         self._running.wait_for_none(seconds)
         DBOS.destroy(workflow_completion_timeout_sec=1 if seconds else 0)  # from call to call
+        self._engine.dispose()
 
     def _tick(self) -> None:
         """Do what is due by the clock: release readers, and verify what was proven long ago."""
@@ -130,10 +135,10 @@ def _guarded(call: Callable[[], object]) -> None:
         LOG.exception("tick-failed")
 
 
-def _config(database_url: str, host_id: str) -> DBOSConfig:
+def _config(engine: Engine, host_id: str) -> DBOSConfig:
     return DBOSConfig(
         name=APPLICATION,
-        system_database_engine=make_jobs_engine(database_url),
+        system_database_engine=engine,
         executor_id=host_id,
         application_version=VERSION,
         run_migrations=True,

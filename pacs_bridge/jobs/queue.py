@@ -10,6 +10,7 @@ from pacs_bridge.jobs.names import APPLICATION, JOBS, VERSION
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, EnqueueOptions
+    from sqlalchemy import Engine
 
 
 class JobQueue:
@@ -28,6 +29,7 @@ class JobQueue:
         self._url = database_url
         self._lock = threading.Lock()
         self._client: DBOSClient | None = None
+        self._engine: Engine | None = None
 
     def __call__(
         self,
@@ -53,13 +55,23 @@ class JobQueue:
             options["delay_seconds"] = delay
         self._open().enqueue_in_transaction(transaction, cast("EnqueueOptions", options), *args)
 
+    def close(self) -> None:
+        """Close its connections; the next job opens them anew."""
+        with self._lock:
+            if self._client is not None:
+                self._client.destroy()
+                self._client = None
+            if self._engine is not None:
+                self._engine.dispose()
+
     def _open(self) -> DBOSClient:
         with self._lock:
             if self._client is None:
                 from dbos import DBOSClient
 
+                self._engine = make_jobs_engine(self._url)
                 self._client = DBOSClient(
-                    system_database_engine=make_jobs_engine(self._url),
+                    system_database_engine=self._engine,
                     application_name=APPLICATION,
                     dbos_system_schema=None if self._url.startswith("sqlite") else "dbos",
                 )

@@ -47,15 +47,15 @@ class Running:
             return self._changed.wait_for(lambda: self._count == 0, seconds)
 
     def _wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any) -> Any:
+        def counted(*args: Any, **told: Any) -> Any:
             for pause in self._pauses:
                 try:
                     with self._one():
-                        return call(*args)
+                        return call(*args, **told)
                 except StoreBusy:  # also where all is to stop: what is cut off then begins again
                     threading.Event().wait(pause)
             with self._one():
-                return call(*args)
+                return call(*args, **told)
 
         return counted
 

@@ -41,7 +41,7 @@ class LoadPace:
     attempts: int = 5
 
 
-def _nobody_asks(*_: object) -> None:
+def _nobody_asks(*_: object, **__: object) -> None:
     """Have no commitments to report on."""
 
 
@@ -83,7 +83,7 @@ class Services:
     pulls_due: Callable[[], Any] = _nobody_asks
     reread_due: Callable[[], Any] = _nobody_asks
     isolation_due: Callable[[], Any] = _nobody_asks
-    watch_exposure: Callable[[str, str], Any] = _nobody_asks
+    watch_exposure: Callable[..., Any] = _nobody_asks
     clear_turn: Callable[[str, str], Any] = _nobody_asks
     pull_marks: Callable[[str], Any] = _nobody_asks
 
@@ -121,8 +121,8 @@ def register(services: Services) -> None:
         )
     )
     DBOS.workflow(name="watch_exposure")(
-        lambda pacs, set_name: _once(
-            "watch_exposure", lambda: services.watch_exposure(pacs, set_name)
+        lambda pacs, set_name, case="": _once(
+            "watch_exposure", lambda: services.watch_exposure(pacs, set_name, case=case)
         )
     )
     DBOS.workflow(name="clear_turn")(

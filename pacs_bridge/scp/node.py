@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from pacs_bridge.domain.errors import PacsBridgeError
+from pacs_bridge.domain.errors import PacsBridgeError, UnsupportedObject
 from pacs_bridge.domain.objects import Association, AssociationOutcome, Caller
 from pacs_bridge.domain.ports import Clock
 from pacs_bridge.scp.contexts import SUPPORTED
@@ -178,7 +178,12 @@ class Node:
     def open_store(self, head: StoreHead) -> Sink:
         """Begin to take an object."""
         reception = self._services.open_reception(head)
-        return StoreSink(reception, partial(self._count_answer, head.caller))
+        sink = StoreSink(reception, partial(self._count_answer, head.caller))
+        if head.agreed_class_uid not in ("", head.sop_class_uid):
+            sink.refuse(
+                UnsupportedObject("It came in another SOP class's context; export it again.")
+            )
+        return sink
 
     def _count_answer(self, caller: Caller, answer: Answer) -> None:
         stored = answer.status == SUCCESS

@@ -56,6 +56,11 @@ class StoreSink:
         self._answered(answer)
         return answer
 
+    def refuse(self, error: GiveUp) -> None:
+        """Take nothing of an object that is refused for what its command says."""
+        self._failure = error
+        self._reception.abort()
+
     def abort(self) -> None:
         """Forget the object."""
         self._reception.abort()
@@ -63,5 +68,4 @@ class StoreSink:
     def _fail(self, error: Exception) -> None:
         # no traceback: its values came from the wire
         LOG.error("store failed", error=type(error).__name__)
-        self._failure = GiveUp("The node failed on this object; tell the scheme.")
-        self._reception.abort()
+        self.refuse(GiveUp("The node failed on this object; tell the scheme."))

@@ -11,7 +11,6 @@ PS3.4 C.4.3 (C-GET), table C.4-3 (statuses), C.5.3 (role selection); table B.2-1
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 
 from pacs_bridge.domain.errors import UnreadableObject
 from pacs_bridge.domain.identifiers import parse_uid
@@ -29,7 +28,7 @@ from pacs_bridge.domain.retrieving import (
     tell_nobody,
 )
 from pacs_bridge.scu.association import associate
-from pacs_bridge.scu.retrieval import Followed, Models, follow, refuses_level
+from pacs_bridge.scu.retrieval import Models, Request, refuses_level
 from pacs_bridge.upper_layer.command import Field
 from pacs_bridge.upper_layer.requested import RequestedAssociation
 from pacs_bridge.upper_layer.requestor import ContextsRefused, SecureCall
@@ -90,8 +89,9 @@ def get(
     with associate(pacs, endpoint, offers, secure, roles) as association:
         chosen = _context(association, pacs, frozenset(roles))
         desk = _Desk(association, asked, open_sink, limits)
+        request = Request(Field.C_GET, _MODELS, limits, progress, cancelled, open_store=desk.open)
         for level in (asked, asked.whole_series):
-            said = _ask(association, chosen, level, desk, limits, progress, cancelled)
+            said = request.ask(association, chosen, level)
             if (
                 level.level != "IMAGE"
                 or not refuses_level(said.status, unable=True)
@@ -108,28 +108,6 @@ def get(
         tuple(desk.refused),
         tuple(uid for uid in asked.sop_instance_uids if uid not in desk.arrived),
     )
-
-
-def _ask(
-    association: RequestedAssociation,
-    chosen: tuple[str, str, int],
-    asked: Asked,
-    desk: _Desk,
-    limits: Limits,
-    progress: Callable[[Progress], None],
-    cancelled: Callable[[], bool],
-) -> Followed:
-    model, syntax, context_id = chosen
-    answers = association.retrieve(
-        Field.C_GET,
-        model,
-        _MODELS.identifier_of(asked, model, syntax),
-        context_id=context_id,
-        open_store=desk.open,
-        cancelled=cancelled,
-    )
-    with closing(answers):
-        return follow(association, answers, syntax, limits=limits, progress=progress)
 
 
 def _context(

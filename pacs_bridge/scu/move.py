@@ -11,7 +11,6 @@ PS3.4 C.4.2 (C-MOVE), table C.4-2 (statuses).
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.retrieving import (
@@ -24,9 +23,8 @@ from pacs_bridge.domain.retrieving import (
     tell_nobody,
 )
 from pacs_bridge.scu.association import associate
-from pacs_bridge.scu.retrieval import Followed, Models, follow, has_sent, refuses_level
+from pacs_bridge.scu.retrieval import Models, Request, has_sent, refuses_level
 from pacs_bridge.upper_layer.command import Field
-from pacs_bridge.upper_layer.requested import RequestedAssociation
 from pacs_bridge.upper_layer.requestor import SecureCall
 
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
@@ -68,31 +66,11 @@ def move(
         chosen = _MODELS.choose(association)
         assert chosen is not None  # else there is no association
         unable = pacs.profile.image_level is False
+        destination = pacs.towards(endpoint).our_ae_title
+        request = Request(Field.C_MOVE, _MODELS, limits, progress, cancelled, destination)
         for level in (asked, asked.whole_series):
-            said = _ask(pacs, association, chosen, level, limits, progress, cancelled)
+            said = request.ask(association, chosen, level)
             is_refused = refuses_level(said.status, unable=unable) and not has_sent(said.counted)
             if level.level != "IMAGE" or not is_refused:
                 break
     return said.retrieved()
-
-
-def _ask(
-    pacs: Pacs,
-    association: RequestedAssociation,
-    chosen: tuple[str, str, int],
-    asked: Asked,
-    limits: Limits,
-    progress: Callable[[Progress], None],
-    cancelled: Callable[[], bool],
-) -> Followed:
-    model, syntax, context_id = chosen
-    answers = association.retrieve(
-        Field.C_MOVE,
-        model,
-        _MODELS.identifier_of(asked, model, syntax),
-        context_id=context_id,
-        destination=pacs.towards(pacs.endpoint("retrieve")).our_ae_title,
-        cancelled=cancelled,
-    )
-    with closing(answers):
-        return follow(association, answers, syntax, limits=limits, progress=progress)

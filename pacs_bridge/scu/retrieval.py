@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from pydicom.datadict import tag_for_keyword
@@ -19,8 +20,9 @@ from pacs_bridge.domain.retrieving import Asked, Limits, Progress, Retrieved
 from pacs_bridge.scu.association import EXPLICIT, IMPLICIT
 from pacs_bridge.scu.identifier import decode, encode
 from pacs_bridge.scu.words import clean
-from pacs_bridge.upper_layer.command import Command
+from pacs_bridge.upper_layer.command import Command, Field
 from pacs_bridge.upper_layer.requested import RequestedAssociation, status_of
+from pacs_bridge.upper_layer.taking import OpenStore
 
 _FAILED_LIST = tag_for_keyword("FailedSOPInstanceUIDList")
 _MOST_FAILED = 20_000  # UIDs of such a list that we look at
@@ -100,7 +102,55 @@ class Followed:
         return Retrieved(self.status, self.comment, self.counted, self.failed)
 
 
-def follow(
+@dataclass(frozen=True)
+class Request:
+    """One C-GET or C-MOVE on its way: how it is asked, and who hears of it.
+
+    Parameters
+    ----------
+    destination : str or None
+        AE title of a C-MOVE.
+    open_store : callable or None
+        Takes each object of a C-GET.
+    progress : callable
+        Told each time the PACS says how far it has come.
+    cancelled : callable
+        Asked twice a second; once it is true a C-CANCEL goes out.
+    """
+
+    field: Field
+    models: Models
+    limits: Limits
+    progress: Callable[[Progress], None]
+    cancelled: Callable[[], bool]
+    destination: str | None = None
+    open_store: OpenStore | None = None
+
+    def ask(
+        self, association: RequestedAssociation, chosen: tuple[str, str, int], asked: Asked
+    ) -> Followed:
+        """Ask in the model, transfer syntax and context that were chosen, and hear all answers.
+
+        Raises
+        ------
+        PeerUnavailable
+            When the conversation breaks off, or the last answer does not come in time.
+        """
+        model, syntax, context_id = chosen
+        answers = association.retrieve(
+            self.field,
+            model,
+            self.models.identifier_of(asked, model, syntax),
+            context_id=context_id,
+            destination=self.destination,
+            open_store=self.open_store,
+            cancelled=self.cancelled,
+        )
+        with closing(answers):
+            return _follow(association, answers, syntax, limits=self.limits, progress=self.progress)
+
+
+def _follow(
     association: RequestedAssociation,
     answers: Iterator[tuple[Command, bytes]],
     transfer_syntax: str,

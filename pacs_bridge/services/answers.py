@@ -87,12 +87,12 @@ def answer_mark(
             now(),
             key=key,
             seen=mark.seen,
-            rating=_rating(rating) if kind is Answer.MEND else None,
-            finding=_finding(finding) if kind is Answer.MEND else None,
+            rating=check_rating(rating) if kind is Answer.MEND else None,
+            finding=find_code(finding) if kind is Answer.MEND else None,
         )
         if kind is Answer.MEND and given.rating is None and given.finding is None:
             raise RefusedInput("Say which rating or which finding you mean.")
-        return _keep(uow, own, given, token, now(), settle)
+        return keep_answer(uow, own, given, token, now(), settle)
 
 
 def place_mark(
@@ -133,14 +133,14 @@ def place_mark(
             raise RefusedInput("This image is not one of this case; load the page again.")
         if known.frames > 1 and not (frame is not None and 1 <= frame <= known.frames):
             raise RefusedInput("Say on which frame of the image the mark lies.")
-        form = _shape(shape)
-        drawn = _points(form, points, known.rows, known.columns)
+        form = check_shape(shape)
+        drawn = check_points(form, points, known.rows, known.columns)
         given = GivenAnswer(
             0,
             Answer.PLACE,
             now(),
-            rating=_rating(rating),
-            finding=_finding(finding),
+            rating=check_rating(rating),
+            finding=find_code(finding),
             laterality=_SIDES.get(known.laterality),
             view=known.view or None,
             image=image,
@@ -149,7 +149,7 @@ def place_mark(
             points=drawn,
             centre=centre_of(form, drawn),
         )
-        return _keep(uow, own, given, token, now(), settle)
+        return keep_answer(uow, own, given, token, now(), settle)
 
 
 def decide_breast(
@@ -188,12 +188,12 @@ def decide_breast(
             Answer.DECIDE,
             now(),
             seen=_decisions_seen(uow, own),
-            rating=_rating(rating),
+            rating=check_rating(rating),
             laterality=side,
             decision=decision,  # type: ignore[arg-type]  # just compared
             density=density,
         )
-        return _keep(uow, own, given, token, now(), settle)
+        return keep_answer(uow, own, given, token, now(), settle)
 
 
 def declare_normal(
@@ -276,7 +276,7 @@ def _normal(uow: UnitOfWork, own: OwnCase, token: str, moment: datetime, settle:
     given = GivenAnswer(
         0, Answer.NORMAL, moment, seen=_join_seen(folded.decisions_seen), decision="RTS"
     )
-    return _keep(uow, own, given, token, moment, settle)
+    return keep_answer(uow, own, given, token, moment, settle)
 
 
 def _decisions_seen(uow: UnitOfWork, own: OwnCase) -> str:
@@ -288,7 +288,7 @@ def _join_seen(seen: dict[str, str]) -> str:
     return ";".join(f"{side}={said}" for side, said in sorted(seen.items()))
 
 
-def _keep(
+def keep_answer(
     uow: UnitOfWork, own: OwnCase, given: GivenAnswer, token: str, moment: datetime, settle: float
 ) -> Receipt:
     """Keep an answer, open its reading again and queue its closing, all or nothing."""
@@ -338,13 +338,15 @@ def _kind(answer: Answer | str) -> Answer:
     raise RefusedInput("Confirm a mark, mend it or take it back.")
 
 
-def _rating(rating: int | None) -> int | None:
+def check_rating(rating: int | None) -> int | None:
+    """Check a rating; none is no rating."""
     if rating is not None and rating not in range(1, 6):
         raise RefusedInput("A rating goes from 1 (normal) to 5 (highly suspicious).")
     return rating
 
 
-def _finding(word: str | None) -> Code | None:
+def find_code(word: str | None) -> Code | None:
+    """Give the code of a finding that a reader may choose."""
     if not word:
         return None
     code = finding_of(word)
@@ -353,14 +355,15 @@ def _finding(word: str | None) -> Code | None:
     return code
 
 
-def _shape(shape: str) -> Shape:
+def check_shape(shape: str) -> Shape:
+    """Check a shape of our sheet."""
     if shape not in _POINTS:
         raise RefusedInput(f"A mark is one of {', '.join(_POINTS)}.")
     return shape  # type: ignore[return-value]  # just compared
 
 
-def _points(shape: str, points: Iterable[Point], rows: int, columns: int) -> tuple[Point, ...]:
-    """The points of a mark, all on the image and as many as its shape has."""
+def check_points(shape: str, points: Iterable[Point], rows: int, columns: int) -> tuple[Point, ...]:
+    """Check the points of a mark: all on the image, and as many as its shape has."""
     drawn = tuple((float(x), float(y)) for x, y in points)
     fewest, most = _POINTS[shape]
     if not fewest <= len(drawn) <= most:

@@ -36,7 +36,8 @@ def close_reading(reading_uid: str, *, begin: Begin, now: Clock, settle: float) 
             return state.state if state else "open"
         moment, silence = now(), timedelta(seconds=settle)
         if moment - state.last_object_at < silence:
-            return state.state  # the job of what came last closes it
+            _come_again(uow, state, moment, silence)
+            return state.state
         standing = fold_reading(uow, reading_uid, state.set_name, state.reader)
         folded = standing.folded
         if standing.was_emptied(state):
@@ -50,6 +51,18 @@ def close_reading(reading_uid: str, *, begin: Begin, now: Clock, settle: float) 
         if not judge_closed(folded.breasts, state.last_object_at, moment, silence):
             return "open"
         return close_now(uow, state, standing, now)
+
+
+def _come_again(uow: UnitOfWork, state: ReadingState, moment: datetime, silence: timedelta) -> None:
+    """Queue one more closing for when it will have been silent, by this clock.
+
+    What came last has a job of its own; but that one may go by another clock, or by one that was
+    set back, and nobody else would close the reading before the round ends.
+    """
+    last, left = state.last_object_at, silence - (moment - state.last_object_at)
+    slot = int(moment.timestamp() // max(silence.total_seconds(), 1.0))
+    key = f"close-{state.reading_uid}-after-{last:%Y%m%dT%H%M%S%f}-{slot}"
+    uow.enqueue("close", state.reading_uid, key=key, delay=left.total_seconds())
 
 
 def close_now(uow: UnitOfWork, state: ReadingState, standing: StandingReading, now: Clock) -> str:

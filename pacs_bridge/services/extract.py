@@ -20,8 +20,9 @@ from pacs_bridge.services.copy_owner import is_of_case, on_master
 from pacs_bridge.services.folded import end_of, learn_resave, reading_uid_of
 from pacs_bridge.services.handshake import recognise
 from pacs_bridge.services.parts import GONE, deal_out, part_named, whole_of
-from pacs_bridge.services.rejected import note_rejected
+from pacs_bridge.services.rejected import note_rejected, reject_if_named, tell_rejected
 from pacs_bridge.services.reread import UNKNOWN_IMAGE, ask_about_changes, note_version
+from pacs_bridge.services.shared_copies import ask_whether_own
 from pacs_bridge.services.whose import Parked, reader_of
 from pacs_bridge.sr.asking import flag_notes
 from pacs_bridge.sr.place import Placed, place_marks
@@ -119,7 +120,10 @@ def extract_object(
         current = uow.objects.find(sop_instance_uid)
         if current is None or not _is_due(current):  # read by somebody else in the meantime
             return current.state if current else "parked"
+        is_rejected = reject_if_named(uow, received)
         outcome = _place(uow, received, read, words, now(), settle)
+        if is_rejected:
+            tell_rejected(uow, sop_instance_uid, now())
         wants = outcome == NO_CASE or uow.marks.has_flag(sop_instance_uid, UNKNOWN_IMAGE)
         note_version(uow, sop_instance_uid, wants=wants)
         if isinstance(outcome, Parked):
@@ -222,6 +226,7 @@ def _place(
         return reader
     reading_uid = reading_uid_of(case.master, reader)
     read = flag_copied(uow, received, case, read, reader, now)
+    read = ask_whether_own(uow, received, case, read, reader)
     if received.read_by:
         read = ask_about_changes(uow, received, read, reading_uid)
     uow.marks.keep(read, accession=case.accession, reader=reader)
@@ -252,7 +257,7 @@ def _place(
         "close",
         reading_uid,
         # With its time: an object that was claimed comes here again.
-        key=f"close-{reading_uid}-{received.sop_instance_uid}-{now.timestamp():.0f}",
+        key=f"close-{reading_uid}-{received.sop_instance_uid}-{now:%Y%m%dT%H%M%S%f}",
         delay=settle,
     )
     return None

@@ -37,6 +37,7 @@ from pacs_bridge.domain.ports import Clock, Message
 from pacs_bridge.domain.workstation import case_to_open
 from pacs_bridge.services.handshake_failure import fail, why_failed
 from pacs_bridge.services.mails import queue_mail
+from pacs_bridge.services.shared_copies import on_copies
 from pacs_bridge.services.way import way_of
 from pacs_bridge.services.whose import look_again, whom_it_names
 
@@ -324,7 +325,7 @@ def _find_shared(
         uow.events.add(now, "login-shared", pacs, handshake=handshake.handshake_id)
         _lost_login(uow, pacs, owner, now)
         # Whatever was taken for the other reader's by this log-in alone waits to be claimed.
-        theirs = uow.claims.of_reader_at(pacs, owner)
+        theirs = [*uow.claims.of_reader_at(pacs, owner), *on_copies(uow, pacs, now)]
         look_again(uow, theirs, f"shared-{handshake.handshake_id}", now, settle)
     return shared
 

@@ -10,6 +10,7 @@ from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import parse_name
 from pacs_bridge.domain.identity import normal
 from pacs_bridge.domain.ports import Clock
+from pacs_bridge.services.shared_copies import on_copies
 from pacs_bridge.services.whose import look_again
 
 LOGINS = ("unknown", "own", "shared")
@@ -103,5 +104,6 @@ def set_logins(
             anew = [each.object_uid for each in uow.claims.waiting(pacs=name)]
             for reader in sorted(readers):
                 anew += uow.claims.of_reader_at(name, reader)
+            anew += on_copies(uow, name, moment)
             look_again(uow, anew, f"logins-{moment.timestamp():.3f}", moment, settle)
     return show_logins(name, begin=begin)

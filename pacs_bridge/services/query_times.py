@@ -10,7 +10,7 @@ from pacs_bridge.domain.caseset import Instance
 from pacs_bridge.domain.errors import NotFound
 from pacs_bridge.domain.ports import Archive
 from pacs_bridge.domain.query import STUDY_TIME
-from pacs_bridge.services.query_identifier import element_at
+from pacs_bridge.upper_layer.plain import element_at
 from pacs_bridge.upper_layer.prescan import is_explicit
 
 _BEGINNING = 4096  # bytes: file meta and the first elements, all of them short

@@ -8,7 +8,7 @@ from datetime import datetime
 from pacs_bridge.db.repositories.case_sets import KnownCase, KnownImage
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import NotFound, RefusedInput
-from pacs_bridge.domain.folding import Folded, FoldedMark
+from pacs_bridge.domain.folding import SHEET, Folded, FoldedMark
 from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.objects import ReadingState
 from pacs_bridge.domain.pacs import Isolation
@@ -164,8 +164,7 @@ def make_receipt(uow: UnitOfWork, own: OwnCase, moment: datetime) -> Receipt:
         state=_state(state, standing),
         images=tuple(map(_image, uow.case_sets.images_of(case.master))),
         marks=tuple(
-            replace(_mark(mark, has_ended=has_ended), also=_also(folded, mark))
-            for mark in folded.marks
+            _with_finding(_mark(mark, has_ended=has_ended), folded) for mark in folded.marks
         ),
         breasts=folded.breasts,
         questions=_questions(state, standing),
@@ -173,6 +172,7 @@ def make_receipt(uow: UnitOfWork, own: OwnCase, moment: datetime) -> Receipt:
         last_object_at=max((save.received_at for save in standing.saves), default=None),
         exposed=exposed_of(uow, own.reading_uid),
         late=len(standing.late),
+        unsure=sum(save.unsure for save in standing.saves),
     )
 
 
@@ -228,15 +228,21 @@ def _mark(folded: FoldedMark, *, has_ended: bool) -> ReceiptMark:
         text=mark.text,
         flags=mark.flags,
         sources=folded.sources,
+        may_move=folded.sources == (SHEET,) and folded.counts,
     )
 
 
-def _also(folded: Folded, mark: FoldedMark) -> tuple[str, ...]:
-    """The other views of the finding that a mark is of."""
+def _with_finding(mark: ReceiptMark, folded: Folded) -> ReceiptMark:
+    """A mark with the others of its finding, and their views."""
     if mark.state is MarkState.DROPPED:
-        return ()
-    views = (f"{m.mark.laterality or ''} {m.mark.view or ''}" for m in folded.one_with(mark.key))
-    return tuple(dict.fromkeys(view.strip() or "another image" for view in views))
+        return mark
+    others = folded.one_with(mark.key)
+    views = (f"{m.mark.laterality or ''} {m.mark.view or ''}" for m in others)
+    return replace(
+        mark,
+        also=tuple(dict.fromkeys(view.strip() or "another image" for view in views)),
+        together=tuple(m.key for m in others),
+    )
 
 
 def _object(save: Save) -> ReceivedKind:

@@ -60,9 +60,9 @@ def render_frame(asked: PictureRequest) -> bytes:
     with tolerant_reading():
         try:
             ds = dcmread(asked.source, stop_before_pixels=True)
-            _check(ds, asked.frame)
+            check_frame(ds, asked.frame)
             stored = pixel_array(asked.source, index=asked.frame - 1, raw=True)
-            grey = _table(ds, asked.frame - 1, stored)[_unsigned(stored)]
+            grey = grey_table(ds, asked.frame - 1, stored)[unsigned(stored)]
         except (UnsupportedObject, UnreadableObject):
             raise
         except Exception as error:  # decoders and converters raise anything
@@ -70,7 +70,8 @@ def render_frame(asked: PictureRequest) -> bytes:
     return _write_png(grey)
 
 
-def _check(ds: Dataset, frame: int) -> None:
+def check_frame(ds: Dataset, frame: int) -> None:
+    """Check that a frame is one that we show."""
     if str(ds.get("BurnedInAnnotation", "")).strip().upper() == "YES":
         raise UnsupportedObject("This image says that a text is burnt into it; it is not shown.")
     if int(ds.get("SamplesPerPixel") or 1) != 1 or int(ds.get("BitsAllocated") or 0) not in (8, 16):
@@ -81,12 +82,12 @@ def _check(ds: Dataset, frame: int) -> None:
         raise UnsupportedObject("This image is too large to be shown.")
 
 
-def _unsigned(stored: Values) -> Values:
+def unsigned(stored: Values) -> Values:
     """Give the stored bits as numbers from 0, the index into a table of all of them."""
     return stored.view(np.uint8 if stored.dtype.itemsize == 1 else np.uint16)
 
 
-def _table(ds: Dataset, place: int, stored: Values) -> Values:
+def grey_table(ds: Dataset, place: int, stored: Values) -> Values:
     """Give the grey of every value that may be stored, indexed by its bits."""
     values: Values = np.arange(_STORED)
     if stored.dtype.itemsize == 1:
@@ -94,18 +95,19 @@ def _table(ds: Dataset, place: int, stored: Values) -> Values:
     if stored.dtype.kind == "i":
         values = values.astype(f"i{stored.dtype.itemsize}")
     values = values.astype(np.float64)
-    padding = _padding(ds, values)
+    padding = is_padding(ds, values)
     shown = _window(
-        _modality(ds, place, values), ds, place, lambda: _range_of(ds, place, stored, padding)
+        modality_values(ds, place, values), ds, place, lambda: _range_of(ds, place, stored, padding)
     )
-    if _is_inverted(ds):
+    if is_inverted(ds):
         shown = 1 - shown
     shown = np.where(padding, 0.0, shown)  # around the breast it is dark, however it is stored
     grey: Values = np.rint(np.clip(shown, 0, 1) * _WHITE).astype(np.uint8)
     return grey
 
 
-def _padding(ds: Dataset, values: Values) -> Values:
+def is_padding(ds: Dataset, values: Values) -> Values:
+    """Tell which stored values are none, but fill the image up."""
     value = ds.get("PixelPaddingValue")
     if value is None:
         return np.zeros(values.shape, bool)
@@ -114,7 +116,8 @@ def _padding(ds: Dataset, values: Values) -> Values:
     return (values >= low) & (values <= high)
 
 
-def _is_inverted(ds: Dataset) -> bool:
+def is_inverted(ds: Dataset) -> bool:
+    """Whether higher values are shown darker."""
     shape = str(ds.get("PresentationLUTShape", "")).upper()
     return str(ds.get("PhotometricInterpretation", "")) == "MONOCHROME1" or shape == "INVERSE"
 
@@ -122,16 +125,17 @@ def _is_inverted(ds: Dataset) -> bool:
 def _range_of(ds: Dataset, place: int, stored: Values, padding: Values) -> tuple[float, float]:
     """Give the lowest and highest value of the frame, for an image that describes no look."""
     used = np.zeros(_STORED, bool)
-    used[_unsigned(stored)] = True
+    used[unsigned(stored)] = True
     bits = np.flatnonzero(used & ~padding)
     if bits.size == 0:
         return 0.0, 1.0
-    values = bits.astype(_unsigned(stored).dtype).view(stored.dtype).astype(np.float64)
-    through = _modality(ds, place, values)
+    values = bits.astype(unsigned(stored).dtype).view(stored.dtype).astype(np.float64)
+    through = modality_values(ds, place, values)
     return float(through.min()), float(through.max())
 
 
-def _modality(ds: Dataset, place: int, values: Values) -> Values:
+def modality_values(ds: Dataset, place: int, values: Values) -> Values:
+    """Give what stored values mean, by the modality LUT."""
     item = _group(ds, place, "PixelValueTransformationSequence")
     if tables := item.get("ModalityLUTSequence"):
         return _look_up(tables[0], values)

@@ -11,13 +11,14 @@ PS3.4 C.4.2 (C-MOVE), C.4.3 (C-GET).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from pacs_bridge.db.unit_of_work import Begin
-from pacs_bridge.domain.errors import NotFound, PacsBridgeError, PeerUnavailable
+from pacs_bridge.domain.errors import NotFound, PacsBridgeError, PeerBusy, PeerUnavailable
 from pacs_bridge.domain.objects import Caller
 from pacs_bridge.domain.pacs import Pacs
 from pacs_bridge.domain.ports import (
@@ -44,8 +45,10 @@ from pacs_bridge.services.query_index import QueryIndex, StoredImage
 
 LOG = structlog.get_logger()
 MOST_OBJECTS = 20_000
-LATE = (0.1, 0.5, 2.0)
-"""Seconds between calls of a destination that does not listen yet."""
+PATIENCE = 5.0
+"""Seconds for which a destination that does not listen yet is called again."""
+
+_AGAIN_SECONDS = 0.25  # some listen for a second at a time
 
 _RECEIVES = frozenset(("store", "retrieve"))
 
@@ -190,31 +193,29 @@ def note_retrieval(summary: Summary, *, log: EventLog, now: Clock) -> None:
     log.keep(Kept(now(), "retrieve", caller.pacs or "", detail))
 
 
-def send_to(
-    wanted: Wanted, *, peer: PacsPeer, pauses: Sequence[float] = LATE
-) -> Iterator[StoreAnswer]:
+def send_to(wanted: Wanted, *, peer: PacsPeer, patience: float = PATIENCE) -> Iterator[StoreAnswer]:
     """Send what a move asks for over one association, yielding each answer as it comes.
 
     Where the conversation fails, the rest is not answered: it has failed. Some open the port that
-    they want it sent to a moment after they have asked: one that refuses the connection is called
-    again.
+    they want it sent to a moment after they have asked, or have no association to spare while they
+    wait for the answer to another: those are called again.
 
     Parameters
     ----------
-    pauses : sequence of float
-        Seconds before each further call.
+    patience : float
+        Seconds for which they are.
     """
     assert wanted.to is not None
     if not wanted.objects:
         return
-    for pause in (*pauses, None):
+    until = time.monotonic() + patience
+    while True:
         answers = peer.store(wanted.to, wanted.objects, originator=wanted.originator)
         try:
             yield from answers
         except PacsBridgeError as error:
-            is_late = isinstance(error, PeerUnavailable) and error.phase == "connect"
-            if is_late and pause is not None:
-                threading.Event().wait(pause)
+            if _is_late(error) and time.monotonic() + _AGAIN_SECONDS < until:
+                threading.Event().wait(_AGAIN_SECONDS)
                 continue
             LOG.warning("move broke off", pacs=wanted.to.name, error=type(error).__name__)
         finally:
@@ -222,3 +223,11 @@ def send_to(
             if close is not None:
                 close()
         return
+
+
+def _is_late(error: PacsBridgeError) -> bool:
+    """Whether a destination may take an association in a moment; it has taken nothing by then."""
+    if not isinstance(error, PeerUnavailable):
+        return False
+    is_hung_up = error.phase == "association" and isinstance(error.__cause__, ConnectionError)
+    return error.phase == "connect" or isinstance(error, PeerBusy) or is_hung_up

@@ -38,6 +38,8 @@ class TurnsNow:
         Readers who had no turn yet, in the order in which they get one.
     read : tuple of str
         Readers whose turn is over.
+    named : str
+        Who was named for the next turn; empty where the order decides.
     """
 
     pacs: str
@@ -45,6 +47,7 @@ class TurnsNow:
     turn: Turn | None
     waiting: tuple[str, ...]
     read: tuple[str, ...]
+    named: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as JSON values."""
@@ -65,6 +68,7 @@ class TurnsNow:
             "turn": said,
             "waiting": list(self.waiting),
             "read": list(self.read),
+            "named": self.named or None,
         }
 
 
@@ -75,10 +79,24 @@ def reads_in_turn(uow: UnitOfWork, pacs: str, now: datetime) -> bool:
 
 
 def may_begin(uow: UnitOfWork, load: Load, enrolment: Enrolment) -> bool:
-    """Whether a reader may have the turn now: nobody else has it, and they had none."""
+    """Whether a reader may have the turn now: nobody else has it, and they are next.
+
+    Next is who was named, also for another turn; else whoever had none.
+    """
     turns = uow.reading_turns.at(load.set_name, load.pacs)
-    had = any(each.reader == enrolment.reader for each in turns)
-    return not had and current_turn(turns) is None
+    if current_turn(turns) is not None:
+        return False
+    named = _named(uow, load.set_name, load.pacs)
+    if named:
+        return named == enrolment.reader
+    return not any(each.reader == enrolment.reader for each in turns)
+
+
+def _named(uow: UnitOfWork, set_name: str, pacs: str) -> str:
+    """Give who was named for the next turn and may still have one; empty where nobody is."""
+    named = uow.reading_turns.wished(set_name, pacs)
+    here = (each for each in uow.enrolments.on_pacs(set_name, pacs) if each.reader == named)
+    return named if named and any(each.way != "laptop" for each in here) else ""
 
 
 def begin_turn(
@@ -133,25 +151,71 @@ def finish_turn(reader: str, set_name: str, *, begin: Begin, now: Clock) -> None
 
 
 def hand_on(
-    pacs: str, set_name: str, *, begin: Begin, now: Clock, account_id: int | None = None
+    pacs: str,
+    set_name: str,
+    *,
+    begin: Begin,
+    now: Clock,
+    to: str = "",
+    account_id: int | None = None,
 ) -> TurnsNow:
     """End the present turn for its reader, so that the next one may begin.
+
+    Parameters
+    ----------
+    to : str
+        The reader who is to be next, also one who had a turn before; else the order decides. They
+        begin once nothing of the present turn is left, as anybody would.
 
     Raises
     ------
     RefusedInput
-        When nobody has the turn.
+        When nobody has the turn and nobody is named; or when whoever is named has it just now, or
+        cannot have one.
     """
     name, wanted = parse_name(pacs), str(SetName.parse(set_name))
     with begin() as uow:
         turn = current_turn(uow.reading_turns.at(wanted, name))
-        if turn is None:
+        if to:
+            _name_next(uow, wanted, name, to, turn, now(), account_id)
+        elif turn is None:
             raise RefusedInput(f"Nobody has the turn at {name}; there is nothing to hand on.")
-        if turn.ended_at is None:
+        if turn is not None and turn.ended_at is None:
             end_turn(uow, turn, now(), account_id)
-        else:
+        elif turn is not None:
             ask_to_clear(uow, turn, now())
     return show_turns(name, wanted, begin=begin)
+
+
+def _name_next(
+    uow: UnitOfWork,
+    set_name: str,
+    pacs: str,
+    reader: str,
+    turn: Turn | None,
+    now: datetime,
+    account_id: int | None,
+) -> None:
+    """Keep who is to be next in the caller's transaction; the same again is kept once."""
+    known = uow.pacs.get(pacs)
+    if isolation_of(uow, known, now).effective is not Isolation.SEQUENTIAL:
+        raise RefusedInput(f"Readers at {pacs} do not take turns; nobody is to be named.")
+    there = {each.reader: each for each in uow.enrolments.on_pacs(set_name, pacs)}
+    enrolment = there.get(reader)
+    if enrolment is None or enrolment.way == "laptop":
+        can = sorted(code for code, each in there.items() if each.way != "laptop")
+        raise RefusedInput(
+            f"{reader[:32]} does not read {set_name} at {pacs}; name one of "
+            f"{', '.join(can) or 'those who are enrolled there'}."
+        )
+    if not enrolment.consent:
+        raise RefusedInput(f"{reader} has not consented yet; ask them to, or name another.")
+    if turn is not None and turn.reader == reader and turn.ended_at is None:
+        raise RefusedInput(f"{reader} has the turn just now; there is nothing to hand on.")
+    if uow.reading_turns.wished(set_name, pacs) == reader:
+        return
+    uow.reading_turns.wish(set_name, pacs, reader, now, account_id)
+    uow.events.add(now, "turn-named", reader, set=set_name, pacs=pacs, by=account_id or "")
 
 
 def end_turn(uow: UnitOfWork, turn: Turn, now: datetime, account_id: int | None) -> None:
@@ -173,13 +237,16 @@ def show_turns(pacs: str, set_name: str, *, begin: Begin) -> TurnsNow:
         turns = uow.reading_turns.at(set_name, pacs)
         turn = current_turn(turns)
         over = [each.reader for each in turns if each != turn]
-        had = {each.reader for each in turns}
-        waiting = tuple(
+        had, named = {each.reader for each in turns}, _named(uow, set_name, pacs)
+        waiting = [
             each.reader
             for each in uow.enrolments.on_pacs(set_name, pacs)
             if each.reader not in had and each.way != "laptop"
-        )
-        return TurnsNow(pacs, set_name, turn, waiting, tuple(dict.fromkeys(over)))
+        ]
+        first = [named] if named else []
+        waiting = [*first, *(each for each in waiting if each != named)]
+        read = tuple(dict.fromkeys(over))
+        return TurnsNow(pacs, set_name, turn, tuple(waiting), read, named)
 
 
 def turns_due(*, begin: Begin, now: Clock, every: float = 60.0) -> int:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from pacs_bridge.db.repositories.case_sets import KnownCase
 from pacs_bridge.db.unit_of_work import UnitOfWork
-from pacs_bridge.domain.claims import Waiting, owner_of
+from pacs_bridge.domain.claims import Saying, Waiting, owner_of
 from pacs_bridge.domain.errors import RefusedInput
 from pacs_bridge.domain.identifiers import CaseName
 from pacs_bridge.domain.identity import names_nobody, normal, persons_of, places_of
@@ -113,6 +113,8 @@ def _judge(
     if is_on_several(uow, read):
         return _undecided("It refers to more than one reader's copy of its case; say whose it is.")
     copy = reader_of_copy(uow, case, pacs)
+    if copy is not None and _disowns(uow, uid, copy):
+        return _undecided("It lies on the copy of a reader who says that it is not theirs.")
     if copy is not None and every - {copy}:
         return _waits("It names one reader and lies on the copy of another.")
     if copy is not None and received.part_of and not every:
@@ -127,6 +129,12 @@ def _judge(
         if doubt:
             return _waits(doubt)
     return _unless_another_reads_there(uow, received, read, reader)
+
+
+def _disowns(uow: UnitOfWork, uid: str, reader: str) -> bool:
+    """Whether a reader said that an object is not theirs."""
+    said = uow.claims.said_of([uid])[uid]
+    return any(each.saying is Saying.NOT_MINE and each.reader == reader for each in said)
 
 
 def _waits(reason: str) -> Parked:

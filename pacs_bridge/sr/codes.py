@@ -55,6 +55,8 @@ FINDINGS = frozenset({("121071", "DCM"), ("111059", "DCM")})
 FINDING_SITE = ("363698007", "SCT")
 LATERALITY = ("272741003", "SCT")
 SUSPICION = ("SUSPICION", SCHEME)
+CENTRE = ("111010", "DCM")
+"""Center: the place itself. What dcmjs draws under it is a pointer, its tip first."""
 FOLLOW_UP = ("111053", "DCM")
 DENSITY = ("129715009", "SCT")
 REJECTIONS = frozenset((value, "DCM") for value in ("113001", "113037", "113038"))
@@ -67,6 +69,7 @@ PERSON_LOGIN = ("128774", "DCM")
 AIM_LOGIN = ("zzz026", "99NCIAIM")
 PERSON_ID = ("128775", "DCM")
 ORGANISATION = ("121009", "DCM")
+PERSONS = frozenset({PERSON_NAME, PERSON_LOGIN, AIM_LOGIN, PERSON_ID})
 DEVICE_FACTS = frozenset((value, "DCM") for value in ("121012", "121013", "121014", "121015"))
 ALGORITHM_NAME = ("111001", "DCM")
 STUDY_UID = ("110180", "DCM")
@@ -83,7 +86,27 @@ BIRADS: dict[tuple[str, str], str] = {
 }
 """Categories that some reports give as if they were findings."""
 
+
+def is_birads(code: Code) -> bool:
+    """Whether a code is a BI-RADS category (CID 6026 to 6028), whatever it is given as."""
+    return key(code) in BIRADS or (code.scheme in _BIRADS_SCHEMES and code.value[:5] == "II.AC")
+
+
+_BIRADS_SCHEMES = frozenset({"BI", "BARI"})
+
 SINGLE_IMAGE_FINDING = ("111059", "DCM")
+
+NOT_LESIONS = frozenset(
+    {
+        ("24142002", "SCT"),  # Nipple
+        ("111100", "DCM"),  # Breast geometry
+        ("111101", "DCM"),  # Image Quality
+        ("111102", "DCM"),  # Non-lesion
+        ("129715009", "SCT"),  # Breast composition
+    }
+)
+"""Findings on an image that are no lesions (CID 6014 and 6016)."""
+
 RENDERING_INTENT = ("111056", "DCM")
 NOT_FOR_PRESENTATION = ("111152", "DCM")
 CERTAINTIES = frozenset({("111012", "DCM"), ("111047", "DCM")})
@@ -97,6 +120,8 @@ NOT_LOCATIONS = frozenset(
         ("122611", "DCM"),  # Reference Point
         ("111007", "DCM"),  # Breast Outline including Pectoral Muscle Tissue
         ("111045", "DCM"),  # Pectoral Muscle Outline
+        ("TextPosition", "99CS3D"),  # where cornerstone shows a label that was moved
+        ("ControlPoints", "99CS3D"),  # what cornerstone computes an outline from
     }
 )
 """Names of coordinates that point at no lesion."""
@@ -114,8 +139,31 @@ NOTES = frozenset(
         "125309",  # Short Label
         "113012",  # Key Object Description
     )
+) | frozenset(
+    (value, "LN")
+    for value in (
+        "18782-3",  # Radiology Study observation
+        "19005-8",  # Radiology Imaging study [Impression]
+        "55110-1",  # Conclusions
+        "59776-5",  # Findings
+    )
 )
 """Names of text items in which a person writes what they think."""
+
+KNOWN_SCHEMES = frozenset({"DCM", "SCT", "LN", "UMLS", "NCIt", "RADLEX", "UCUM", "BI", "BARI"})
+"""Schemes whose names say what a text is; what is no note by its name is none."""
+
+OF_ANOTHER_TIME = frozenset(
+    (value, "DCM")
+    for value in (
+        "121060",  # History
+        "121062",  # Request
+        "121066",  # Prior Procedure Descriptions
+        "121068",  # Previous Findings
+        "121109",  # Indications for Procedure
+    )
+)
+"""Headings under which nobody says what they see now (CID 7001)."""
 
 FREE_TEXT_VALUES = frozenset({"CORNERSTONEFREETEXT"})
 """Code values whose meaning is free text typed by the reader (OHIF, dcmjs)."""

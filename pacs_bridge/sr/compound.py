@@ -30,6 +30,10 @@ POINTS_WANTED: dict[str, tuple[int, int | None]] = {
 """How many points each compound graphic type has, least and most."""
 
 
+SCALES = frozenset({"RULER", "AXIS", "RANGELINE", "CROSSHAIR"})
+"""Compound graphics that may bear ticks with numbers."""
+
+
 def as_simple(
     kind: str, points: tuple[Point, ...], degrees: float, pivot: Point | None
 ) -> tuple[str, tuple[Point, ...]] | None:

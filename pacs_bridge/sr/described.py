@@ -11,13 +11,15 @@ PS3.16 TID 1410, 1501, 4003 to 4006; PS3.3 C.17.3.2.5 (by reference); STANDARDS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pacs_bridge.domain.marks import NOT_A_LOCATION, Code
+from pacs_bridge.domain.marks import NOT_A_LOCATION, Code, Laterality
 from pacs_bridge.sr import codes, elements
 from pacs_bridge.sr.notes import flags_of, parse_note
 from pacs_bridge.sr.site_words import SiteWords
+from pacs_bridge.sr.spoken import is_note
 from pacs_bridge.sr.tree import DRAWN, Node, Tree
 
 
@@ -29,6 +31,8 @@ class Said:
     ----------
     link : str or None
         Names the group where it is of one finding and draws it several times.
+    side : {"R", "L"} or None
+        The one breast that its codes name.
     """
 
     group: str | None
@@ -38,6 +42,7 @@ class Said:
     text: str
     flags: tuple[str, ...]
     link: str | None = None
+    side: Laterality | None = None
 
 
 def holder_of(node: Node, referrer: Node | None = None) -> Node:
@@ -79,7 +84,7 @@ def drawings(tree: Tree) -> Iterator[tuple[Node, Node, Node]]:
         if each.target is not None:
             referrers.setdefault(each.target, []).append(each)
     for node in tree.root.walk():
-        if node.value_type not in DRAWN:
+        if node.value_type not in DRAWN or _is_nowhere(node):
             continue
         naming = referrers.get(node.path, [])
         holder = holder_of(node, naming[-1] if naming else None)
@@ -90,14 +95,39 @@ def drawings(tree: Tree) -> Iterator[tuple[Node, Node, Node]]:
                 yield node, group, each
 
 
+_KEY_IMAGE = re.compile(r":KeyImage(?::Series)?$")
+
+
+def _is_nowhere(node: Node) -> bool:
+    """Whether cornerstone means an image as a whole: it then writes a point at its corner."""
+    if elements.numbers(node.item, "GraphicData") != [0.0, 0.0]:
+        return False
+    group = _group_of(node)
+    return group is not None and any(
+        child.name == codes.TRACKING_ID and _KEY_IMAGE.search(child.said())
+        for child in group.children
+    )
+
+
 def _group_of(node: Node) -> Node | None:
-    """The measurement group or coded finding that an item belongs to."""
+    """The measurement group, or the coded finding or note, that an item belongs to.
+
+    A finding or note speaks for the coordinates below it where its group holds several such.
+    """
+    nearest = group = None
     for each in node.ancestors():
-        if each.parent is not None and (
-            each.name == codes.MEASUREMENT_GROUP
-            or (each.value_type == "CODE" and each.name in codes.FINDINGS)
-        ):
-            return each
+        if each.parent is None:
+            break
+        if each.name == codes.MEASUREMENT_GROUP:
+            group = each
+            break
+        if nearest is None and _tells(each):
+            nearest = each
+    if nearest is not None:
+        outer = group or _round(nearest)
+        return outer if outer is not None and _is_alone(nearest, outer) else nearest
+    if group is not None:
+        return group
     # Some encoders put a finding's coordinates behind it instead of below it.
     before = [
         each
@@ -105,6 +135,35 @@ def _group_of(node: Node) -> Node | None:
         if each.path < node.path and each.name == codes.SINGLE_IMAGE_FINDING
     ]
     return before[-1] if before else None
+
+
+def _tells(node: Node) -> bool:
+    """Whether an item says what coordinates below it show."""
+    if node.value_type == "TEXT":
+        return node.name in codes.NOTES or node.concept is None
+    return node.value_type == "CODE" and (
+        node.name in codes.FINDINGS or codes.key(node.value_code) in codes.RATINGS
+    )
+
+
+def _round(nearest: Node) -> Node | None:
+    """The container round a finding or note, where it says more of the same."""
+    for each in nearest.ancestors():
+        if each.parent is not None and any(
+            child.name == codes.TRACKING_UID or codes.key(child.value_code) in codes.RATINGS
+            for child in each.children
+        ):
+            return each
+    return None
+
+
+def _is_alone(nearest: Node, outer: Node) -> bool:
+    """Whether no other item inside says what coordinates of its own show."""
+    return not any(each is not nearest and _tells(each) and _draws(each) for each in outer.walk())
+
+
+def _draws(node: Node) -> bool:
+    return bool(node.children) and any(each.value_type in DRAWN for each in node.walk())
 
 
 def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: bool = False) -> Said:
@@ -122,6 +181,8 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
     ratings: set[int] = set()
     texts: list[str] = []
     beside: list[str] = []
+    sides: set[Laterality] = set()
+    devices = persons = False
     flags: list[str] = ["machine-mark"] if machine else []
     several = sum(each.value_type in DRAWN for each in holder.walk()) > 1
     shared = several or holder.name == codes.SINGLE_IMAGE_FINDING
@@ -129,25 +190,37 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
         name = each.name
         if name == codes.TRACKING_UID and not tracking_uid:
             tracking_uid = elements.uid(each.item, "UID")
-        elif each.value_type == "TEXT" and (name in codes.NOTES or each.concept is None):
+        elif name == codes.SUSPICION and (value := _rating_of(each)) is not None:
+            ratings.add(value)
+        elif each.value_type == "TEXT" and is_note(each, words):
             texts.append(each.said())
         elif name in codes.CERTAINTIES:
             beside.append(_measured(each))
-        elif each.value_type != "CODE" or (value := each.value_code) is None:
+        elif name == codes.ALGORITHM_NAME:
+            devices = True
+        elif name in codes.PERSONS:
+            persons = True
+        elif each.value_type != "CODE" or (coded := each.value_code) is None:
             continue
-        elif value.value in codes.FREE_TEXT_VALUES:
-            texts.append(value.meaning)
-        elif name == codes.ASSESSMENT or codes.key(value) in codes.BIRADS:
-            category = codes.BIRADS.get(codes.key(value))
-            beside.append(f"BI-RADS: {category or value.meaning or value.value}")
+        elif coded.value in codes.FREE_TEXT_VALUES:
+            texts.append(coded.meaning)
+        elif name == codes.ASSESSMENT or codes.is_birads(coded):
+            category = codes.BIRADS.get(codes.key(coded))
+            beside.append(f"BI-RADS: {category or coded.meaning or coded.value}")
         elif name in codes.FINDINGS:
-            findings[codes.key(value)] = codes.canonical(value)
-        elif codes.key(value) in codes.RATINGS:
-            ratings.add(codes.RATINGS[codes.key(value)])
-        elif name == codes.OBSERVER_TYPE and codes.key(value) == codes.DEVICE and not machine:
-            flags.append("machine-mark")
-        elif name == codes.RENDERING_INTENT and codes.key(value) == codes.NOT_FOR_PRESENTATION:
+            findings[codes.key(coded)] = codes.canonical(coded)
+        elif codes.key(coded) in codes.RATINGS:
+            ratings.add(codes.RATINGS[codes.key(coded)])
+        elif name == codes.OBSERVER_TYPE:
+            devices = devices or codes.key(coded) == codes.DEVICE
+        elif name == codes.RENDERING_INTENT and codes.key(coded) == codes.NOT_FOR_PRESENTATION:
             flags += ["not-for-presentation", NOT_A_LOCATION]
+        elif name in (codes.FINDING_SITE, codes.LATERALITY):
+            sides.update(codes.SIDES.get(codes.key(coded), ()))
+    if devices and not persons and not machine:
+        flags.append("machine-mark")
+    if findings.keys() & codes.NOT_LESIONS:
+        flags.append(NOT_A_LOCATION)
     written = "\n".join(filter(None, texts))[: elements.LONGEST_TEXT]
     note = parse_note(written, words)
     if len(ratings) > 1:
@@ -165,7 +238,19 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
         text="\n".join(filter(None, (written, *beside)))[: elements.LONGEST_TEXT],
         flags=tuple(dict.fromkeys(flags)),
         link=holder.where() if several and holder.name == codes.MEASUREMENT_GROUP else None,
+        side=sides.pop() if len(sides) == 1 else None,
     )
+
+
+_DIGIT = re.compile(r"\s*M?\s?-?\s?([1-5])(?:\.0*)?\s*", re.IGNORECASE)
+
+
+def _rating_of(node: Node) -> int | None:
+    """The rating that a text or measurement of that name gives: ``M4``, 4."""
+    values = elements.items(node.item, "MeasuredValueSequence")[:1]
+    said = elements.text(values[0], "NumericValue") if values else node.said()
+    match = None if node.value_type == "CODE" else _DIGIT.fullmatch(said)
+    return None if match is None else int(match[1])
 
 
 def _measured(node: Node) -> str:
@@ -192,31 +277,15 @@ def own(holder: Node, *, into_coordinates: bool) -> Iterator[Node]:
     waiting = list(reversed(holder.children))
     while waiting:
         node = waiting.pop()
+        if _tells(node) and _draws(node) and _speaks_for_itself(node):
+            continue
         yield node
         closed = _APART if into_coordinates else _APART | DRAWN
         if node.value_type not in closed:
             waiting.extend(reversed(node.children))
 
 
-def note_text(node: Node) -> str:
-    """What a person wrote in a text item or in the meaning of a free-text code."""
-    if node.value_type == "CODE":
-        return "" if node.value_code is None else node.value_code.meaning
-    return node.said()
-
-
-def is_note(node: Node, words: SiteWords) -> bool:
-    """Whether an item is something that a person wrote about what they saw.
-
-    A text of an unknown name is one only where all of it is understood as a note.
-    """
-    if node.value_type == "CODE":
-        return node.value_code is not None and node.value_code.value in codes.FREE_TEXT_VALUES
-    if node.value_type != "TEXT":
-        return False
-    if node.name in codes.NOTES or node.concept is None:
-        return True
-    if node.relationship not in ("CONTAINS", "") or node.name == codes.TRACKING_ID:
-        return False
-    note = parse_note(node.said(), words)
-    return not note.unparsed and (note.rating is not None or note.decision is not None)
+def _speaks_for_itself(node: Node) -> bool:
+    """Whether coordinates below an item are described by it alone, not by the group round it."""
+    drawn = next(each for each in node.walk() if each.value_type in DRAWN)
+    return _group_of(drawn) is node

@@ -113,8 +113,9 @@ def text(ds: Dataset, keyword: str) -> str:
     tag = _tag(keyword)
     if tag is None:
         return ""
-    value = _letters(ds, tag)
+    value, raw = _letters(ds, tag), b""
     if value is None:
+        raw = _octets(ds, tag)
         value = _at(ds, tag)
     if value is None:
         return ""
@@ -128,7 +129,30 @@ def text(ds: Dataset, keyword: str) -> str:
         plain = str(value)
     except Exception:  # noqa: BLE001  a person name that cannot be decoded
         plain = ""
-    return _CONTROL.sub("", plain[:LONGEST_TEXT]).strip(" \r\n\t\0")
+    if _REPLACED in plain and raw:  # it is not in the character set that it declares
+        plain = raw.decode("latin-1")
+    return _CONTROL.sub("", _well_decoded(plain[:LONGEST_TEXT])).strip(" \r\n\t\0")
+
+
+_REPLACED = "\ufffd"
+_OF_WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
+"""What Windows writes where Latin-1 has control characters: dashes, quotes, the euro."""
+
+
+def _octets(ds: Dataset, tag: BaseTag) -> bytes:
+    """The bytes of an element that nobody converted yet; none otherwise."""
+    raw = ds.get_item(tag, keep_deferred=True)
+    return raw.value if type(raw) is RawDataElement and type(raw.value) is bytes else b""
+
+
+def _well_decoded(said: str) -> str:
+    """A text as it was meant where UTF-8 or Windows-1252 was written and not declared."""
+    if said.isascii():
+        return said
+    try:
+        return said.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return said.translate(_OF_WINDOWS)
 
 
 def words(ds: Dataset, keyword: str) -> list[str]:
@@ -163,6 +187,11 @@ def items(ds: Dataset, keyword: str) -> list[Dataset]:
         return [item for item in list(value)[:LONGEST_ITEMS] if isinstance(item, pydicom.Dataset)]
     except TypeError:
         return []
+
+
+def is_broken(ds: Dataset, keyword: str) -> bool:
+    """Whether a sequence is there and cannot be taken apart."""
+    return keyword in ds and isinstance(_value(ds, keyword), bytes | str)
 
 
 def code(ds: Dataset, keyword: str) -> Code | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pydicom
+from pydicom.datadict import dictionary_has_tag
 from pydicom.dataelem import RawDataElement
 
 from pacs_bridge.domain.errors import UnreadableObject
@@ -25,6 +26,7 @@ MOST_WORDS = 16 << 20
 """Bytes of lists and texts of one object that are read."""
 
 _LARGE = 64 << 10  # bytes of a value
+_OPEN = 0xFFFFFFFF  # the length of what ends where a delimiter says so
 
 
 def open_file(path: Path, keywords: Iterable[str] = ()) -> pydicom.Dataset:
@@ -48,9 +50,10 @@ def open_file(path: Path, keywords: Iterable[str] = ()) -> pydicom.Dataset:
     try:
         ds = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
         known = "SOPClassUID" in ds or "SOPInstanceUID" in ds
+        is_cut = wanted is None and any(map(_is_cut, ds.values()))
     except Exception as error:  # whatever damaged bytes make the parser raise
         raise UnreadableObject(BROKEN_FILE if begins else NOT_DICOM) from error
-    if not known:
+    if not known or is_cut:
         raise UnreadableObject(BROKEN_FILE if begins else NOT_DICOM)
     return ds
 
@@ -82,6 +85,16 @@ def _is_left(element: pydicom.DataElement | RawDataElement) -> bool:
     if not isinstance(element, RawDataElement) or element.value is not None:
         return False
     return element.length > _LARGE and (element.VR or vr_of(element.tag)) != "SQ"
+
+
+def _is_cut(element: pydicom.DataElement | RawDataElement) -> bool:
+    """Whether the file ends within a value, of which pydicom hands over as much as there is.
+
+    Some programs write a few bytes of their own behind an object: such are no element.
+    """
+    value = element.value if isinstance(element, RawDataElement) else None
+    is_short = isinstance(value, bytes) and len(value) < element.length < _OPEN
+    return is_short and dictionary_has_tag(element.tag)
 
 
 def _beginning(path: Path) -> bool:

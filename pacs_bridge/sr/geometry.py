@@ -12,6 +12,7 @@ STANDARDS.md section 4.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,9 +69,10 @@ def is_closed(points: Sequence[Point]) -> bool:
 
 
 def polygon_centroid(points: Sequence[Point]) -> Point:
-    """Centroid of a polygon's area; of its vertices where it has no area.
+    """Centroid of a polygon's area; of its vertices where it has no area to speak of.
 
-    The vertex mean would lean towards wherever the pen was slow.
+    The vertex mean would lean towards wherever the pen was slow. The parts of a line that
+    crosses itself may cancel out, and throw the centroid far out of what is drawn.
     """
     ring = list(points[:-1]) if len(points) > 1 and points[0] == points[-1] else list(points)
     x0, y0 = ring[0]  # relative to a vertex, so that large coordinates lose no digits
@@ -83,7 +85,10 @@ def polygon_centroid(points: Sequence[Point]) -> Point:
         moment_y += (ay + by) * cross
     if abs(doubled) < 1e-9:
         return vertex_mean(ring)
-    return x0 + moment_x / (3 * doubled), y0 + moment_y / (3 * doubled)
+    x, y = x0 + moment_x / (3 * doubled), y0 + moment_y / (3 * doubled)
+    xs, ys = zip(*ring, strict=True)
+    within = min(xs) <= x <= max(xs) and min(ys) <= y <= max(ys)
+    return (x, y) if within else vertex_mean(ring)
 
 
 def vertex_mean(points: Sequence[Point]) -> Point:
@@ -92,8 +97,11 @@ def vertex_mean(points: Sequence[Point]) -> Point:
 
 
 def line_centre(points: Sequence[Point]) -> Point:
-    """Centre of an open line, weighted by length; of its points where it has none."""
-    if len(points) == 2:
+    """Centre of an open line, weighted by length; of its points where it has none.
+
+    Some viewers leave out the last side of a rectangle: its centre is the rectangle's.
+    """
+    if len(points) == 2 or _is_open_rectangle(points):
         return vertex_mean(points)
     length = centre_x = centre_y = 0.0
     for (ax, ay), (bx, by) in itertools.pairwise(points):
@@ -102,6 +110,18 @@ def line_centre(points: Sequence[Point]) -> Point:
         centre_x += piece * (ax + bx) / 2
         centre_y += piece * (ay + by) / 2
     return (centre_x / length, centre_y / length) if length > 0 else vertex_mean(points)
+
+
+def _is_open_rectangle(points: Sequence[Point]) -> bool:
+    """Whether three sides of a rectangle are drawn, within a pixel."""
+    if len(points) != 4:
+        return False
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points
+    closes = max(abs(ax + cx - bx - dx), abs(ay + cy - by - dy)) <= CLOSED_WITHIN
+    diagonals = math.dist(points[0], points[2]), math.dist(points[1], points[3])
+    sides = math.dist(points[0], points[1]), math.dist(points[1], points[2])
+    is_upright = abs(diagonals[0] - diagonals[1]) <= CLOSED_WITHIN
+    return closes and is_upright and min(sides) > CLOSED_WITHIN
 
 
 def centre_of(shape: Shape, points: Sequence[Point]) -> Point:

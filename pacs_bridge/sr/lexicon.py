@@ -21,31 +21,48 @@ def _word(pattern: str) -> Pattern[str]:
 NOTHING: tuple[Pattern[str], ...] = (
     _word(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"),  # a date
     _word(r"\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AP]M)?"),  # a time
+    _word(r"(?:AT\s+)?\d{1,2}\s*O\s?'?\s?CLOCK"),  # where in the breast
 )
 """Numbers that say nothing here."""
 
-SIZE = _word(r"(\d+(?:[.,]\d+)?)(?:\s*[X×]\s*\d+(?:[.,]\d+)?)*\s*(MM|CM)")
+NUMBERED = _word(r"(?:LESION|(?<!CC )(?<!MLO )VIEW|NO\.?|NR\.?|NUMBER)\s*#?\s*\d{1,3}")
+"""The place of something in a list, which rates nothing."""
+
+SIZE = _word(r"(\d+(?:[.,]\d+)?)(?:\s*(?:[X×*-]|TO|AND|BY)\s*\d+(?:[.,]\d+)?)*\s*(MM|CM)")
 """A size with its unit; of several diameters the first."""
 
 OTHER_SCALES = _word(r"[RUPBCD]\s?-?[0-6][A-C]?")
 """Ratings on other scales: radiographic R, ultrasound U, palpation P, biopsy B, cytology C."""
 
-BIRADS = _word(r"BI-?\s?RADS\s*(?:CATEGORY|CAT\.?)?\s*[:=]?\s*([0-6][ABC]?)")
+BIRADS = _word(
+    r"BI-?\s?RADS®?\s*-?\s*(?:CATEGORY|CAT\.?|SCORE|GRADE|ASSESSMENT|CLASS|LEVEL)?"
+    r"\s*[:=-]?\s*\(?([0-6][ABC]?)\)?"
+)
+
+_BETWEEN = r"\s*(?:/|-+>?|>|~|\+|&|\\|,|\.{2,}|TO|OR|AND)\s*"
 
 RATING_RANGE = _word(
-    r"M\s?-?\s?\d\s*(?:/|-|–|TO|OR|\bOR\b|,)\s*M?\s?-?\s?\d"
-    r"|\d\s*(?:TO|OR)\s*\d"
+    rf"M\s?-?\s?\d{_BETWEEN}M?\s?-?\s?\d"
+    r"|\d\s*(?:TO|OR)\s*\d|[1-5](?:\s*-\s*|\s+(?:[/&+~]|AND)\s+)[1-5]"
 )
 """More than one rating at once: nobody can tell which one is meant."""
 
-RATING = _word(r"(?:M\s?-?\s?|(?:SCORE|GRADE|RATING|SUSPICION|SUSP|LEVEL)\s*[:=]?\s*M?\s*)([1-5])")
+RATING = _word(
+    r"(?:M\s?[-:=]?\s?|SUSP(?:ICION)?(?:\s+(?:LEVEL|SCORE|GRADE|RATING))?\s*[:=]?\s*M?\s*)([1-5])"
+)
 
-BARE_DIGIT = re.compile(r"(?<![\w./,:#+-])\(?([1-5])\)?(?![\w/%+:-]|[.,]\d)")
+RATING_IN_WORDS = _word(r"(?:SCORE|GRADE|RATING|LEVEL)\s*[:=]?\s*M?\s*([1-5])")
+"""A rating where no other word says of what: there are density scores and grades of cancer."""
+
+BARE_DIGIT = re.compile(r"(?<![^\s(;=?])\(?([1-5])\)?(?=[).,;?!\s]|$)(?![.,]\d|\s*[%°'\"/+*~])")
 """A rating without its letter: one digit standing alone."""
+
+NO_RATING_AFTER = frozenset("+*/#%~<>≤≥×")
+"""Signs that make a digit behind them something else, blanks between them or not."""
 
 TELLS_SIDE: tuple[tuple[Pattern[str], str, str], ...] = (
     (
-        _word(r"B\s?/\s?L|BILATERAL(?:LY)?|BILAT|BOTH(?:\s+BREASTS)?|R\s?[/&+]\s?L|L\s?[/&+]\s?R"),
+        _word(r"B\s?/\s?L|BILATERAL(?:LY)?|BILAT|BOTH(?:\s+BREASTS?)?|R\s?[/&+]\s?L|L\s?[/&+]\s?R"),
         "B",
         "",
     ),
@@ -53,8 +70,8 @@ TELLS_SIDE: tuple[tuple[Pattern[str], str, str], ...] = (
     (_word(r"L\s?-?MLO"), "L", "MLO"),
     (_word(r"R\s?-?CC"), "R", "CC"),
     (_word(r"L\s?-?CC"), "L", "CC"),
-    (_word(r"RIGHT(?:\s+BREAST)?|RT|R\.?(?=\s|:|$)|R"), "R", ""),
-    (_word(r"LEFT(?:\s+BREAST)?|LT|L\.?(?=\s|:|$)|L"), "L", ""),
+    (_word(r"RIGHT(?:\s+BREASTS?)?|RT|R\.?(?=\s|:|$)|R"), "R", ""),
+    (_word(r"LEFT(?:\s+BREASTS?)?|LT|L\.?(?=\s|:|$)|L"), "L", ""),
     (_word(r"MLO"), "", "MLO"),
     (_word(r"CC"), "", "CC"),
 )
@@ -70,7 +87,9 @@ DECISIONS: tuple[tuple[Pattern[str], Decision], ...] = (
     (
         _word(
             r"ROUTINE[\s-]+(?:RECALL|SCREEN(?:ING)?)|RETURN[\s-]+TO[\s-]+SCREEN(?:ING)?"
-            r"|(?:NO|NOT|NO\s+NEED\s+(?:FOR|TO)|DO\s+NOT)\s+RECALL(?:ED)?|RTS|RR|NORMAL|NAD"
+            r"|(?:NO|NOT|NO\s+NEED\s+(?:FOR|TO)|(?:DO\s+NOT|DON'?T))\s+RECALL(?:ED)?"
+            r"|RECALL\s+(?:IS\s+)?NOT\s+(?:NEEDED|REQUIRED|INDICATED|NECESSARY)"
+            r"|RECALL\s*[:=?]\s*NO(?=\s*(?:[.;,)]|$))|RTS|RR|NORMAL|NAD"
         ),
         "RTS",
     ),
@@ -81,7 +100,7 @@ DECISIONS: tuple[tuple[Pattern[str], Decision], ...] = (
 )
 """In the English programme routine recall is a return to screening, so it comes first."""
 
-_CALC = r"(?:MICRO\s?-?)?CALC(?:IFICATION)?S?|CA\s?\+*|MCC|CLUSTER(?:ED)?"
+_CALC = r"(?:MICRO\s?-?)?CALC(?:IFICATION)?S?|CA\s?\+*|MCC|CLUSTER(?:ED|S)?"
 
 FINDINGS: tuple[tuple[Pattern[str], Code], ...] = (
     (
@@ -101,30 +120,24 @@ FINDINGS: tuple[tuple[Pattern[str], Code], ...] = (
 )
 
 COUNT = re.compile(
-    r"(?<![\w./])[1-9]\s+(?:MASSES|OPACITIES|CALCS|CALCIFICATIONS|NODES|NODULES|FOCI|LUMPS)\b"
+    r"(?<![\w./])[1-9](?=\s+(?:MASSES|OPACITIES|CALCS|CALCIFICATIONS|NODES|NODULES|FOCI|LUMPS"
+    r"|CLUSTERS|GROUPS|AREAS|FLECKS|LESIONS|VIEWS|SPOTS)\b)"
 )
 """A digit before a plural counts; it rates nothing."""
 
-NEGATION = re.compile(r"\b(?:NO|NOT|WITHOUT|ABSENT|DENIES|NIL)\b[\s:]*(?:\w+\s+){0,2}?$")
-"""What stands before a finding that is said not to be there."""
-
-DENIED_AFTER = re.compile(
-    r"\s*[:=-]?\s*(?:(?:IS|ARE)\s+)?"
-    r"(?:NOT\s+(?:SEEN|PRESENT|IDENTIFIED)|ABSENT|NONE|EXCLUDED|RULED\s+OUT)\b"
+LETTER_AND_DIGIT = re.compile(
+    r"(?<![\w.])([RL])-?([1-5])(?![\w%]|[.,]\d|\s*[/-](?!\s*[RL]-?[1-5](?!\w)))"
 )
-"""What stands after a finding that is said not to be there."""
-
-LETTER_AND_DIGIT = re.compile(r"(?<![\w./])([RL])-?([1-5])(?![\w/%-]|[.,]\d)")
 """``R4``, ``L4``: a breast and a rating, or a rating on a scale of that letter."""
 
 UNCERTAIN = re.compile(r"\?|\b(?:POSSIBL[EY]|PROBABL[EY]|MAYBE|QUERY|EQUIVOCAL)\b")
 
 _FILLERS = (
-    "A AN AND AT BREAST CIRCUMSCRIBED BENIGN CLOCK DEFINED DENSE FINE FOR FROM ILL IN "
+    "A AN AND AT BREAST BREASTS CIRCUMSCRIBED BENIGN CLOCK DEFINED DENSE FINE FOR FROM ILL IN "
     "INDISTINCT IRREGULAR IS LARGE LESION LINEAR MALIGNANT MARGIN MARGINS NO NOT O "
     "OBSCURED OF ON PLEOMORPHIC POSSIBLE POSSIBLY PROBABLE PROBABLY QUERY ROUND SEEN "
     "SHOWS SMALL SPICULATE SPICULATED SUBTLE SUSPICIOUS THE THIS TO VIEW WELL WITH "
-    "WITHOUT "
+    "WITHOUT YES "
 )
 FILLERS = frozenset(_FILLERS.split())
 """Words that change nothing; a text of these and known words only is wholly understood."""

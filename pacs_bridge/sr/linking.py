@@ -4,15 +4,20 @@ References
 ----------
 STANDARDS.md 1.3: (a) the same graphic group, (b) the same compound graphic, (c) the
 nearest graphic centre in the same annotation, from the anchor point, else the middle of
-the text's box; (d) else the text stands alone.
+the text's box (the only drawing whose line it touches goes before); (d) else the text stands alone.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pacs_bridge.domain.marks import Mark, Point
+
+TOUCHES = 1.5
+"""Pixels between a text's anchor and the line that it is anchored to."""
 
 
 @dataclass
@@ -25,6 +30,11 @@ class Drawn:
     compound: int | None
     texts: list[str] = field(default_factory=list)
     inferred: bool = False
+    also_in: set[int] = field(default_factory=set)
+
+    def is_in(self, annotation: int) -> bool:
+        """Whether an annotation holds it, or holds it again."""
+        return annotation == self.annotation or annotation in self.also_in
 
 
 @dataclass(frozen=True)
@@ -60,18 +70,22 @@ def link(
             )
         ]
         # Some viewers count their groups anew on each image.
-        beside = [each for each in partners if each.annotation == text.annotation]
+        beside = [each for each in partners if each.is_in(text.annotation)]
         if partners:
             for each in beside or partners:
                 each.texts.append(text.text)
             continue
-        near = [each for each in drawn if each.annotation == text.annotation]
+        near = [each for each in drawn if each.is_in(text.annotation)]
         nowhere = not text.mark.points and len(near) > 1  # nothing is nearest to it
         if not near or nowhere or stands_alone(text.text):
             alone.append(text)
             continue
         place = text.mark.centre
-        nearest = min(near, key=lambda each: _square(each.mark.centre, place))
+        touched = [each for each in near if text.mark.points and _touches(each.mark, place)]
+        nearest = min(
+            touched if len(touched) == 1 else near,
+            key=lambda each: _square(each.mark.centre, place),
+        )
         nearest.texts.append(text.text)
         nearest.inferred = True
     return alone
@@ -80,6 +94,29 @@ def link(
 def _may_lie_together(graphic: Mark, text: Mark) -> bool:
     """Whether both are on one image: viewers count their groups anew on each."""
     return graphic.image == text.image and (graphic.frame or 1) == (text.frame or 1)
+
+
+def _touches(graphic: Mark, place: Point) -> bool:
+    """Whether a text points at the line of a drawing, however far its centre is."""
+    points = graphic.points
+    if graphic.shape == "CIRCLE":
+        return abs(math.dist(points[0], place) - math.dist(*points)) <= TOUCHES
+    if graphic.shape in ("POLYLINE", "POLYGON"):
+        return any(
+            _distance(place, one, other) <= TOUCHES for one, other in itertools.pairwise(points)
+        )
+    return any(math.dist(point, place) <= TOUCHES for point in points)
+
+
+def _distance(place: Point, one: Point, other: Point) -> float:
+    """How far a place is from a piece of line."""
+    along = _square(one, other)
+    share = (
+        (place[0] - one[0]) * (other[0] - one[0]) + (place[1] - one[1]) * (other[1] - one[1])
+    ) / (along or 1.0)
+    share = min(max(share, 0.0), 1.0)
+    foot = one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1])
+    return math.dist(place, foot)
 
 
 def _square(one: Point, other: Point) -> float:

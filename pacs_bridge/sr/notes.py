@@ -12,18 +12,14 @@ STANDARDS.md 4.10 (examples); the words are in `lexicon`.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
-from re import Pattern
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pacs_bridge.domain.marks import BreastDecision, Code, Decision, Laterality
-from pacs_bridge.sr import codes, lexicon
+from pacs_bridge.sr import codes, denials, lexicon, sides
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
-
-LONGEST_NOTE = 1000
-"""Characters of a text that are parsed; more is no note."""
+from pacs_bridge.sr.typed import Text, letters_told, normalise
 
 Side = Literal["R", "L", "B"]
 
@@ -31,6 +27,7 @@ _CONFLICT_FLAGS = {
     "rating": "rating-conflict",
     "rating-and-decision": "rating-and-decision",
     "decision": "decision-conflict",
+    "breasts": "decision-conflict",
     "side-or-scale": "side-or-scale",
 }
 
@@ -51,7 +48,8 @@ class Note:
         A BI-RADS category, which is never a rating on this scale.
     conflicts : tuple of str
         What contradicts itself: ``rating``, ``decision``, ``rating-and-decision``; or what
-        can be read in two ways: ``side-or-scale``.
+        can be read in two ways: ``side-or-scale``, and ``breasts`` where a decision may be
+        about either of those that are named.
     unparsed : tuple of str
         Words that were not understood.
     """
@@ -82,60 +80,53 @@ class Note:
         decides = self.decision is not None or "decision" in self.conflicts
         return decides and self.side is not None
 
-
-class _Text:
-    """A text being eaten: what a pattern took becomes blanks, so that places stay."""
-
-    def __init__(self, text: str) -> None:
-        self.left = text
-
-    def take(self, pattern: Pattern[str]) -> list[re.Match[str]]:
-        """Every match, taken out of the text."""
-        found = list(pattern.finditer(self.left))
-        for match in found:
-            self.left = (
-                self.left[: match.start()]
-                + " " * (match.end() - match.start())
-                + self.left[match.end() :]
-            )
-        return found
-
-
-def normalise(text: str) -> str:
-    """Capitals, full-width forms and line ends made plain (Unicode NFKC)."""
-    plain = unicodedata.normalize("NFKC", text[:LONGEST_NOTE]).upper()
-    return re.sub(r"[\r\n\t]+", " ; ", plain).replace("’", "'").strip(" ;")
+    @property
+    def is_dealt(self) -> bool:
+        """Whether what it says of breasts is a decision of each, with nothing left to ask."""
+        asks = "breasts" in self.conflicts or (self.side != "B" and "decision" in self.conflicts)
+        return self.about_breast and not asks
 
 
 def parse_note(text: str, words: SiteWords = NATIONAL) -> Note:
-    """Read one text as one statement; pure.
+    """Read one text; pure.
 
     A text that names both breasts is for `parse_breasts`; here it is side B, with a
-    conflict where ratings or decisions differ.
+    conflict where ratings differ, or where it cannot be told which decision is whose.
     """
-    plain, conflicts = _letters_told(normalise(text), words)
-    rest = _Text(plain)
+    note = _statement(text, words)
+    if note.side != "B" or not (note.decision or "decision" in note.conflicts):
+        return note
+    _, unclear, unrated = _decided(letters_told(normalise(text), words)[0], words)
+    conflicts = tuple(each for each in note.conflicts if each != "rating" or unrated)
+    return replace(note, conflicts=(*conflicts, *(("breasts",) if unclear else ())))
+
+
+def _statement(text: str, words: SiteWords) -> Note:
+    """Read a text as one statement."""
+    plain, conflicts = letters_told(normalise(text), words)
+    rest = Text(plain)
     for pattern in lexicon.NOTHING:
         rest.take(pattern)
     sizes = rest.take(lexicon.SIZE)
+    rest.take(lexicon.COUNT)
     birads = rest.take(lexicon.BIRADS)
+    numbered = [word for match in rest.take(lexicon.NUMBERED) for word in match[0].split()]
     if rest.take(lexicon.RATING_RANGE):
         conflicts.append("rating")
+    before = rest.left
     forms, form_ratings = _short_forms(rest, words)
-    ratings = {int(match[1]) for match in rest.take(lexicon.RATING)} | form_ratings
-    decisions, denied = _decisions(rest, words)
-    if denied:
+    ratings = _ratings(rest, before, conflicts) | form_ratings
+    decisions, called_off = _decisions(rest, words)
+    if called_off:
         conflicts.append("decision")
-    sides, views = _sides(rest)
+    named, views = _sides(rest)
     other_scales = rest.take(lexicon.OTHER_SCALES)
-    counts = rest.take(lexicon.COUNT)
-    findings = tuple(dict.fromkeys((*forms, *(_findings(rest) if not counts else ()))))
+    findings = _standing(before, [*forms, *_findings(rest)])
     uncertain = bool(rest.take(lexicon.UNCERTAIN))
-    bare = {int(match[1]) for match in rest.take(lexicon.BARE_DIGIT)}
-    unparsed = tuple(
-        word for word in re.findall(r"[\w.'/]*\w", rest.left) if word not in lexicon.FILLERS
-    )
-    if not ratings and not birads and not other_scales and not unparsed and not conflicts:
+    ratings |= _ratings_in_words(rest)
+    bare = _bare_digits(rest)
+    unparsed = (*numbered, *(word for word in _words(rest.left) if word not in lexicon.FILLERS))
+    if not (ratings or birads or other_scales or unparsed or conflicts):
         ratings = bare  # a lone digit rates only where everything round it is understood
     if len(ratings) > 1:
         conflicts.append("rating")
@@ -149,7 +140,7 @@ def parse_note(text: str, words: SiteWords = NATIONAL) -> Note:
         text=text,
         rating=rating,
         findings=findings,
-        side=sides.pop() if len(sides) == 1 else "B" if sides else None,
+        side=named.pop() if len(named) == 1 else "B" if named else None,
         view=views.pop() if len(views) == 1 else None,
         size_mm=_millimetres(sizes[0]) if sizes else None,
         decision=decision,
@@ -165,116 +156,96 @@ def _millimetres(size: re.Match[str]) -> float:
     return round(number * 10, 3) if size[2] == "CM" else number
 
 
-def _letters_told(plain: str, words: SiteWords) -> tuple[str, list[str]]:
-    """Write out what ``R4`` and ``L4`` mean at the site; where it does not say, take them out."""
-    conflicts: list[str] = []
-
-    def told(match: re.Match[str]) -> str:
-        means = words.letters.get(match[1], "ask")
-        if means == "ask":
-            conflicts.append("side-or-scale")
-            return " "
-        return f"{match[1]} M{match[2]}" if means == "side" else f"M{match[2]}"
-
-    return lexicon.LETTER_AND_DIGIT.sub(told, plain), conflicts
+def _words(left: str) -> list[str]:
+    return re.findall(r"[\w.'/]*\w", left)
 
 
-def _short_forms(rest: _Text, words: SiteWords) -> tuple[list[Code], set[int]]:
+def _ratings(rest: Text, before: str, conflicts: list[str]) -> set[int]:
+    """Ratings with their letter; one that is denied leaves a conflict."""
+    found = rest.take(lexicon.RATING)
+    told = [match for match in found if not denials.is_denied_outright(before, match.start())]
+    if len(told) < len(found):
+        conflicts.append("rating")
+    return {int(match[1]) for match in told}
+
+
+def _ratings_in_words(rest: Text) -> set[int]:
+    """Ratings such as ``grade 3``, unless a word beside them says of what."""
+    found: set[int] = set()
+    for match in lexicon.RATING_IN_WORDS.finditer(rest.left):
+        beside = (*_words(rest.left[: match.start()])[-1:], *_words(rest.left[match.end() :])[:1])
+        if all(word in lexicon.FILLERS for word in beside):
+            found.add(int(match[1]))
+    if found:
+        rest.take(lexicon.RATING_IN_WORDS)
+    return found
+
+
+def _bare_digits(rest: Text) -> set[int]:
+    """Digits alone that no sign before them makes something else."""
+    return {int(match[1]) for match in rest.take(lexicon.BARE_DIGIT, unless=_is_something_else)}
+
+
+def _is_something_else(match: re.Match[str]) -> bool:
+    return match.string[: match.start()].rstrip()[-1:] in lexicon.NO_RATING_AFTER
+
+
+Place = tuple[int, int, Code]
+"""Begin and end of a finding in a text, and what it is."""
+
+
+def _short_forms(rest: Text, words: SiteWords) -> tuple[list[Place], set[int]]:
     """Findings said in the site's short forms, with the ratings that follow them."""
-    before = rest.left
-    found: list[Code] = []
+    found: list[Place] = []
     ratings: set[int] = set()
     for match in rest.take(words.finding_pattern):
-        if not _is_denied(before, match.start(), match.end(1)):
-            found.append(words.findings[match[1]])
+        found.append((match.start(), match.end(1), words.findings[match[1]]))
         if match[2]:
             ratings.add(int(match[2]))
     return found, ratings
 
 
-def _is_denied(text: str, start: int, end: int) -> bool:
-    """Whether the words before or after something say that it is not there."""
-    if lexicon.NEGATION.search(text[:start]) is not None:
-        return True
-    return lexicon.DENIED_AFTER.match(text, end) is not None
-
-
-def _decisions(rest: _Text, words: SiteWords) -> tuple[set[Decision], bool]:
+def _decisions(rest: Text, words: SiteWords) -> tuple[set[Decision], bool]:
     """What is to be done, and whether something is said not to be so: ``not normal``."""
     before = rest.left
-    found = {words.decisions[match[1]] for match in rest.take(words.decision_pattern)}
-    denied = False
+    found: set[Decision] = set()
+    off: set[Decision] = set()
+    taken = [(match, words.decisions[match[1]]) for match in rest.take(words.decision_pattern)]
     for pattern, decision in lexicon.DECISIONS:
-        for match in rest.take(pattern):
-            if lexicon.NEGATION.search(before[: match.start()]) is not None:
-                denied = True
-            else:
-                found.add(decision)
-    return found, denied
+        taken += [(match, decision) for match in rest.take(pattern)]
+    for match, decision in taken:
+        not_so = denials.is_called_off(before, match.start(), match.end())
+        (off if not_so else found).add(decision)
+    # "Not normal, recall" and "RTS, not for recall" contradict nothing.
+    return found, bool(off) and (not found or not off.isdisjoint(found))
 
 
-def _sides(rest: _Text) -> tuple[set[Side], set[str]]:
-    sides: set[Side] = set()
+def _sides(rest: Text) -> tuple[set[Side], set[str]]:
+    named: set[Side] = set()
     views: set[str] = set()
     for pattern, side, view in lexicon.TELLS_SIDE:
         if rest.take(pattern):
             if side:
-                sides.add(side)  # type: ignore[arg-type]  # one of R, L, B in the table
+                named.add(side)  # type: ignore[arg-type]  # one of R, L, B in the table
             if view:
                 views.add(view)
-    return sides, views
+    return named, views
 
 
-def _findings(rest: _Text) -> tuple[Code, ...]:
-    found: list[tuple[int, Code]] = []
-    for pattern, finding in lexicon.FINDINGS:
-        before = rest.left
-        for match in rest.take(pattern):
-            if not _is_denied(before, match.start(), match.end()):
-                found.append((match.start(), finding))
-    return tuple(dict.fromkeys(finding for _, finding in sorted(found, key=lambda each: each[0])))
+def _findings(rest: Text) -> list[Place]:
+    return [
+        (match.start(), match.end(), finding)
+        for pattern, finding in lexicon.FINDINGS
+        for match in rest.take(pattern)
+    ]
 
 
-def split_sides(text: str, words: SiteWords = NATIONAL) -> tuple[tuple[Laterality, str], ...]:
-    """Cut a text into what it says of each breast.
-
-    Each part begins with its side (``R RTS L RECALL M4``) or, where the text does not
-    begin with one, ends with it (``RTS R, recall L``). "Both" gives the whole to each.
-
-    Returns
-    -------
-    tuple of (side, text)
-        Empty where the text names no side.
-    """
-    plain, _ = _letters_told(normalise(text), words)
-    named: list[tuple[int, int, str]] = []
-    rest = _Text(plain)
-    for patterns in (lexicon.NOTHING, (lexicon.SIZE,), (p for p, _ in lexicon.DECISIONS)):
-        for pattern in patterns:
-            rest.take(pattern)
-    for pattern, side, _ in lexicon.TELLS_SIDE:
-        if side:
-            named.extend((m.start(), m.end(), side) for m in rest.take(pattern))
-    named.sort()
-    sides = {side for _, _, side in named}
-    if not named:
-        return ()
-    if sides == {"B"}:
-        return (("R", plain), ("L", plain))
-    if len(sides) == 1:
-        return ((named[0][2], plain),)  # type: ignore[return-value]  # R or L
-    starts = not plain[: named[0][0]].strip(" ;:,.-")
-    ends = [0, *(end for _, end, _ in named)] if not starts else []
-    begins = [*(start for start, _, _ in named), len(plain)]
-    parts: list[tuple[Laterality, str]] = []
-    for number, (_, _, side) in enumerate(named):
-        if starts:
-            part = plain[begins[number] : begins[number + 1]]
-        else:
-            part = plain[ends[number] : ends[number + 1]]
-        for each in ("R", "L") if side == "B" else (side,):
-            parts.append((each, part))
-    return tuple(parts)
+def _standing(text: str, places: list[Place]) -> tuple[Code, ...]:
+    """The findings that are not denied, in the order of the text, short forms first."""
+    in_order = sorted(places, key=lambda place: place[:2])
+    off = denials.denied(text, [place[:2] for place in in_order])
+    denied = {place for place, is_off in zip(in_order, off, strict=True) if is_off}
+    return tuple(dict.fromkeys(place[2] for place in places if place not in denied))
 
 
 def parse_breasts(text: str, words: SiteWords = NATIONAL) -> tuple[BreastDecision, ...]:
@@ -282,17 +253,34 @@ def parse_breasts(text: str, words: SiteWords = NATIONAL) -> tuple[BreastDecisio
 
     A breast said to be two things in one text is left out: see `Note.conflicts`.
     """
+    plain, _ = letters_told(normalise(text), words)
+    return _decided(plain, words)[0]
+
+
+def _decided(plain: str, words: SiteWords) -> tuple[tuple[BreastDecision, ...], bool, bool]:
+    """What is decided of each breast, whether any of it is unclear, and whether ratings are."""
+    dealt = sides.deal_out(plain, words, lambda part: _weight(part, words))
     said: dict[Laterality, list[Note]] = {}
-    for side, part in split_sides(text, words):
-        said.setdefault(side, []).append(parse_note(part, words))
+    for side, part in dealt.parts:
+        said.setdefault(side, []).append(_statement(part, words))
     breasts = []
-    for side, parts in said.items():
-        decisions = {note.decision for note in parts if note.decision is not None}
-        ratings = {note.rating for note in parts if note.rating is not None}
+    unclear, unrated = dealt.unclear, False
+    for side, notes in said.items():
+        decisions = {note.decision for note in notes if note.decision is not None}
+        ratings = {note.rating for note in notes if note.rating is not None}
         if len(decisions) == 1:
             rating = ratings.pop() if len(ratings) == 1 else None
             breasts.append(BreastDecision(side, decisions.pop(), rating))
-    return tuple(breasts)
+        unclear = unclear or len(decisions) > 0 or any("decision" in n.conflicts for n in notes)
+        unrated = unrated or len(ratings) > 1 or any("rating" in n.conflicts for n in notes)
+    return tuple(breasts), unclear, unrated
+
+
+def _weight(part: str, words: SiteWords) -> int:
+    note = _statement(part, words)
+    if note.decision is not None or "decision" in note.conflicts:
+        return sides.DECIDES
+    return int(note.rating is not None or bool(note.findings) or "rating" in note.conflicts)
 
 
 def flags_of(notes: Iterable[Note]) -> tuple[str, ...]:
@@ -310,7 +298,8 @@ def flags_of(notes: Iterable[Note]) -> tuple[str, ...]:
             flags["uncertain"] = None
     if len(ratings) > 1:
         flags["rating-conflict"] = None
-    return tuple(flag for flag in (*_CONFLICT_FLAGS.values(), "uncertain") if flag in flags)
+    in_order = dict.fromkeys((*_CONFLICT_FLAGS.values(), "uncertain"))
+    return tuple(flag for flag in in_order if flag in flags)
 
 
 def write_note(rating: int | None, finding: Code | None) -> str:

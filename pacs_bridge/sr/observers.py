@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def observer_of(ds: Dataset) -> Observer:
     """Tell who made a state or report by its head alone, without reading what it says."""
-    if elements.text(ds, "SOPClassUID") in sop_classes.PLANE_STATES | sop_classes.RENDERED_STATES:
+    if elements.text(ds, "SOPClassUID") in sop_classes.STATES:
         return observer_of_state(ds)
     tree = read_tree(ds, deepest=3)
     contexts = (each for each in tree.root.walk() if each.relationship == "HAS OBS CONTEXT")

@@ -87,12 +87,14 @@ def read_overlays(
     """
     marks: list[Mark] = []
     there = {int(tag) >> 16 for tag in ds.keys()}  # noqa: SIM118  the data set itself would decode
-    for group in sorted(there.intersection(GROUPS)):
+    for group in sorted(there.intersection(GROUPS) - _shutters(ds)):
+        layer = elements.group_text(ds, group, 0x1001)[:16]
         for number, blobs in _planes(ds, group, unread):
             if len(marks) + len(blobs) > MOST_MARKS:
                 unread.add("too-large")
                 return marks
             plane = f"overlay {group:04X}" + (f" frame {number}" if number else "")
+            plane += f" on layer {layer}" if layer else ""
             marks += [
                 Mark(
                     image=image,
@@ -106,6 +108,17 @@ def read_overlays(
                 for place, blob in enumerate(blobs, 1)
             ]
     return marks
+
+
+def _shutters(ds: Dataset) -> set[int]:
+    """Groups that cover what is not to be seen, and so draw nothing.
+
+    References
+    ----------
+    PS3.3 C.7.6.15 (bitmap display shutter).
+    """
+    shapes = {shape.upper() for shape in elements.words(ds, "ShutterShape")}
+    return set(elements.integers(ds, "ShutterOverlayGroup")) if "BITMAP" in shapes else set()
 
 
 def _planes(ds: Dataset, group: int, unread: Unread) -> Iterator[tuple[int | None, list[Blob]]]:
@@ -138,7 +151,7 @@ def _planes(ds: Dataset, group: int, unread: Unread) -> Iterator[tuple[int | Non
         elif not blobs and plane.any():
             unread.add("unread-overlay-dust")
         else:
-            yield (first + frame if frames > 1 else None), blobs
+            yield (first + frame if frames > 1 or (group, 0x0051) in ds else None), blobs
 
 
 def _origin(ds: Dataset, group: int) -> tuple[int, int]:

@@ -54,7 +54,7 @@ def place_marks(
         The same with marks flagged ``unknown-image`` (not among `images`),
         ``outside-image`` (a point beyond 0..columns or 0..rows, edges included, or a frame
         that it does not have), ``ambiguous-frame`` (no frame named, where there are several)
-        and ``side-conflict`` (the text names the other breast).
+        and ``side-conflict`` (its text or code names the other breast).
     """
     others = tuple(
         replace(share, marks=tuple(_placed(mark, images, words) for mark in share.marks))
@@ -81,8 +81,8 @@ def _placed(
         flags.append("outside-image")
     if frames > 1 and mark.frame is None and mark.points and AMBIGUOUS_FRAME not in flags:
         flags.append(AMBIGUOUS_FRAME)
-    side = parse_note(mark.text, words).side if mark.text else None
+    sides = {mark.said_side, parse_note(mark.text, words).side if mark.text else None}
     about_a_place = mark.shape != "TEXT"  # a legend may speak of either breast
-    if about_a_place and laterality and side in ("R", "L") and side != laterality:
+    if about_a_place and laterality and sides & {"R", "L"} - {laterality}:
         flags.append("side-conflict")
-    return replace(mark, laterality=laterality, view=view, flags=tuple(flags))
+    return replace(mark, laterality=laterality, view=view, flags=tuple(flags), said_side=None)

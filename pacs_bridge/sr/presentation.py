@@ -8,12 +8,14 @@ transformation), C.11.11 (relationship); STANDARDS.md 1.3, 4.3 to 4.6.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pacs_bridge.domain.marks import Kind, Mark, Point, ReadObject, Shape
 from pacs_bridge.sr import elements, geometry, sop_classes
-from pacs_bridge.sr.compound import as_simple
+from pacs_bridge.sr.compound import SCALES, as_simple
 from pacs_bridge.sr.linking import Drawn, Written, link
 from pacs_bridge.sr.notes import flags_of, parse_breasts, parse_note
 from pacs_bridge.sr.observers import made_at, observer_of_state
@@ -29,6 +31,7 @@ from pacs_bridge.sr.targets import (
     related_images,
     target_of,
 )
+from pacs_bridge.sr.twins import COMPOUND, without_repeats, without_twins
 from pacs_bridge.sr.unplaced import SIDE_NOT_SAID
 from pacs_bridge.sr.unread import Unread
 
@@ -40,6 +43,10 @@ KIND: Kind = "presentation-state"
 MOST_GRAPHICS = 2_000
 """Graphics and texts read of one state."""
 
+_INSTANCE = "CompoundGraphicInstanceID"
+_TICK = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*(?:mm|cm)?", re.IGNORECASE)
+"""What stands beside the tick of a ruler, and rates nothing."""
+
 NOTHING_DRAWN = "The presentation state holds no drawing and no text; nothing is to be read."
 
 
@@ -48,11 +55,12 @@ def read_state(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     unread = Unread()
     drawn: list[Drawn] = []
     written: list[Written] = []
+    layers = Layers(ds)
     if elements.text(ds, "SOPClassUID") in sop_classes.RENDERED_STATES:
         unread.add("unread-rendered")
     found = references(ds)
     related = related_images(ds, found.images)
-    for number, annotation in enumerate(elements.items(ds, "GraphicAnnotationSequence"), 1):
+    for number, annotation in enumerate(_annotations(ds), 1):
         if len(drawn) + len(written) >= MOST_GRAPHICS:
             unread.add("too-large")
             break
@@ -60,7 +68,7 @@ def read_state(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
         _read_annotation(ds, annotation, number, target, drawn, written, unread)
     lies_on = one_image(related)
     bitmaps = read_overlays(ds, lies_on.image, lies_on.flags, unread, lies_on.frame)
-    layers = Layers(ds)
+    drawn = without_repeats(drawn, lambda each: layers.who(each.mark))
     alone = [
         each
         for who in range(len(layers.others) + 1)
@@ -99,6 +107,19 @@ def read_state(ds: Dataset, words: SiteWords = NATIONAL) -> ReadObject:
     )
 
 
+def _annotations(ds: Dataset) -> list[Dataset]:
+    """The annotations of a state; of a structured display, its text boxes as one."""
+    found = elements.items(ds, "GraphicAnnotationSequence")
+    boxes = elements.items(ds, "StructuredDisplayTextBoxSequence")
+    if boxes:
+        from pydicom import Dataset
+
+        texts = Dataset()
+        texts.TextObjectSequence = boxes
+        found = [*found, texts]
+    return found
+
+
 def _read_annotation(
     ds: Dataset,
     annotation: Dataset,
@@ -113,9 +134,11 @@ def _read_annotation(
     within = f"annotation {number}" + (f" on layer {layer}" if layer else "")
     if not rendered:
         drawn.extend(_graphics(ds, annotation, number, within, target, unread))
+    scales = _scales(annotation)
     for place, item in enumerate(_bounded(annotation, "TextObjectSequence", unread), 1):
         value = elements.text(item, "UnformattedTextValue")
-        if not value:
+        compound = _number(item, _INSTANCE)
+        if not value or (compound in scales and _TICK.fullmatch(value)):
             continue
         where = f"{within}, text {place}"
         spot = None if rendered else _text_place(ds, item, target)
@@ -130,7 +153,6 @@ def _read_annotation(
             flags=target.flags if spot else (*target.flags, "unplaced-text"),
         )
         group = _number(item, "GraphicGroupID")
-        compound = _number(item, "CompoundGraphicInstanceID")
         written.append(Written(value, mark, number, group, compound))
 
 
@@ -140,26 +162,21 @@ def _graphics(
     """Graphics of an annotation; of a compound one and its simple twins one is taken."""
     simple: list[Drawn] = []
     for place, item in enumerate(_bounded(annotation, "GraphicObjectSequence", unread), 1):
-        mark = _graphic(ds, item, target, f"{within}, graphic {place}", unread)
-        if mark is not None:
-            group = _number(item, "GraphicGroupID")
-            simple.append(Drawn(mark, number, group, _number(item, "CompoundGraphicInstanceID")))
+        group, instance = _number(item, "GraphicGroupID"), _number(item, _INSTANCE)
+        for mark in _graphic(ds, item, target, f"{within}, graphic {place}", unread):
+            simple.append(Drawn(mark, number, group, instance))
+    compounds: list[Drawn] = []
+    broken: set[int | None] = set()
     for place, item in enumerate(_bounded(annotation, "CompoundGraphicSequence", unread), 1):
-        instance = _number(item, "CompoundGraphicInstanceID")
-        twins = [each for each in simple if each.compound == instance is not None]
-        if len(twins) == 1:
+        group, instance = _number(item, "GraphicGroupID"), _number(item, _INSTANCE)
+        compound = _compound(ds, item, target, f"{within}, compound graphic {place}")
+        if compound is not None:
+            compounds.append(Drawn(compound, number, group, instance))
             continue
-        mark = _compound(ds, item, target, f"{within}, compound graphic {place}")
-        if mark is None:
-            if not twins:
-                unread.add("unread-compound")
-            continue
-        if twins and not mark.tracking_uid:
-            uid = next(filter(None, (each.mark.tracking_uid for each in twins)), None)
-            mark = replace(mark, tracking_uid=uid, group=uid or mark.group)
-        simple = [each for each in simple if each not in twins]
-        simple.append(Drawn(mark, number, _number(item, "GraphicGroupID"), instance))
-    return simple
+        broken.add(instance)
+        if instance is None or all(each.compound != instance for each in simple):
+            unread.add("unread-compound")
+    return without_twins(simple, compounds, broken)
 
 
 def _compound(ds: Dataset, item: Dataset, target: Target, where: str) -> Mark | None:
@@ -178,6 +195,16 @@ def _compound(ds: Dataset, item: Dataset, target: Target, where: str) -> Mark | 
     return _mark(item, shape, simple[1], units, target, where)
 
 
+def _scales(annotation: Dataset) -> set[int]:
+    """Instances of compound graphics that bear numbers of their own: rulers, axes."""
+    instances = (
+        _number(item, _INSTANCE)
+        for item in elements.items(annotation, "CompoundGraphicSequence")[:MOST_GRAPHICS]
+        if elements.text(item, "CompoundGraphicType").upper() in SCALES
+    )
+    return {instance for instance in instances if instance is not None}
+
+
 def _bounded(annotation: Dataset, keyword: str, unread: Unread) -> list[Dataset]:
     found = elements.items(annotation, keyword)
     if len(found) > MOST_GRAPHICS:
@@ -185,19 +212,25 @@ def _bounded(annotation: Dataset, keyword: str, unread: Unread) -> list[Dataset]
     return found[:MOST_GRAPHICS]
 
 
-def _graphic(ds: Dataset, item: Dataset, target: Target, where: str, unread: Unread) -> Mark | None:
+def _graphic(
+    ds: Dataset, item: Dataset, target: Target, where: str, unread: Unread
+) -> Iterator[Mark]:
     points = elements.pairs(item, "GraphicData")
     kind = elements.text(item, "GraphicType").upper()
-    shape = geometry.shape_of(kind, points) if points else None
-    if points is None or shape is None:
+    if points is None or geometry.shape_of(kind, points) is None:
         unread.add("unread-graphic")
-        return None
+        return
     units = elements.text(item, "GraphicAnnotationUnits").upper()
     converted = in_pixels(ds, points, units, target)
-    if converted is None:
+    # Only in pixels can it be told whether a line ends where it begins.
+    shape = geometry.shape_of(kind, converted) if converted else None
+    if converted is None or shape is None:
         unread.add("unread-display" if units == "DISPLAY" else "unread-units")
-        return None
-    return _mark(item, shape, converted, units, target, where)
+        return
+    several = kind == "MULTIPOINT" and len(converted) > 1
+    for part in [(point,) for point in converted] if several else [converted]:
+        mark = _mark(item, shape, part, units, target, where)
+        yield replace(mark, group=mark.group or where) if several else mark
 
 
 def _mark(
@@ -205,11 +238,13 @@ def _mark(
 ) -> Mark:
     uid = elements.uid(item, "TrackingUID")
     group = _number(item, "GraphicGroupID")
-    compound = _number(item, "CompoundGraphicInstanceID")
+    compound = _number(item, _INSTANCE)
+    annotation = where.partition(",")[0].partition(" on layer ")[0]
+    each_its_own = "" if annotation == "annotation 1" else f" of {annotation}"
     groups = (
         uid,
         f"graphic group {group}" if group is not None else "",
-        f"compound graphic {compound}" if compound is not None else "",
+        f"{COMPOUND} {compound}{each_its_own}" if compound is not None else "",
     )
     return Mark(
         image=target.image,

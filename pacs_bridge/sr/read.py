@@ -16,13 +16,14 @@ from pacs_bridge.sr.presentation import read_state
 from pacs_bridge.sr.references import references
 from pacs_bridge.sr.report import read_report
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
+from pacs_bridge.sr.targets import Target, one_image, related_images
 from pacs_bridge.sr.unread import Unread
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 READERS: dict[str, Callable[[Dataset, SiteWords], ReadObject]] = {
-    **dict.fromkeys(sop_classes.PLANE_STATES | sop_classes.RENDERED_STATES, read_state),
+    **dict.fromkeys(sop_classes.STATES, read_state),
     **dict.fromkeys(sop_classes.REPORTS | sop_classes.CAD_REPORTS, read_report),
     sop_classes.KEY_OBJECT: read_key_object,
 }
@@ -51,7 +52,7 @@ def read_object(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = No
     """
     elements.tolerate_odd_values()
     sop_class = elements.uid(ds, "SOPClassUID")
-    reader = READERS.get(sop_class)
+    reader = READERS.get(sop_class) or _reader_by_content(ds, sop_class)
     try:
         if reader is read_report:
             return read_report(ds, words, room)
@@ -62,11 +63,25 @@ def read_object(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = No
         )
 
 
+def _reader_by_content(
+    ds: Dataset, sop_class: str
+) -> Callable[[Dataset, SiteWords], ReadObject] | None:
+    """The reader of a report or state of a class that is somebody's own, or newer than this."""
+    if sop_class in sop_classes.NO_IMAGES or not sop_class or "Rows" in ds:
+        return None
+    if "ContentSequence" in ds and elements.text(ds, "ValueType").upper() == "CONTAINER":
+        return read_report
+    return read_state if "GraphicAnnotationSequence" in ds else None
+
+
 def _no_marks(ds: Dataset, sop_class: str) -> ReadObject:
     found = references(ds)
-    image = elements.uid(ds, "SOPInstanceUID")
+    itself = elements.uid(ds, "SOPInstanceUID")
+    lies_on = Target(itself, None, ())
+    if sop_class == sop_classes.STANDALONE_OVERLAY:
+        lies_on = one_image(related_images(ds, found.images))
     unread = Unread()
-    marks = read_overlays(ds, image, (), unread)
+    marks = read_overlays(ds, lies_on.image, lies_on.flags, unread, lies_on.frame)
     is_overlay = bool(marks or unread.flags)
     refused = None
     if is_overlay:
@@ -85,11 +100,13 @@ def _no_marks(ds: Dataset, sop_class: str) -> ReadObject:
         refused = NO_CLASS
     return ReadObject(
         sop_class_uid=sop_class,
-        sop_instance_uid=image,
+        sop_instance_uid=itself,
         kind="overlay" if is_overlay else "not-marks",
         observed_at=made_at(ds),
         marks=tuple(replace(mark, flags=(*mark.flags, *unread.flags)) for mark in marks),
-        referenced_images=(image, *found.images) if marks else found.images,
+        referenced_images=tuple(dict.fromkeys((lies_on.image or itself, *found.images)))
+        if marks
+        else found.images,
         referenced_studies=found.studies,
         refused=refused,
     )

@@ -12,20 +12,20 @@ PS3.16 TID 1500, 1410, 1501; PS3.3 C.18.6 (SCOORD); STANDARDS.md 2.2 and 4.7.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pacs_bridge.domain.marks import (
     NOT_A_LOCATION,
     BreastDecision,
-    Code,
     Kind,
     Laterality,
     Mark,
+    Point,
     ReadObject,
 )
 from pacs_bridge.sr import codes, elements, geometry, sop_classes
-from pacs_bridge.sr.described import Said, drawings, is_note, note_text, own, said_of
+from pacs_bridge.sr.described import Said, drawings, own, said_of
 from pacs_bridge.sr.notes import parse_breasts
 from pacs_bridge.sr.observers import made_at
 from pacs_bridge.sr.planes import Room
@@ -33,8 +33,18 @@ from pacs_bridge.sr.references import References, references
 from pacs_bridge.sr.shares import Speakers, shares_of
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.solid import OnFrame, on_frames
+from pacs_bridge.sr.spoken import is_note, note_text
 from pacs_bridge.sr.tree import DRAWN, IN_ROOM, Node, Tree, path_of, read_tree
-from pacs_bridge.sr.unplaced import image_of, images_below, written_marks
+from pacs_bridge.sr.unplaced import (
+    image_of,
+    images_below,
+    is_of_breasts,
+    is_undrawn,
+    measures_region,
+    undrawn_marks,
+    unread_region,
+    written_marks,
+)
 from pacs_bridge.sr.unread import Unread
 
 if TYPE_CHECKING:
@@ -61,13 +71,17 @@ def read_report(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = No
     unread = Unread()
     if tree.cut:
         unread.add("too-large")
+    if tree.broken:
+        unread.add("unread-part")
     found = references(ds)
     kind = _kind(ds, tree)
     machine = kind == "cad-sr"
     speakers = Speakers(ds, tree, machine=machine)
     marks = _marks(tree, found, unread, words, room, speakers, machine=machine)
+    if any(measures_region(node) for node in tree.root.walk()):
+        unread.add("unread-region")
     decisions = list(_breasts(tree, unread, words, speakers))
-    if not marks and not decisions and not unread.flags:
+    if not decisions and not unread.flags and all(is_undrawn(mark) for _, mark in marks):
         _say_what_there_is(tree, unread)
     whole, *others = shares_of((speakers.observer, *speakers.others), marks, decisions, unread)
     breasts = whole.breasts
@@ -115,10 +129,10 @@ def _kind(ds: Dataset, tree: Tree) -> Kind:
 
 def _say_what_there_is(tree: Tree, unread: Unread) -> None:
     """Name what a report holds instead of marks."""
-    for node in tree.root.walk():
-        for reference in elements.items(node.item, "ReferencedSOPSequence"):
-            if elements.uid(reference, "ReferencedSOPClassUID") in sop_classes.UNREAD_REGIONS:
-                unread.add("unread-region")
+    if any(unread_region(node) for node in tree.root.walk()):
+        unread.add("unread-region")
+    if not unread.flags and any(node.name == codes.ASSESSMENT for node in tree.root.walk()):
+        unread.add("unread-assessment")
     if not unread.flags and any(node.value_type == "NUM" for node in tree.root.walk()):
         unread.add("unread-measurements")
     if not unread.flags and any(
@@ -144,19 +158,18 @@ def _marks(
     """All marks, each with the place of whoever made it among the speakers."""
     marks: list[tuple[int, Mark]] = []
     seen: dict[tuple[object, ...], None] = {}
-    said: dict[tuple[int, ...], Said] = {}
-    described: set[tuple[int, ...]] = set()
-    for node, holder, teller in drawings(tree):
-        if len(marks) >= MOST_MARKS:
-            unread.add("too-large")
-            break
+    told, described = _told(tree, words, machine=machine)
+    elsewhere = {
+        node.path
+        for node, _, teller, about in told
+        if teller is not node and not _is_measurement(about)
+    }
+    for node, holder, teller, about in told:
         who = speakers.of(teller.path, holder.path)
-        if holder.path not in said:
-            said[holder.path] = said_of(holder, words, alone=holder is node, machine=machine)
-            described.update(each.path for each in (holder, *own(holder, into_coordinates=True)))
-        about = said[holder.path]
-        if teller is not node and about.rating is None and about.finding is None:
-            continue  # a measurement of what another group marks
+        if teller is not node and _is_measurement(about):
+            continue  # of what another group marks
+        if teller is node and node.path in elsewhere and _says_nothing(about):
+            continue  # who names these coordinates says what they show
         drawn = (
             _in_room(tree, node, holder, about, found, room, unread)
             if node.value_type == IN_ROOM
@@ -169,8 +182,39 @@ def _marks(
             if same not in seen:
                 seen[same] = None
                 marks.append((who, mark))
-    notes = written_marks(tree, found, words, described)
+        if len(marks) >= MOST_MARKS:
+            unread.add("too-large")
+            break
+    notes = [
+        *written_marks(tree, found, words, described),
+        *undrawn_marks(tree, found, words, described, machine=machine),
+    ]
     return marks + [(speakers.of(path_of(note.item)), note) for note in notes]
+
+
+def _told(
+    tree: Tree, words: SiteWords, *, machine: bool
+) -> tuple[list[tuple[Node, Node, Node, Said]], set[tuple[int, ...]]]:
+    """All coordinates with what is said of them; and the items that say it."""
+    said: dict[tuple[int, ...], Said] = {}
+    described: set[tuple[int, ...]] = set()
+    told = []
+    for node, holder, teller in drawings(tree):
+        if holder.path not in said:
+            said[holder.path] = said_of(holder, words, alone=holder is node, machine=machine)
+            described.update(each.path for each in (holder, *own(holder, into_coordinates=True)))
+        told.append((node, holder, teller, said[holder.path]))
+        if len(told) > MOST_MARKS:
+            break
+    return told, described
+
+
+def _is_measurement(about: Said) -> bool:
+    return about.rating is None and about.finding is None
+
+
+def _says_nothing(about: Said) -> bool:
+    return _is_measurement(about) and not about.text and not about.flags
 
 
 def _of_coordinates(
@@ -178,6 +222,9 @@ def _of_coordinates(
 ) -> Iterator[Mark]:
     points = elements.pairs(node.item, "GraphicData")
     kind = elements.text(node.item, "GraphicType").upper()
+    tip = _tip(node, points)
+    if tip and kind == "POINT":
+        points = (tip,)
     shape = geometry.shape_of(kind, points) if points else None
     if points is None or shape is None:
         unread.add("unread-graphic")
@@ -187,7 +234,15 @@ def _of_coordinates(
         flags = (*flags, NOT_A_LOCATION)
     several = kind == "MULTIPOINT" and len(points) > 1
     for part in [(point,) for point in points] if several else [points]:
-        yield _mark(node, said, OnFrame(image, frame, shape, part), flags, several=several)
+        mark = _mark(node, said, OnFrame(image, frame, shape, part), flags, several=several)
+        yield replace(mark, centre=tip) if tip else mark
+
+
+def _tip(node: Node, points: tuple[Point, ...] | None) -> Point | None:
+    """Where an arrow points that is drawn by two points, the second being its tail (dcmjs)."""
+    above = node.parent
+    is_centre = above is not None and above.value_type == "NUM" and above.name == codes.CENTRE
+    return points[0] if is_centre and points is not None and len(points) == 2 else None
 
 
 def _in_room(
@@ -222,6 +277,7 @@ def _mark(node: Node, said: Said, drawn: OnFrame, flags: tuple[str, ...], *, sev
         flags=(*flags, *said.flags),
         tracking_uid=said.tracking_uid,
         link=said.link,
+        said_side=said.side,
     )
 
 
@@ -238,13 +294,11 @@ def _breasts(
         name = node.name
         if is_note(node, words):
             said: Iterable[BreastDecision] = parse_breasts(note_text(node), words)
-        elif node.value_type != "CODE" or (value := node.value_code) is None:
+        elif name not in _OF_BREASTS or coded >= MOST_DECISIONS:
             continue
-        elif name in (codes.FOLLOW_UP, codes.DENSITY) and coded < MOST_DECISIONS:
-            coded += 1
-            said = _coded(node, value, groups, unread, words)
         else:
-            continue
+            coded += 1
+            said = _coded(node, groups, unread, words)
         who = speakers.of(node.path)
         yield from ((who, each) for each in said)
 
@@ -255,41 +309,54 @@ class _Group:
 
     sides: tuple[Laterality, ...]
     rating: int | None
+    decides: bool
+    rates_breasts: bool
+
+
+_OF_BREASTS = (codes.FOLLOW_UP, codes.DENSITY, codes.SUSPICION)
 
 
 def _coded(
-    node: Node,
-    value: Code,
-    groups: dict[tuple[int, ...], _Group],
-    unread: Unread,
-    words: SiteWords,
+    node: Node, groups: dict[tuple[int, ...], _Group], unread: Unread, words: SiteWords
 ) -> Iterator[BreastDecision]:
-    """A coded decision or density, with the rating that its group gives the breast."""
-    decision = codes.DECISIONS.get(codes.key(value))
-    density = codes.DENSITIES.get(codes.key(value))
-    if decision is None and density is None:
-        return
+    """A coded decision, density or rating, with the rating that its group gives the breast."""
+    value = codes.key(node.value_code)
+    decision, density = codes.DECISIONS.get(value), codes.DENSITIES.get(value)
     parent = node.parent or node
     if parent.path not in groups:
         groups[parent.path] = _group(parent, words)
     group = groups[parent.path]
+    if decision is None and density is None:
+        if node.name == codes.FOLLOW_UP and not group.decides:
+            unread.add("unread-decision")
+        if group.rating is None or not group.rates_breasts:
+            return
     sides = _sides(node) or group.sides
     if not sides:
         unread.add("unread-side")
     for side in sides:
-        yield BreastDecision(side, decision, group.rating if decision else None, density)
+        yield BreastDecision(side, decision, group.rating, density)
 
 
 def _group(parent: Node, words: SiteWords) -> _Group:
     marks = any(each.value_type in DRAWN for each in parent.walk())
-    rating = None if marks else said_of(parent, words, alone=True).rating
+    said = None if marks else said_of(parent, words, alone=True)
+    sides: dict[Laterality, None] = {}
     for each in (parent, *parent.ancestors()):
         for child in each.children:
             if child.name in (codes.FINDING_SITE, codes.LATERALITY):
-                sides = _sides(child)
-                if sides:
-                    return _Group(sides, rating)
-    return _Group((), rating)
+                sides.update(dict.fromkeys(_sides(child)))
+        sides = sides or dict.fromkeys(codes.SIDES.get(each.name, ()))
+        if sides:
+            break
+    return _Group(
+        tuple(sides),
+        None if said is None else said.rating,
+        decides=any(codes.key(child.value_code) in codes.DECISIONS for child in parent.children),
+        rates_breasts=said is not None
+        and is_of_breasts(parent)
+        and codes.key(said.finding) not in codes.FINDING_WORDS,
+    )
 
 
 def _sides(site: Node) -> tuple[Laterality, ...]:

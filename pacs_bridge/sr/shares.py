@@ -102,8 +102,17 @@ class Speakers:
 
 def _contexts(tree: Tree) -> list[Node]:
     """Observation context of the report, then of its groups."""
-    nodes = [node for node in tree.root.walk() if node.relationship == _CONTEXT]
+    nodes = [node for node in tree.root.walk() if node.relationship == _CONTEXT or _is_made(node)]
     return sorted(nodes, key=lambda node: len(node.path))
+
+
+def _is_made(node: Node) -> bool:
+    """Whether a group says by which algorithm it was made (TID 4019): a program observed it."""
+    return (
+        node.name == codes.ALGORITHM_NAME
+        and (above := node.parent) is not None
+        and above.name == codes.MEASUREMENT_GROUP
+    )
 
 
 def _homes(tree: Tree) -> dict[Path, list[Node]]:
@@ -128,7 +137,8 @@ def _is_among(person: Person, others: Iterable[Person]) -> bool:
 
 def _is_device(nodes: Iterable[Node]) -> bool:
     return any(
-        node.name == codes.OBSERVER_TYPE and codes.key(node.value_code) == codes.DEVICE
+        node.name == codes.ALGORITHM_NAME
+        or (node.name == codes.OBSERVER_TYPE and codes.key(node.value_code) == codes.DEVICE)
         for node in nodes
     )
 

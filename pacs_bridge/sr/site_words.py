@@ -67,7 +67,8 @@ class SiteWords:
     def finding_pattern(self) -> Pattern[str]:
         """A short form of a finding, and a rating where one follows it: ``MILL 4``."""
         return re.compile(
-            rf"(?<![\w./])({_any_of(self.findings)})(?:\s?[-:=]?\s?([1-5])(?![\w./,%-])|(?!\w))"
+            rf"(?<![\w./])({_any_of(self.findings)})(?:\s?[-:=]?\s?([1-5])"
+            r"(?![\w/%-]|[.,]\d|\s*[%°])|(?!\w))"
         )
 
     @cached_property

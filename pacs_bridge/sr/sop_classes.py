@@ -19,6 +19,14 @@ PLANE_STATES = frozenset(
 RENDERED_STATES = frozenset(_STORAGE + end for end in ("11.6", "11.7", "11.9", "11.10", "11.11"))
 """Presentation states whose graphic annotations lie on a rendered view."""
 
+STRUCTURED_DISPLAY = _STORAGE + "131"
+"""How images are laid out on a screen, with texts of its own and no drawing."""
+
+STATES = PLANE_STATES | RENDERED_STATES | {STRUCTURED_DISPLAY}
+
+STANDALONE_OVERLAY = _STORAGE + "8"
+"""A bitmap apart from the image that it lies on; retired."""
+
 BASIC_TEXT = _STORAGE + "88.11"
 COMPREHENSIVE = _STORAGE + "88.33"
 
@@ -67,7 +75,8 @@ UNREAD_REGIONS = {
 SECONDARY_CAPTURES = frozenset(_STORAGE + end for end in ("7", "7.1", "7.2", "7.3", "7.4"))
 """Pictures of a screen: marks in them are pixels."""
 
-STATES_AND_REPORTS = (
-    PLANE_STATES | RENDERED_STATES | REPORTS | CAD_REPORTS | frozenset(NOT_MARKS) | {KEY_OBJECT}
-)
+STATES_AND_REPORTS = STATES | REPORTS | CAD_REPORTS | frozenset(NOT_MARKS) | {KEY_OBJECT}
 """Everything a viewer saves that is not an image."""
+
+NO_IMAGES = STATES_AND_REPORTS | frozenset(UNREAD_REGIONS) | {_STORAGE + "67"}
+"""What stands beside images and is none; the last maps pixels to values of the real world."""

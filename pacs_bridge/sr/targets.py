@@ -53,7 +53,7 @@ def related_images(ds: Dataset, named_at_all: tuple[str, ...]) -> Related:
     for item in (ds, *(each for key in _BLENDED for each in elements.items(ds, key))):
         for series in elements.items(item, "ReferencedSeriesSequence"):
             for image, frames in images_of(series).items():
-                images.setdefault(image, frames)
+                _add(images, image, frames)
         if item is not ds and not images:
             images.update(images_of(item))
     if images or len(named_at_all) != 1:
@@ -67,8 +67,14 @@ def images_of(item: Dataset) -> Images:
     for image in elements.items(item, "ReferencedImageSequence"):
         uid = elements.uid(image, "ReferencedSOPInstanceUID")
         if uid:
-            found.setdefault(uid, elements.integers(image, "ReferencedFrameNumber"))
+            _add(found, uid, elements.integers(image, "ReferencedFrameNumber"))
     return found
+
+
+def _add(images: Images, image: str, frames: list[int]) -> None:
+    """Add frames to those named of an image; one that is named without any is meant whole."""
+    known = images.get(image, frames)
+    images[image] = list(dict.fromkeys([*known, *frames])) if known and frames else []
 
 
 def target_of(annotation: Dataset, related: Related) -> Target:
@@ -118,14 +124,17 @@ def _displayed_area(ds: Dataset, target: Target) -> geometry.DisplayedArea | Non
     fitting = [area for frames, area in naming if not frames or target.frame in frames]
     general = [area for named, area in areas if not named]
     rotations = elements.integers(ds, "ImageRotation") or [0]
-    for area in (fitting or general)[:1]:
+    found: set[geometry.DisplayedArea] = set()
+    for area in fitting or general:
         top_left = elements.integers(area, "DisplayedAreaTopLeftHandCorner")
         bottom_right = elements.integers(area, "DisplayedAreaBottomRightHandCorner")
-        if len(top_left) == len(bottom_right) == 2 and rotations[0] in (0, 90, 180, 270):
-            return geometry.DisplayedArea(
-                (top_left[0], top_left[1]),
-                (bottom_right[0], bottom_right[1]),
-                rotations[0],
-                is_flipped(ds),
+        if len(top_left) == len(bottom_right) == 2 and rotations[0] % 360 in (0, 90, 180, 270):
+            found.add(
+                geometry.DisplayedArea(
+                    (top_left[0], top_left[1]),
+                    (bottom_right[0], bottom_right[1]),
+                    rotations[0] % 360,
+                    is_flipped(ds),
+                )
             )
-    return None
+    return found.pop() if len(found) == 1 else None  # of several, nobody can tell which

@@ -108,11 +108,12 @@ def path_of(where: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Tree:
-    """A report's content; `cut` when it was larger than what is read."""
+    """A report's content; `cut` when larger than what is read, `broken` when damaged."""
 
     root: Node
     by_path: dict[tuple[int, ...], Node]
     cut: bool = False
+    broken: bool = False
 
     def follow(self, node: Node) -> Node:
         """The item itself, or the one that a by-reference relationship means."""
@@ -126,10 +127,11 @@ def read_tree(ds: Dataset, deepest: int = DEEPEST) -> Tree:
     root = _node(ds, (1,), None)
     by_path = {root.path: root}
     waiting = [root]
-    cut = False
+    cut = broken = False
     while waiting:
         node = waiting.pop()
         below = elements.items(node.item, "ContentSequence")
+        broken = broken or (not below and elements.is_broken(node.item, "ContentSequence"))
         if below and (len(node.path) >= deepest or len(by_path) + len(below) > MOST_NODES):
             cut = True
             continue
@@ -138,7 +140,7 @@ def read_tree(ds: Dataset, deepest: int = DEEPEST) -> Tree:
             node.children.append(child)
             by_path[child.path] = child
         waiting.extend(node.children)
-    return Tree(root, by_path, cut)
+    return Tree(root, by_path, cut, broken)
 
 
 def _node(item: Dataset, path: tuple[int, ...], parent: Node | None) -> Node:

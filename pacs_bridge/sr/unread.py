@@ -56,6 +56,14 @@ SENTENCES = {
     ),
     "unread-side": "A decision names no breast; say right or left.",
     "decision-conflict": "It decides two things for one breast; ask the reader which one counts.",
+    "unread-part": "A part of the report is damaged; export it again.",
+    "unread-decision": (
+        "It recommends a follow-up that is none of the scheme's decisions; ask the reader."
+    ),
+    "unread-assessment": (
+        "It gives BI-RADS categories, which are no ratings on this scale, and marks no place; "
+        "ask the reader."
+    ),
     "too-large": "The report is larger than is read; ask for one report a case.",
     "unread-region": (
         "It measures a segmentation or another region, not a place in image coordinates; "
@@ -69,7 +77,12 @@ SENTENCES = {
 """Flag to sentence: what is the matter and what to do."""
 
 
-_NO_MARKS = frozenset({"unread-text", "decision-conflict", "unread-overlay-dust"})
+_NO_MARKS = frozenset(
+    {
+        *("unread-text", "decision-conflict", "unread-overlay-dust"),
+        *("unread-decision", "unread-assessment"),
+    }
+)
 
 
 def is_unread(sentence: str) -> bool:

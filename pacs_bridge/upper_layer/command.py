@@ -46,7 +46,7 @@ class Field(IntEnum):
 class Command:
     """One command set; None where an element is absent.
 
-    Texts are as sent, without the pad byte at their end; nothing says that they are fit to
+    Texts are as sent, without the padding at their end; nothing says that they are fit to
     be shown, stored or used as an identifier.
 
     Parameters
@@ -222,7 +222,7 @@ def _decode(value: bytes, vr: str) -> Any:
         pairs = struct.iter_unpack("<HH", value)
         return tuple(group << 16 | element for group, element in pairs) or None
     text = value.decode("latin-1")
-    text = text.removesuffix("\0") if vr == "UI" else text.strip("\0 ")
+    text = text.rstrip("\0 ") if vr == "UI" else text.strip("\0 ")  # some pad UIDs with a space
     if len(text) > _LONGEST[vr]:
         raise Malformed("a text in a command is too long")
     if vr != "LO" and not text.isascii():

@@ -75,13 +75,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class StoreHead:
-    """What the command of a C-STORE says; nothing of it checked yet."""
+    """What the command of a C-STORE says; nothing of it checked yet.
+
+    Parameters
+    ----------
+    agreed_class_uid : str
+        SOP class of the presentation context in which it came; empty where there is none.
+    """
 
     caller: Caller
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
     originator: Originator | None = None
+    agreed_class_uid: str = ""
 
 
 class Sink(Protocol):

@@ -33,6 +33,7 @@ from pacs_bridge.upper_layer.messages import Messages
 from pacs_bridge.upper_layer.negotiate import accept, fragment_bytes, objection_to
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Bytes, Malformed, UserIdentity
 from pacs_bridge.upper_layer.places import Places
+from pacs_bridge.upper_layer.replies import Released
 from pacs_bridge.upper_layer.tls import HandshakeFailed, fingerprint_of, words_of
 from pacs_bridge.upper_layer.wire import Deadline, send, tune
 
@@ -210,16 +211,22 @@ class Conversation:
             if self._is_cut:  # whoever goes on talking is not heard out
                 raise ConnectionAbortedError("the node stops")
             if isinstance(arrived, Piece):
-                messages.take(arrived)
+                try:
+                    messages.take(arrived)
+                except Released:
+                    return self._release()
                 del arrived  # it keeps the memory of whoever took it
             elif isinstance(arrived, pdu.ReleaseRequest):
-                self._give_place_back()  # before the peer may ask for another
-                self._send(pdu.encode(pdu.ReleaseReply()))
-                return _RELEASED, ""
+                return self._release()
             elif isinstance(arrived, pdu.Abort):
                 return _ABORTED, self._broke_off
             else:
                 raise Malformed("a PDU came out of turn", AbortReason.UNEXPECTED_PDU)
+
+    def _release(self) -> tuple[AssociationOutcome, str]:
+        self._give_place_back()  # before the peer may ask for another
+        self._send(pdu.encode(pdu.ReleaseReply()))
+        return _RELEASED, ""
 
     @property
     def _phase(self) -> str:

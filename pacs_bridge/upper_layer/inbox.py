@@ -25,6 +25,7 @@ from pacs_bridge.upper_layer.wire import acknowledge
 _FIRST_BUFFER, _LARGEST_BUFFER = 16 << 10, 256 << 10
 _OF_FOUR_BYTES = frozenset((pdu.ASSOCIATE_RJ, pdu.RELEASE_RQ, pdu.RELEASE_RP, pdu.ABORT))
 _OF_ANY_LENGTH = frozenset((pdu.ASSOCIATE_RQ, pdu.ASSOCIATE_AC))
+_OTHERS = {0x16: "it speaks TLS, which has another port", ord("G"): "it speaks HTTP"}
 
 
 @dataclass(slots=True)
@@ -222,7 +223,10 @@ class Inbox:
         elif kind in _OF_ANY_LENGTH:
             is_fit = True
         else:
-            raise Malformed("a PDU is of no known type", AbortReason.UNRECOGNISED_PDU)
+            what = "a PDU is of no known type"
+            if not self._takes_data:  # who may have the wrong port, and is to be told
+                what = _OTHERS.get(kind, what)
+            raise Malformed(what, AbortReason.UNRECOGNISED_PDU)
         if not is_fit or length > self._most:
             raise Malformed("a PDU has a length that it must not have")
 

@@ -31,7 +31,9 @@ from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
 from pacs_bridge.upper_layer.replies import Replies
 
 UNRECOGNISED_OPERATION = Answer(0x0211)
+OF_ANOTHER_CLASS = Answer(0x0122, "It was asked in the context of another SOP class.")
 _KNOWN = frozenset(Field)
+_OF_ONE_CLASS = frozenset((Field.C_FIND, Field.C_MOVE, Field.C_GET))
 _LISTS = frozenset((Field.N_ACTION, Field.N_CREATE, Field.N_EVENT_REPORT))
 
 
@@ -150,15 +152,16 @@ class Messages:
         sop_instance = command.affected_sop_instance_uid
         if not (sop_class and sop_instance and command.has_data_set):
             raise Malformed("a C-STORE says not what it brings")
-        syntax = self._accepted[self._context_id].transfer_syntax
+        agreed = self._accepted[self._context_id]
         asked_by = command.move_originator_ae_title
         return self._service.open_store(
             StoreHead(
                 self._caller,
                 sop_class,
                 sop_instance,
-                syntax,
+                agreed.transfer_syntax,
                 Originator(asked_by, command.move_originator_message_id) if asked_by else None,
+                agreed.abstract_syntax,
             )
         )
 
@@ -196,13 +199,18 @@ class Messages:
             self._ask(command, memoryview(identifier))
 
     def _ask(self, command: Command, identifier: memoryview) -> None:
+        agreed = self._accepted[self._context_id]
+        named = command.affected_sop_class_uid or command.requested_sop_class_uid
+        if named and named != agreed.abstract_syntax and command.field in _OF_ONE_CLASS:
+            self._answer(command, OF_ANOTHER_CLASS)
+            return
         replies_to = Replies(
             command, self._context_id, self._accepted, self._inbox, self._outbox, self._bounds
         )
         question = Question(
             self._caller,
             command,
-            self._accepted[self._context_id].transfer_syntax,
+            agreed.transfer_syntax,
             identifier,
             replies_to.cancelled,
             replies_to.send_back,

@@ -35,6 +35,7 @@ from pacs_bridge.upper_layer.pdu_items import (
 
 _SHORTEST_PDU = 8  # a fragment's header and two bytes: one even step forward
 _ONE_AT_A_TIME = (1, 1)
+_DEFAULT_SYNTAX = "1.2.840.10008.1.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ def accept(
         roles=roles,
         identity_answer=b"" if who is not None and who.wants_answer else None,
     )
-    said = AssociateAccept(request.called_ae_title, request.calling_ae_title, tuple(answers), user)
+    titles = (request.called_ae_title, request.calling_ae_title)
+    said = AssociateAccept(*titles, tuple(answers), user, head=request.head)
     return said, accepted
 
 
@@ -127,7 +129,7 @@ def _answer(
     proposed: ProposedContext, supported: Mapping[str, Context], scp_classes: set[str]
 ) -> AnsweredContext:
     context = supported.get(proposed.abstract_syntax)
-    first = proposed.transfer_syntaxes[0]
+    first = next(iter(proposed.transfer_syntaxes), _DEFAULT_SYNTAX)  # not significant
     if context is None:
         result = ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
         return AnsweredContext(proposed.context_id, result, first)

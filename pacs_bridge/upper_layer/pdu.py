@@ -30,7 +30,7 @@ from pacs_bridge.upper_layer.pdu_items import (
     encode_user,
     item,
     items,
-    uid_of,
+    uid_in,
 )
 
 ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ = 0x01, 0x02, 0x03
@@ -44,12 +44,21 @@ PDV_HEADER = struct.Struct(">IBB")
 IS_COMMAND, IS_LAST = 0x01, 0x02
 MOST_CONTEXTS = 128
 _HEAD = struct.Struct(">H2x16s16s32x")  # protocol version, called and calling AE title
+_SAID_AGAIN = 64  # bytes of it: the titles, and what is reserved behind them
 _RESERVED_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class AssociateRequest:
-    """A-ASSOCIATE-RQ (PS3.8 9.3.2). AE titles are as sent, without the spaces around."""
+    """A-ASSOCIATE-RQ (PS3.8 9.3.2). AE titles are as sent, without the padding around.
+
+    Parameters
+    ----------
+    application_context : str
+        Empty where what was sent is no name.
+    head : bytes
+        As sent, the 64 bytes with both titles that an A-ASSOCIATE-AC says again.
+    """
 
     called_ae_title: str
     calling_ae_title: str
@@ -57,11 +66,18 @@ class AssociateRequest:
     user: UserInformation = field(default_factory=UserInformation)
     application_context: str = APPLICATION_CONTEXT
     protocol_version: int = 1
+    head: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class AssociateAccept:
-    """A-ASSOCIATE-AC (PS3.8 9.3.3). The AE titles are those of the request, and not tested."""
+    """A-ASSOCIATE-AC (PS3.8 9.3.3). The AE titles are those of the request, and not tested.
+
+    Parameters
+    ----------
+    head : bytes
+        Of the request, said again as it was; empty to make one of the titles.
+    """
 
     called_ae_title: str
     calling_ae_title: str
@@ -69,6 +85,7 @@ class AssociateAccept:
     user: UserInformation = field(default_factory=UserInformation)
     application_context: str = APPLICATION_CONTEXT
     protocol_version: int = 1
+    head: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +178,8 @@ def _associate(pdu: AssociateRequest | AssociateAccept, contexts: bytes) -> byte
     head = _HEAD.pack(
         pdu.protocol_version, _ae_title(pdu.called_ae_title), _ae_title(pdu.calling_ae_title)
     )
+    if pdu.head:
+        head = head[: -len(pdu.head)] + pdu.head
     name = item(0x10, pdu.application_context.encode("ascii"))
     return head + name + contexts + encode_user(pdu.user)
 
@@ -228,7 +247,8 @@ def _decode_request(body: Bytes) -> AssociateRequest:
     name, contexts, user = _decode_items(rest, 0x20)
     decoded = tuple(map(decode_proposed, contexts))
     _check_contexts([each.context_id for each in decoded])
-    return AssociateRequest(called, calling, decoded, user, name, version)
+    head = bytes(body[_HEAD.size - _SAID_AGAIN : _HEAD.size])
+    return AssociateRequest(called, calling, decoded, user, name, version, head)
 
 
 def _decode_accept(body: Bytes) -> AssociateAccept:
@@ -247,25 +267,25 @@ def _decode_head(body: Bytes) -> tuple[int, str, str, memoryview]:
 
 
 def _text(ae_title: bytes) -> str:
-    return ae_title.decode("latin-1").strip(" ")
+    return ae_title.decode("latin-1").strip(" \0")  # some pad with NUL
 
 
 def _decode_items(
     rest: memoryview, context_kind: int
 ) -> tuple[str, list[memoryview], UserInformation]:
-    name, user, contexts = "", None, []
+    name, user, contexts = None, None, []
     for kind, body in items(rest):
         if kind == context_kind:
             contexts.append(body)
-        elif kind == 0x10 and not name:
-            name = uid_of(body)
+        elif kind == 0x10 and name is None:
+            name = uid_in(body)
         elif kind == 0x50 and user is None:
             user = decode_user(body)
         elif kind in (0x10, 0x20, 0x21, 0x50):
             raise Malformed("an item stands where it must not", AbortReason.UNEXPECTED_PARAMETER)
-    if not name or user is None:
-        raise Malformed("application context or user information is missing")
-    return name, contexts, user
+    if user is None:
+        raise Malformed("user information is missing")
+    return name or "", contexts, user
 
 
 def _check_contexts(context_ids: list[int]) -> None:

@@ -66,7 +66,11 @@ class ContextResult(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProposedContext:
-    """A presentation context as asked for; the identifier is odd, 1 to 255."""
+    """A presentation context as asked for; the identifier is odd, 1 to 255.
+
+    What is no UID is left out when it is decoded: such a context cannot be accepted, and those
+    beside it can.
+    """
 
     context_id: int
     abstract_syntax: str
@@ -188,6 +192,14 @@ def uid_of(data: Bytes) -> str:
     return text
 
 
+def uid_in(data: Bytes) -> str:
+    """Decode a UID; empty where there is none."""
+    try:
+        return uid_of(data)
+    except Malformed:
+        return ""
+
+
 def encode_proposed(context: ProposedContext) -> bytes:
     """Encode a presentation context item of an A-ASSOCIATE-RQ."""
     syntaxes = b"".join(item(0x40, uid.encode("ascii")) for uid in context.transfer_syntaxes)
@@ -196,19 +208,20 @@ def encode_proposed(context: ProposedContext) -> bytes:
 
 
 def decode_proposed(data: Bytes) -> ProposedContext:
-    """Decode a presentation context item of an A-ASSOCIATE-RQ."""
+    """Decode a presentation context item of an A-ASSOCIATE-RQ.
+
+    Items that we do not know are passed over (PS3.8 9.3.1).
+    """
     context_id = _context_id(data)
-    abstract, transfer = "", []
+    abstract, transfer = list[str](), []
     for kind, body in items(memoryview(data)[4:]):
-        if kind == 0x30 and not abstract:
-            abstract = uid_of(body)
-        elif kind == 0x40:
-            transfer.append(uid_of(body))
-        else:
-            raise Malformed("a context holds what it must not", AbortReason.UNEXPECTED_PARAMETER)
-    if not abstract or not transfer:
-        raise Malformed("a context has no abstract or no transfer syntax")
-    return ProposedContext(context_id, abstract, tuple(transfer))
+        if kind == 0x30:
+            abstract.append(uid_in(body))
+        elif kind == 0x40 and (syntax := uid_in(body)):
+            transfer.append(syntax)
+    if len(abstract) > 1:
+        raise Malformed("a context has two abstract syntaxes", AbortReason.UNEXPECTED_PARAMETER)
+    return ProposedContext(context_id, "".join(abstract), tuple(transfer))
 
 
 def encode_answered(context: AnsweredContext) -> bytes:
@@ -218,12 +231,10 @@ def encode_answered(context: AnsweredContext) -> bytes:
 
 
 def decode_answered(data: Bytes) -> AnsweredContext:
-    """Decode a presentation context item of an A-ASSOCIATE-AC."""
+    """Decode a presentation context item of an A-ASSOCIATE-AC; as for one of a request."""
     context_id, result, syntax = _context_id(data), data[2], ""
     for kind, body in items(memoryview(data)[4:]):
-        if kind != 0x40:
-            raise Malformed("a context holds what it must not", AbortReason.UNEXPECTED_PARAMETER)
-        if result == ContextResult.ACCEPTED:  # not to be looked at otherwise
+        if kind == 0x40 and result == ContextResult.ACCEPTED:  # not to be looked at otherwise
             syntax = uid_of(body)
     if result == ContextResult.ACCEPTED and not syntax:
         raise Malformed("an accepted context has no transfer syntax")
@@ -280,7 +291,7 @@ def decode_user(data: Bytes) -> UserInformation:
     once = found.once
     return UserInformation(
         maximum_length=int.from_bytes(once.get(0x51, b""), "big"),
-        implementation_class_uid=uid_of(once[0x52]) if 0x52 in once else "",
+        implementation_class_uid=uid_in(once.get(0x52, b"")),  # nothing hangs on it
         implementation_version_name=_version(once.get(0x55, b"")),
         operations_window=struct.unpack(">HH", once[0x53]) if 0x53 in once else None,
         roles=tuple(found.roles),

@@ -1,7 +1,7 @@
 """Data sets that list objects: what a commitment is asked and reported with, availability.
 
 Read only after the pre-scan: depth, items and lengths are bounded by then. Values are taken
-as bytes; each UID passes its parser here, before anybody else sees it.
+as bytes, without a parser of data sets; each UID passes its own here, before anybody else sees it.
 
 References
 ----------
@@ -11,9 +11,8 @@ PS3.4 J.3.2.1, J.3.3.1 (storage commitment), R.3.2 (instance availability notifi
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from pacs_bridge.domain.commitment import (
     MOST_REFERENCES,
@@ -26,10 +25,10 @@ from pacs_bridge.domain.commitment import (
 from pacs_bridge.domain.errors import RefusedInput, UnreadableObject
 from pacs_bridge.domain.identifiers import parse_ae_title, parse_uid
 from pacs_bridge.upper_layer.elements import Limits
+from pacs_bridge.upper_layer.plain import Damaged, Plain, elements_of, items_of
 from pacs_bridge.upper_layer.prescan import is_explicit, scan
 
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+Elements = Mapping[int, Plain]
 
 PROCESSING_FAILURE, MISSING, INVALID, TOO_MANY = 0x0110, 0x0120, 0x0115, 0x0213
 """Statuses: processing failure, missing attribute, invalid argument value, resource limitation."""
@@ -136,40 +135,35 @@ def decode_availability(
     return _checked(ds, _STUDY), found
 
 
-def _read(data: bytes | memoryview, transfer_syntax_uid: str) -> Dataset:
-    from pydicom.filereader import read_dataset  # 40 MB, and asked for seldom
-
+def _read(data: bytes | memoryview, transfer_syntax_uid: str) -> Elements:
     explicit = is_explicit(transfer_syntax_uid)
     try:
         scan(data, explicit=explicit, limits=_LIMITS)
-        return read_dataset(BytesIO(data), is_implicit_VR=not explicit, is_little_endian=True)
+        return elements_of(bytes(data), explicit=explicit)
     except UnreadableObject as error:
         raise RefusedRequest(PROCESSING_FAILURE, "The data set is damaged, or too long.") from error
-    except Exception as error:  # whatever a peer's bytes do to the parser
+    except Damaged as error:  # whatever a peer's bytes do
         raise RefusedRequest(PROCESSING_FAILURE, "The data set is damaged.") from error
 
 
-def _items(ds: Dataset, tag: int) -> Sequence[Dataset]:
+def _items(ds: Elements, tag: int) -> Sequence[Elements]:
     if tag not in ds:
         return ()
     try:
-        value: Any = ds[tag].value
-        items = list(value) if value is not None else []
-    except Exception as error:  # as above
+        items = list(islice(items_of(ds[tag]), MOST_REFERENCES + 1))
+    except Damaged as error:  # as above
         raise RefusedRequest(PROCESSING_FAILURE, "A list in the data set is damaged.") from error
     if len(items) > MOST_REFERENCES:
         raise RefusedRequest(TOO_MANY, "Too many objects are named; name fewer at once.")
-    if not all(hasattr(each, "get_item") for each in items):
-        raise RefusedRequest(PROCESSING_FAILURE, "A list in the data set is none.")
     return items
 
 
-def _references(items: Iterable[Dataset]) -> Iterator[Reference]:
+def _references(items: Iterable[Elements]) -> Iterator[Reference]:
     for item in items:
         yield Reference(_checked(item, _CLASS), _checked(item, _INSTANCE))
 
 
-def _checked(ds: Dataset, tag: int) -> str:
+def _checked(ds: Elements, tag: int) -> str:
     text = _text(ds, tag)
     if not text:
         raise RefusedRequest(MISSING, "A UID that must be there is missing.")
@@ -179,25 +173,20 @@ def _checked(ds: Dataset, tag: int) -> str:
         raise RefusedRequest(INVALID, "A UID in the data set is none.") from None
 
 
-def _reason(item: Dataset) -> int:
-    value = item.get_item(_REASON).value if _REASON in item else None
-    if isinstance(value, bytes) and len(value) == 2:
-        return int.from_bytes(value, "little")
-    return value if isinstance(value, int) and 0 <= value <= 0xFFFF else 0x0110
+def _reason(item: Elements) -> int:
+    value = item[_REASON].data if _REASON in item else b""
+    return int.from_bytes(value, "little") if len(value) == 2 else PROCESSING_FAILURE
 
 
-def _ae_title(item: Dataset) -> str:
+def _ae_title(item: Elements) -> str:
     try:
         return str(parse_ae_title(_text(item, _RETRIEVE_AE)))
     except RefusedInput:
         return ""
 
 
-def _text(ds: Dataset, tag: int) -> str:
-    value = ds.get_item(tag).value if tag in ds else None
-    if isinstance(value, bytes):
-        return value.rstrip(b"\0 ").decode("latin-1")
-    return "" if value is None else str(value).rstrip("\0 ")
+def _text(ds: Elements, tag: int) -> str:
+    return ds[tag].data.rstrip(b"\0 ").decode("latin-1") if tag in ds else ""
 
 
 def _uid(uid: str) -> bytes:

@@ -23,7 +23,7 @@ from pacs_bridge.upper_layer.contract import Bounds, Reply
 from pacs_bridge.upper_layer.inbox import Inbox, Piece
 from pacs_bridge.upper_layer.negotiate import AcceptedContext
 from pacs_bridge.upper_layer.outbox import Outbox, fit_comment
-from pacs_bridge.upper_layer.pdu import Abort
+from pacs_bridge.upper_layer.pdu import Abort, ReleaseRequest
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
 
 NO_CONTEXT = 0xA900
@@ -32,6 +32,10 @@ NO_CONTEXT = 0xA900
 UNSENT = 0xA700
 _HEAD_LENGTH = 132  # preamble and prefix
 _META_BEGINS = b"\x02\0\0\0UL\x04\0"
+
+
+class Released(Exception):
+    """The peer wants to hear no more: it releases the association before the last reply."""
 
 
 class Replies:
@@ -62,6 +66,8 @@ class Replies:
             When the peer said what it must not say now.
         OSError
             When it has gone away.
+        Released
+            When it has asked for a release.
         """
         try:
             for reply in replies:
@@ -79,7 +85,7 @@ class Replies:
         try:
             while not self._is_over() and self._inbox.has_more():
                 self._note(self._hear())
-        except (OSError, Malformed) as error:
+        except (OSError, Malformed, Released) as error:
             self._broken = error
         return self._is_over()
 
@@ -96,7 +102,7 @@ class Replies:
         if self._broken is None:
             try:
                 return self._store(sendable, context_id, start)
-            except (OSError, Malformed) as error:
+            except (OSError, Malformed, Released) as error:
                 self._broken = error
         return StoreAnswer(uid, UNSENT, "The conversation is over.")
 
@@ -165,6 +171,8 @@ class Replies:
             arrived = self._inbox.next(self._bounds.idle_seconds)
             if isinstance(arrived, Abort):
                 raise ConnectionAbortedError("the peer aborted")
+            if isinstance(arrived, ReleaseRequest):
+                raise Released
             if not isinstance(arrived, Piece):
                 raise Malformed("a PDU came out of turn", AbortReason.UNEXPECTED_PDU)
             if not arrived.is_command or arrived.context_id not in self._accepted:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from pacs_bridge.domain.errors import RefusedInput
+from pacs_bridge.domain.errors import NotFound, RefusedInput
 from pacs_bridge.web.context import WhoServices, person, services
 from pacs_bridge.web.words import write_count
 
@@ -56,6 +56,32 @@ def dispute(set_name: str) -> ResponseReturnValue:
         return "Noted: it is nobody's until the scheme's office has decided."
 
     return _done(set_name, take)
+
+
+@blueprint.post("/own/<accession>")
+def own(set_name: str, accession: str) -> ResponseReturnValue:
+    """Take whether what came of a case on the reader's copy under a shared log-in is theirs."""
+    reader = _reader()
+    try:
+        services().reading.show_receipt(reader, accession)  # of no other case is anything said
+        mine = _said_mine()
+        count = _ours().state_own(reader, accession, mine=mine, account_id=person().id)
+    except RefusedInput as refused:
+        flash(str(refused))
+    except NotFound:
+        abort(404)
+    else:
+        kept = "kept as yours" if mine else "taken out of your reading"
+        flash(f"{write_count(count, 'save')} {kept}.")
+    return redirect(url_for("reading.show", set_name=set_name, accession=accession), code=303)
+
+
+def _said_mine() -> bool:
+    """Read whether the reader says that it is theirs."""
+    said = request.form.get("mine", "")
+    if said not in ("yes", "no"):
+        raise RefusedInput("Say whether it is yours or not.")
+    return said == "yes"
 
 
 def _done(set_name: str, take: Callable[[], str]) -> ResponseReturnValue:

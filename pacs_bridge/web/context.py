@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pacs_bridge.domain.workstation import WorkstationCheck
     from pacs_bridge.services.adopt import Adopted
     from pacs_bridge.services.claims import Claimable
+    from pacs_bridge.services.exposure_lift import ExposedNow
     from pacs_bridge.services.handshake import HandshakeNow
     from pacs_bridge.services.isolation import IsolationNow
     from pacs_bridge.services.reading_sessions import SessionNow
@@ -79,21 +80,32 @@ class ReadingServices:
         See `services.receipts`.
     answer_mark, place_mark, decide_breast, declare_normal, declare_rest_normal : callable
         See `services.answers`; each takes the token of its form.
+    move_mark, link_marks, part_mark : callable
+        See `services.sheet`; the same.
     find_picture : callable
         Gives the content hash of an image that the reader may see; see `services.pictures`.
     picture : callable
         Gives a frame of an image, by content hash, as PNG.
+    part : callable
+        Gives a part of a frame in all its grey levels, by content hash; see `archive.levels`.
+    lying : callable
+        Gives how an image lies in the patient, by SOP Instance UID; see `services.lying`.
     """
 
     list_receipts: Callable[[str, str], ReceiptList]
     show_receipt: Callable[[str, str], Receipt]
     answer_mark: Callable[..., object]
     place_mark: Callable[..., object]
+    move_mark: Callable[..., object]
+    link_marks: Callable[..., object]
+    part_mark: Callable[..., object]
     decide_breast: Callable[..., object]
     declare_normal: Callable[..., object]
     declare_rest_normal: Callable[..., object]
     find_picture: Callable[[str, str, str, int], str]
     picture: Callable[[str, int], bytes]
+    part: Callable[..., bytes]
+    lying: Callable[[str], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,8 @@ class WhoServices:
         See `services.reading_sessions`; each takes reader and set.
     claimable, claim_objects, none_of_these, dispute_claim : callable
         See `services.claims`; each takes reader and set.
+    state_own : callable
+        See `services.own_saves`; takes reader and case.
     show_saving, set_saving, readers_saving : callable
         See `services.saving_help`: the first two take a PACS, the last reader and set.
     """
@@ -126,6 +140,7 @@ class WhoServices:
     show_saving: Callable[[str], SavingHelp]
     set_saving: Callable[..., SavingHelp]
     readers_saving: Callable[[str, str], SavingHelp]
+    state_own: Callable[..., int]
 
 
 @dataclass(frozen=True)
@@ -140,6 +155,10 @@ class IsolationServices:
         See `services.turns`; each takes PACS and set.
     my_turn, finish_turn : callable
         A reader's own turn; each takes reader and set.
+    exposed, lift : callable
+        Readings that were flagged, see `services.exposure_lift`; each takes the PACS.
+    opened : callable
+        Told that a case is opened to a reader: reader and case; see `services.case_opened`.
     """
 
     show: Callable[..., IsolationNow]
@@ -150,6 +169,9 @@ class IsolationServices:
     hand_on: Callable[..., object]
     my_turn: Callable[[str, str], Turn | None]
     finish_turn: Callable[[str, str], object]
+    exposed: Callable[..., ExposedNow]
+    lift: Callable[..., object]
+    opened: Callable[[str, str], bool]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pacs_bridge.domain.hanging import AS_STORED, Mirroring
 from pacs_bridge.domain.marks import Point
 from pacs_bridge.domain.receipts import ReceiptImage, ReceiptMark
 
@@ -91,18 +92,14 @@ def _box(points: Sequence[Point]) -> Drawn:
     return Drawn("rect", {"x": _n(left), "y": _n(top)} | size)
 
 
-def place_label(mark: ReceiptMark, image: ReceiptImage) -> dict[str, str]:
-    """Say where the number of a mark stands: at its upper right, inside the picture."""
-    right, top = mark.centre
-    if mark.shape == "CIRCLE" and len(mark.points) >= 2:
-        radius = math.dist(mark.points[0], mark.points[1])
-        right, top = right + radius * 0.7, top - radius * 0.7
-    elif mark.points and mark.shape != "POINT":
-        right, top = max(x for x, _ in mark.points), min(y for _, y in mark.points)
-    x, y = (
-        min(max(each / max(1, size), 0.0), 1.0)
-        for each, size in ((right, image.columns), (top, image.rows))
-    )
+def place_label(
+    mark: ReceiptMark, image: ReceiptImage, shown: Mirroring = AS_STORED
+) -> dict[str, str]:
+    """Say where the number of a mark stands: at its upper right as shown, inside the picture."""
+    points = _around(mark)
+    placed = [shown.place((x / max(1, image.columns), y / max(1, image.rows))) for x, y in points]
+    right, top = max(x for x, _ in placed), min(y for _, y in placed)
+    x, y = (min(max(each, 0.0), 1.0) for each in (right, top))
     at_edge = x > 0.9
     away = 12 if mark.shape == "POINT" else 4
     return {
@@ -114,12 +111,29 @@ def place_label(mark: ReceiptMark, image: ReceiptImage) -> dict[str, str]:
     }
 
 
-def place_ring(mark: ReceiptMark, image: ReceiptImage) -> dict[str, str] | None:
+def _around(mark: ReceiptMark) -> Sequence[Point]:
+    """Give points between which a mark lies, as far as its number needs them."""
+    x, y = mark.centre
+    if mark.shape == "CIRCLE" and len(mark.points) >= 2:
+        away = math.dist(mark.points[0], mark.points[1]) * 0.7
+        return (x - away, y - away), (x + away, y + away)
+    return mark.points if mark.points and mark.shape != "POINT" else (mark.centre,)
+
+
+def place_ring(
+    mark: ReceiptMark, image: ReceiptImage, shown: Mirroring = AS_STORED
+) -> dict[str, str] | None:
     """Say where the ring round a point stands; None for what shows itself."""
     if mark.shape != "POINT" or draw_shape(mark) is None:
         return None
     x, y = mark.points[0]
-    return {"cx": f"{x / max(1, image.columns):.6%}", "cy": f"{y / max(1, image.rows):.6%}"}
+    x, y = shown.place((x / max(1, image.columns), y / max(1, image.rows)))
+    return {"cx": f"{x:.6%}", "cy": f"{y:.6%}"}
+
+
+def tell_drawn(mark: ReceiptMark) -> str:
+    """Give the points of a mark as the sheet takes them again: ``x,y x,y``."""
+    return _pairs(mark.points)
 
 
 def hang(images: Iterable[ReceiptImage]) -> list[tuple[int | None, int | None]]:

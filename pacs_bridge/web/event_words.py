@@ -111,6 +111,16 @@ def _object_rejected(_kind: str, uid: str, detail: Detail) -> str:
     return f"Object {uid} was deleted or rejected at its PACS{asked}."
 
 
+def _lifted(_kind: str, reading: str, detail: Detail) -> str:
+    by = f"account {detail['by']}" if detail.get("by") else "the command line"
+    return f"Reading {reading} is no longer marked as exposed, by {by}; it counts again."
+
+
+def _turn_named(_kind: str, reader: str, detail: Detail) -> str:
+    where = f"{detail.get('set', '')} at {detail.get('pacs', '')}"
+    return f"{reader} is to have the next turn to read {where}."
+
+
 def _read_again(_kind: str, uid: str, _detail: Detail) -> str:
     return f"Object {uid} is read once more: more of it can be read by now."
 
@@ -146,6 +156,8 @@ _WORDS: dict[str, Callable[[str, str, Detail], str]] = {
     "object-of-several": _of_several,
     "object-rejected": _object_rejected,
     "object-read-again": _read_again,
+    "exposure-lifted": _lifted,
+    "turn-named": _turn_named,
     "marks-copied": _copied,
     "signed-in": _by,
     "signed-out": _by,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from pacs_bridge.domain.errors import NotFound, RefusedInput
+from pacs_bridge.domain.errors import NotFound, RefusedInput, RetryLater
 from pacs_bridge.domain.isolation import MODES, say_age
 from pacs_bridge.domain.turns import Turn
 from pacs_bridge.web.context import person, services
-from pacs_bridge.web.loads import mine
+from pacs_bridge.web.loads import mine, scope
 
 blueprint = Blueprint("isolation", __name__)
 
@@ -82,13 +84,31 @@ def take_back(load_id: int) -> ResponseReturnValue:
 @blueprint.post(_PAGE + "/hand-on")
 def hand_on(load_id: int) -> ResponseReturnValue:
     """End the present reader's turn."""
-    line = mine(load_id)
+    line, to = mine(load_id), request.form.get("to", "")
     try:
-        services().isolation.hand_on(line.load.pacs, line.load.set_name, account_id=person().id)
+        services().isolation.hand_on(
+            line.load.pacs, line.load.set_name, to=to, account_id=person().id
+        )
     except RefusedInput as refused:
         return _page(load_id, str(refused)), 422
-    flash("The turn has ended. The next reader begins once the marks have gone.")
+    who = f"{to} is next, and" if to else "The turn has ended. The next reader"
+    flash(f"{who} begins once the marks have gone.")
     return redirect(url_for("isolation.show", load_id=load_id), code=303)
+
+
+@blueprint.post(_PAGE + "/lift")
+def lift(load_id: int) -> ResponseReturnValue:
+    """Take the statement that a reading was flagged wrongly."""
+    line, form = mine(load_id), request.form
+    try:
+        services().isolation.lift(
+            line.load.pacs, form.get("reading", ""), form.get("why", ""), account_id=person().id
+        )
+    except (RefusedInput, NotFound) as refused:
+        return _page(load_id, str(refused)), 422
+    flash("Kept. The reading counts again, and goes out anew.")
+    url = url_for("isolation.show", load_id=load_id)
+    return redirect(f"{url}#guard", code=303)
 
 
 @blueprint.post("/reading/<set_name>/turn")
@@ -119,9 +139,22 @@ def _page(load_id: int, trouble: str = "", facts: tuple[object, ...] = ()) -> st
         age="" if age is None else say_age(age),
         facts=facts,
         turns=given.turns(load.pacs, load.set_name),
+        flags=given.exposed(load.pacs, set_name=load.set_name),
+        admin=scope() is None,
         trouble=trouble,
         given=request.form,
     )
+
+
+def tell_opened(accession: str) -> None:
+    """Let the exposure guard know that a case is opened; the page is shown whatever comes of it.
+
+    A database that is busy now is looked at by the guard's own clock.
+    """
+    reader = person().reader
+    if reader is not None:
+        with suppress(NotFound, RetryLater):
+            services().isolation.opened(reader, accession)
 
 
 def _my_turn(set_name: str) -> Turn | None:

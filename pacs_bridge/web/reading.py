@@ -16,13 +16,17 @@ from flask.typing import ResponseReturnValue
 
 from pacs_bridge.db.queries import ReaderRound
 from pacs_bridge.domain.errors import NotFound, RefusedInput
+from pacs_bridge.domain.hanging import Mirroring, mirror
 from pacs_bridge.domain.receipts import Answer, Receipt, ReceiptImage, ReceiptList, ReceiptMark
 from pacs_bridge.services.pictures import middle_frame
 from pacs_bridge.web.context import ReadingServices, person, services
-from pacs_bridge.web.drawing import draw_shape, hang, place_label, place_ring
+from pacs_bridge.web.drawing import draw_shape, hang, place_label, place_ring, tell_drawn
+from pacs_bridge.web.findings import may_be_one
+from pacs_bridge.web.isolation import tell_opened
 from pacs_bridge.web.reading_forms import (
     DENSITIES,
     FINDINGS,
+    form_of,
     said_decision,
     said_mark,
     said_mend,
@@ -83,6 +87,7 @@ def rest(set_name: str) -> ResponseReturnValue:
 @blueprint.get("/<set_name>/<accession>")
 def show(set_name: str, accession: str) -> str:
     """Show one case: its images with the marks on them, the marks in words, what is asked."""
+    tell_opened(accession)
     return _case_page(set_name, accession)
 
 
@@ -139,13 +144,35 @@ def answer(set_name: str, accession: str) -> ResponseReturnValue:
 
 @blueprint.post("/<set_name>/<accession>/marks")
 def place(set_name: str, accession: str) -> ResponseReturnValue:
-    """Take a mark put on our sheet."""
+    """Take a mark put on our sheet, or moved there."""
 
     def take() -> str:
         receipt = _receipt(_released(set_name), accession)
         said = said_mark(request.form, receipt.images)
+        if key := request.form.get("key", ""):
+            moved = {name: said[name] for name in ("shape", "points", "rating", "finding")}
+            _ours().move_mark(_reader(), accession, key, token=said_token(request.form), **moved)
+            return "The mark is changed."
         _ours().place_mark(_reader(), accession, token=said_token(request.form), **said)
         return "The mark is saved."
+
+    return _answered(set_name, accession, take)
+
+
+@blueprint.post("/<set_name>/<accession>/findings")
+def link(set_name: str, accession: str) -> ResponseReturnValue:
+    """Take that two marks on two views are one finding, or that one is a finding of its own."""
+
+    def take() -> str:
+        key, other = (request.form.get(name, "") for name in ("key", "other"))
+        token = said_token(request.form)
+        if request.form.get("answer") == "part":
+            _ours().part_mark(_reader(), accession, key, token=token)
+            return "The mark is a finding of its own."
+        if not other:
+            raise RefusedInput("Choose the mark that is the same finding.")
+        _ours().link_marks(_reader(), accession, key, other, token=token)
+        return "The two marks are one finding, which counts once."
 
     return _answered(set_name, accession, take)
 
@@ -233,6 +260,7 @@ def _case_page(set_name: str, accession: str, trouble: str = "") -> str:
     frames = [_frame_of(place, image, receipt) for place, image in enumerate(receipt.images, 1)]
     marks = list(enumerate(receipt.marks, 1))
     places = {image.sop_instance_uid: place for place, image in enumerate(receipt.images, 1)}
+    shown = [_mirrored(image) for image in receipt.images]
     return render_template(
         "reading/show.html",
         line=line,
@@ -242,8 +270,14 @@ def _case_page(set_name: str, accession: str, trouble: str = "") -> str:
         marks=marks,
         places=places,
         drawn=[
-            _on(image, frame, marks) for image, frame in zip(receipt.images, frames, strict=True)
+            _on(image, frame, marks, how)
+            for image, frame, how in zip(receipt.images, frames, shown, strict=True)
         ],
+        shown=shown,
+        numbers={mark.key: number for number, mark in marks},
+        may_be_one=may_be_one,
+        form_of=form_of,
+        tell_drawn=tell_drawn,
         breasts={breast.laterality: breast for breast in receipt.breasts},
         trouble=trouble,
         given=request.form if trouble else {},
@@ -260,15 +294,20 @@ def _case_page(set_name: str, accession: str, trouble: str = "") -> str:
 
 
 def _on(
-    image: ReceiptImage, frame: int, marks: list[tuple[int, ReceiptMark]]
+    image: ReceiptImage, frame: int, marks: list[tuple[int, ReceiptMark]], shown: Mirroring
 ) -> list[tuple[int, ReceiptMark, Any, Any, Any]]:
     """Give what is drawn on one frame of an image: numbers, marks, shapes, labels and rings."""
     return [
-        (number, mark, shape, place_label(mark, image), place_ring(mark, image))
+        (number, mark, shape, place_label(mark, image, shown), place_ring(mark, image, shown))
         for number, mark in marks
         if mark.image == image.sop_instance_uid and (mark.frame is None or mark.frame == frame)
         if (shape := draw_shape(mark)) is not None
     ]
+
+
+def _mirrored(image: ReceiptImage) -> Mirroring:
+    """How an image is shown, so that it hangs as readers know it."""
+    return mirror(image.laterality, _ours().lying(image.sop_instance_uid))
 
 
 def _frame_of(place: int, image: ReceiptImage, receipt: Receipt) -> int:

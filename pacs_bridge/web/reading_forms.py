@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from pacs_bridge.domain.errors import RefusedInput
-from pacs_bridge.domain.marks import Decision, Laterality, Point
+from pacs_bridge.domain.marks import Code, Decision, Laterality, Point
 from pacs_bridge.domain.receipts import ReceiptImage
+from pacs_bridge.services.answers import find_code
 
 _FINDINGS = {
     "MILL": ("Ill-defined mass", "ill-defined mass"),
@@ -41,6 +42,16 @@ _TOKEN = re.compile(r"[0-9a-f]{32}")
 _DECISIONS = ("RTS", "RECALL", "TECH")
 
 Form = Mapping[str, str]
+
+
+def form_of(finding: Code | None) -> str:
+    """Give the short form of a finding that a page can offer; empty for every other."""
+    said = None if finding is None else (finding.scheme, finding.value)
+    for form, (_, word) in _FINDINGS.items():
+        code = find_code(word)
+        if code is not None and (code.scheme, code.value) == said:
+            return form
+    return ""
 
 
 def said_token(form: Form) -> str:

@@ -188,12 +188,17 @@ def agree_to(question: str, words: str) -> str:
     return f"It counts as {said}" if said and "counts?" in question else "That is right"
 
 
+_LAYOUT = str.maketrans("", "", "\n\t")
+
+
 def show_plainly(value: Any) -> Any:
     """Take out of a text what a page must not carry: control and direction characters.
 
     Every value that a template writes goes through here; markup of our own is left.
     """
     if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
+        return value
+    if value.translate(_LAYOUT).isprintable():  # so are most texts of several lines
         return value
     return "".join(
         c if c in "\n\t" or unicodedata.category(c)[0] != "C" else "\ufffd" for c in value

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pacs_bridge.domain.errors import PacsBridgeError, PeerUnavailable
+from pacs_bridge.domain.errors import PacsBridgeError, PeerUnavailable, StoreBusy
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.wiring.installation import Installation
 
@@ -38,9 +38,14 @@ class Finding:
 def examine(installation: Installation) -> Iterator[Finding]:
     """Look at everything an installation stands on, one finding each."""
     yield Finding("settings", good=True, says=f"read from {installation.config.home}")
+    yield _disk(installation)
+    server = _server(installation)
+    if server is not None:
+        yield server
+        if not server.good:
+            return  # nothing below can be asked without a database
     yield _tables(installation)
     yield _durability(installation)
-    yield _disk(installation)
     yield _clock(installation)
     yield _node(installation)
     yield from _node_tls(installation)
@@ -60,6 +65,24 @@ def _rehearsals(installation: Installation) -> Iterator[Finding]:
         yield Finding(f"PACS {each.pacs}", good=each.good, says=each.says)
 
 
+def _server(installation: Installation) -> Finding | None:
+    """Ask the database's server about itself; None for SQLite, which has none."""
+    if installation.engine.dialect.name == "sqlite":
+        return None
+    from pacs_bridge.db.postgresql import stand
+
+    try:
+        server = stand(installation.engine)
+    except StoreBusy as error:
+        why = str(getattr(error.__cause__, "orig", error)).partition("\n")[0]
+        says = f"{why}; see that its server runs and that database.url is right"
+        return Finding("database server", good=False, says=says)
+    says = server.trouble or (
+        f"PostgreSQL {server.version}, takes {server.connections} connections at most"
+    )
+    return Finding("database server", good=not server.trouble, says=says)
+
+
 def _tables(installation: Installation) -> Finding:
     from pacs_bridge.db.migrate import is_current
 
@@ -71,7 +94,7 @@ def _tables(installation: Installation) -> Finding:
 def _durability(installation: Installation) -> Finding:
     engine = installation.engine
     if engine.dialect.name != "sqlite":
-        return Finding("durability", good=True, says="is the database server's to keep")
+        return Finding("durability", good=True, says="a commit survives a power cut")
     with engine.connect() as connection:
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
         level = connection.exec_driver_sql("PRAGMA synchronous").scalar()

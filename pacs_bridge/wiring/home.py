@@ -28,6 +28,9 @@ CONFIG = """\
 # port = 8080
 # public_url = ""           # the address people see, for mails: "https://performs.example"
 
+[database]
+# url = ""                  # empty: a SQLite file in this folder; see docs/database.md
+
 [scoring]
 # url = ""                  # empty: the built-in scorer
 
@@ -91,7 +94,9 @@ def make_home(home: Path) -> Installation:
 def _migrate(installation: Installation) -> None:
     from pacs_bridge.db.migrate import migrate
     from pacs_bridge.jobs.engine import migrate_jobs
+    from pacs_bridge.wiring.database import check_database
 
+    check_database(installation)
     migrate(installation.engine)
     migrate_jobs(installation.config.database_url)
 

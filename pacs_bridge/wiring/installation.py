@@ -110,9 +110,12 @@ class Installation:
         """What administrators look at."""
         from sqlalchemy.orm import sessionmaker
 
+        from pacs_bridge.db.trouble import TellingSession
         from pacs_bridge.db.watch_queries import WatchQueries
 
-        return WatchQueries(sessionmaker(self.reading_engine, expire_on_commit=False))
+        return WatchQueries(
+            sessionmaker(self.reading_engine, class_=TellingSession, expire_on_commit=False)
+        )
 
     @cached_property
     def archive(self) -> RenamedArchive:

@@ -74,17 +74,26 @@ def build_isolation(installation: Installation) -> IsolationServices:
     """Join what the pages call."""
     return isolation_services(
         begin=installation.begin,
+        read=installation.read,
         now=installation.now,
         ask=build_ask(installation),
         reject=build_reject(installation),
+        public_url=installation.config.web.public_url,
     )
 
 
 def isolation_services(
-    *, begin: Begin, now: Clock, ask: Callable[..., IsolationNow], reject: SendNotes
+    *,
+    begin: Begin,
+    now: Clock,
+    ask: Callable[..., IsolationNow],
+    reject: SendNotes,
+    read: Begin | None = None,
+    public_url: str = "",
 ) -> IsolationServices:
     """Join what the pages call out of its ports."""
-    from pacs_bridge.services import isolation, turns
+    from pacs_bridge.services import exposure_lift, isolation, turns
+    from pacs_bridge.services.case_opened import CaseOpened
     from pacs_bridge.web.context import IsolationServices
 
     def ask_now(pacs: str, *, remove: bool = False, **more: Any) -> IsolationNow:
@@ -100,6 +109,9 @@ def isolation_services(
         hand_on=partial(turns.hand_on, **known),
         my_turn=partial(turns.my_turn, **known),
         finish_turn=partial(turns.finish_turn, **known),
+        exposed=partial(exposure_lift.list_exposed, begin=begin),
+        lift=partial(exposure_lift.lift_exposure, **known),
+        opened=CaseOpened(begin, read or begin, now, public_url),
     )
 
 

@@ -135,6 +135,7 @@ def build_jobs(installation: Installation, part: Part | None = None) -> JobsRole
     from pacs_bridge.wiring.audit import build_drain
     from pacs_bridge.wiring.checks import build_check, check_jobs
     from pacs_bridge.wiring.commitment import commitment_jobs
+    from pacs_bridge.wiring.database import check_database
     from pacs_bridge.wiring.feedback import feedback_jobs
     from pacs_bridge.wiring.isolation import isolation_jobs
     from pacs_bridge.wiring.peers import build_mailer, build_peer
@@ -143,6 +144,7 @@ def build_jobs(installation: Installation, part: Part | None = None) -> JobsRole
     from pacs_bridge.wiring.reports import build_keeper
     from pacs_bridge.wiring.sending import sending_jobs, sending_options
 
+    check_database(installation)
     config, begin, now = installation.config, installation.begin, installation.now
     part = part or WHOLE
     has_own = FORWARD in part.lanes and not config.scoring.url

@@ -28,6 +28,7 @@ from pacs_bridge.services.user_identities import UserIdentities
 from pacs_bridge.upper_layer.contract import Bounds, StoreHead
 from pacs_bridge.upper_layer.credentials import NODE, Credentials
 from pacs_bridge.wiring.commitment import ask_each, build_commitment_desks
+from pacs_bridge.wiring.database import check_database
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.queries import build_desk
 
@@ -47,6 +48,7 @@ def build_node(
     beside : (int, int or None) or None
         The port, and that for TLS, of the process that this one shares the work with.
     """
+    check_database(installation)
     config, begin, now = installation.config.node, installation.begin, installation.now
     rules = Rules(
         sop_classes=STORED,

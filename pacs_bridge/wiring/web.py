@@ -26,6 +26,7 @@ def build_web(installation: Installation) -> Flask:
 
     from pacs_bridge.db.accounts import AccountStore
     from pacs_bridge.db.queries import Queries
+    from pacs_bridge.db.trouble import TellingSession
     from pacs_bridge.services.adopt import adopt_association, forget_caller
     from pacs_bridge.services.audit import record_event
     from pacs_bridge.services.plan import queue_verify, start_again
@@ -36,8 +37,10 @@ def build_web(installation: Installation) -> Flask:
     from pacs_bridge.web.app import WebServices, WebSettings, create_app
 
     config, begin, now = installation.config, installation.begin, installation.now
-    read = sessionmaker(installation.reading_engine, expire_on_commit=False)
-    write = sessionmaker(installation.engine, expire_on_commit=False)
+    read, write = (
+        sessionmaker(engine, class_=TellingSession, expire_on_commit=False)
+        for engine in (installation.reading_engine, installation.engine)
+    )
 
     return create_app(
         WebSettings(
@@ -77,6 +80,8 @@ def build_web(installation: Installation) -> Flask:
 def serve_web(installation: Installation) -> WebServer:
     """Serve the pages in a thread until the server is closed; port 0 takes a free one."""
     from pacs_bridge.web.serve import WebServer
+    from pacs_bridge.wiring.database import check_database
 
+    check_database(installation)
     config = installation.config.web
     return WebServer(build_web(installation), config.host, config.port)

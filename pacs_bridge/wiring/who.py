@@ -38,7 +38,13 @@ def build_redraw() -> Callable[[bytes], bytes]:
 
 def who_services(*, redraw: Callable[[bytes], bytes] = redraw, **ports: Any) -> WhoServices:
     """Join them out of ``begin``, ``now`` and ``settle``, and what draws pictures anew."""
-    from pacs_bridge.services import claims, handshake, reading_sessions, saving_help
+    from pacs_bridge.services import (
+        claims,
+        handshake,
+        own_saves,
+        reading_sessions,
+        saving_help,
+    )
     from pacs_bridge.web.context import WhoServices
 
     known = {"begin": ports["begin"], "now": ports["now"]}
@@ -56,5 +62,6 @@ def who_services(*, redraw: Callable[[bytes], bytes] = redraw, **ports: Any) -> 
         dispute_claim=partial(claims.dispute_claim, **ports),
         show_saving=partial(saving_help.show_saving, begin=ports["begin"]),
         readers_saving=partial(saving_help.readers_saving, begin=ports["begin"]),
+        state_own=partial(own_saves.state_own, **ports),
         set_saving=partial(saving_help.set_saving, redraw=redraw, **known),
     )

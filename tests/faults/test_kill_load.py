@@ -26,9 +26,9 @@ from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
 from pacs_bridge.services.commitment import LoadCommitment, ask_commitment
 from pacs_bridge.services.plan import load_status, start_load
 from pacs_bridge.wiring.commitment import build_committer
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from tests.dying_jobs import COMMITTING, SENDING, VERIFYING, Deaths
+from tests.homes import a_home
 from tests.hostile.siege import FULL
 from tests.loads import a_pacs, a_passport
 from tests.orthanc import running_orthanc
@@ -206,7 +206,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("template") / "home"
     home.mkdir()
     (home / "config.toml").write_text(CONFIG.format(chunk=16 if FULL else 4))
-    installation = make_home(home)
+    installation = a_home(home)
     now = installation.now()
     passport = a_passport(installation.archive, CASES)
     with installation.begin() as uow:

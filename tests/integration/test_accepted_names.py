@@ -25,7 +25,7 @@ from pacs_bridge.services.plan import load_status, start_load
 from pacs_bridge.services.search_notes import accept_names
 from pacs_bridge.services.send import send_next
 from pacs_bridge.services.verify import Sweep, verify_load
-from pacs_bridge.wiring.home import make_home
+from tests.homes import a_home
 from tests.loads import START, House, a_house, a_pacs, a_passport
 
 SET, PACS = "PERFORMS121", "hospital"
@@ -230,7 +230,7 @@ def test_a_pacs_that_does_not_answer_teaches_nothing(tmp_path):
 
 def test_commands_accept_names_set_grade_and_grace_and_show_what_was_learned(tmp_path):
     home = tmp_path / "home"
-    installation = make_home(home)
+    installation = a_home(home)
     runner = CliRunner()
 
     def run(*words: str) -> str:

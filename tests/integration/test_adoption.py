@@ -33,9 +33,9 @@ from pacs_bridge.services.plan import start_load
 from pacs_bridge.upper_layer import tls
 from pacs_bridge.upper_layer.credentials import Credentials
 from pacs_bridge.upper_layer.pdu import AssociateAccept, AssociateReject
-from pacs_bridge.wiring.home import make_home
 from tests.certificates import Desk
 from tests.databases import TestDatabase
+from tests.homes import a_home
 from tests.nodes import RunningNode, associated, register, running_node
 from tests.ul_peer import Peer, a_request
 from tests.waiting import wait_until
@@ -224,7 +224,7 @@ def test_unknown_callers_are_adopted_and_forgotten_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
-    installation = make_home(home)
+    installation = a_home(home)
     caller = Caller("NEWPACS", "PACSBRIDGE", "10.0.0.1", None, "a1")
     moment = installation.now()
     with installation.begin() as uow:

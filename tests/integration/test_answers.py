@@ -184,3 +184,34 @@ def test_what_a_reader_decides_here_stands_until_the_viewer_says_otherwise(world
     world.take(a_read_object("1.2.3.3", breasts=both_decided("TECH")))
     assert "your viewer says technical recall" in world.receipt().questions[0]
     assert world.settle() == "asked"
+
+
+def test_a_mark_put_twice_at_one_place_of_the_sheet_is_one_mark_and_says_what_was_said_last(world):
+    world.take(a_read_object(breasts=both_decided()))
+    for rating in (4, 2):
+        world.place(points=[(100.0, 200.5)], rating=rating)  # where one is drawn, too
+        world.place(points=[(300.0, 200.0)], rating=rating)
+    assert [m.centre for m in world.receipt().marks] == [(100.0, 200.0), (300.0, 200.0)]
+    key = world.receipt().marks[1].key
+    world.answer(key, "drop")
+    world.place(points=[(300.0, 200.0)], rating=5)
+    assert [m.state for m in world.receipt().marks][1:] == ["placed"]
+
+
+def test_a_mark_that_comes_after_the_case_was_said_to_be_normal_is_asked_about(world):
+    world.normal()
+    world.take(a_read_object(breasts=()))  # it was on its way
+    assert world.settle() == "asked"
+    assert ["on the right breast" in each for each in world.receipt().questions] == [True]
+    assert [b.decision for b in world.receipt().breasts] == ["RTS"]
+    world.decide("R", "RECALL")
+    assert world.settle() == "closed"
+    (sent,) = world.sent()
+    assert [b["decision"] for b in sent["breasts"]] == ["RECALL", "RTS"]
+
+
+def test_a_mark_taken_back_after_that_leaves_the_case_normal(world):
+    world.normal()
+    world.take(a_read_object(breasts=()))
+    world.answer(world.receipt().marks[0].key, "drop")
+    assert (world.settle(), world.sent()[0]["marks"]) == ("closed", [])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.dying_command import die
 from tests.mammograms import a_folder, a_mammogram, write
 
@@ -25,8 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    line = [sys.executable, "-m", "pacs_bridge", *words, "--home", str(home)]
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    return forked.run("pacs_bridge", [*words, "--home", home])
 
 
 def told(*words: str, home: Path) -> Any:

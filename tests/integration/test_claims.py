@@ -241,3 +241,13 @@ def test_open_sessions_are_shown_as_hints_and_a_colleague_is_not_named(world: Wh
         ("R001", "R002"), ("R001", "R002"),
     ]  # fmt: skip
     assert len(world.events("sessions-overlap")) == 1
+
+
+def test_a_closing_is_queued_also_for_what_comes_back_within_one_second(world: WhoWorld) -> None:
+    (uid,) = (unnamed(world),)
+    world.claim(uid)
+    for reader in (None, "R001"):
+        world.clock.pass_(0.1)
+        world.decide(uid, reader)
+    closings = [args for job, args in world.jobs.jobs if job == "close"]
+    assert closings.count(("PERFORMS121101-R001",)) >= 3

@@ -21,7 +21,6 @@ from pacs_bridge.jobs import workflows
 from pacs_bridge.jobs.engine import Jobs
 from pacs_bridge.wiring import node as wiring_node
 from pacs_bridge.wiring.commitment import commitment_jobs
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.node import build_node
 from tests.commitments import (
@@ -36,6 +35,7 @@ from tests.commitments import (
     tell,
     wait,
 )
+from tests.homes import a_home
 from tests.loads import MG, a_passport
 
 
@@ -43,7 +43,7 @@ from tests.loads import MG, a_passport
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """A home with a load of which the PACS took all."""
     home = tmp_path_factory.mktemp("commitment") / "home"
-    make_home(home)
+    a_home(home)
     settings = home / "config.toml"
     changed = settings.read_text().replace("# port = 11112", "port = 0")
     settings.write_text(changed.replace('# host = "0.0.0.0"', 'host = "127.0.0.1"'))

@@ -34,8 +34,8 @@ from pacs_bridge.services.pacs_web import (
     keep_access,
     parse_url,
 )
-from pacs_bridge.wiring.home import make_home
 from tests.certificates import Desk as Authority
+from tests.homes import a_home
 from tests.load_desk import PACS, Desk
 from tests.loads import START, House, a_house, a_pacs, a_passport
 from tests.orthanc import running_orthanc
@@ -283,7 +283,7 @@ def test_the_command_line_registers_shows_and_echoes(
     tmp_path: Path, orthanc: Orthanc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, header = tmp_path / "home", tmp_path / "header.txt"
-    make_home(home)
+    a_home(home)
     header.write_text("Authorization: Bearer open-sesame")
     url = f"http://localhost:{orthanc.http_port}/dicom-web"
 

@@ -18,10 +18,10 @@ from pacs_bridge.services.self_call import OURSELVES
 from pacs_bridge.upper_layer.credentials import Credentials
 from pacs_bridge.wiring.audit import gather
 from pacs_bridge.wiring.doctor import Finding, examine
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.node import build_node, own_certificate
 from tests.certificates import Desk
+from tests.homes import a_home
 from tests.peers import free_port
 from tests.waiting import wait_until
 
@@ -40,7 +40,7 @@ def home(tmp_path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterato
         monkeypatch.setenv(f"PACS_BRIDGE_NODE__{name}", str(port))
     monkeypatch.setenv("PACS_BRIDGE_NODE__HOST", "127.0.0.1")
     monkeypatch.setenv("PACS_BRIDGE_WEB__PORT", str(free_port()))
-    home = make_home(tmp_path / "home")
+    home = a_home(tmp_path / "home")
     home.config.tls_dir.mkdir(mode=0o700)
     for path in desk.tls.iterdir():
         if path.is_file():

@@ -21,10 +21,10 @@ from pacs_bridge.sandbox.orthanc import Orthanc
 from pacs_bridge.services.exposure import watch_exposure
 from pacs_bridge.services.isolation import IsolationNow
 from pacs_bridge.sr.rejection import write_mark_rejection
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.isolation import build_ask
 from pacs_bridge.wiring.peers import build_finder
 from tests.builders import a_case, a_passport
+from tests.homes import a_home
 from tests.hospital import a_hospital
 from tests.loads import START
 from tests.orthanc import running_orthanc
@@ -38,7 +38,7 @@ SET, PLAIN = "PERFORMS121", "1.2.840.10008.1.2.1"
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a home once, for every test to have a copy of."""
     folder = tmp_path_factory.mktemp("empty") / "home"
-    make_home(folder).engine.dispose()
+    a_home(folder).engine.dispose()
     return folder
 
 

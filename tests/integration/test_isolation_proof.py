@@ -12,6 +12,7 @@ from pacs_bridge.domain.exposure import CAD
 from pacs_bridge.domain.isolation import CHANGED
 from pacs_bridge.domain.marks import Observer
 from pacs_bridge.domain.pacs import Endpoint, Isolation
+from pacs_bridge.domain.people import Enrolment
 from pacs_bridge.domain.pulling import HeldMark
 from pacs_bridge.services.isolation import (
     IsolationNow,
@@ -204,6 +205,62 @@ def test_the_contact_hands_a_forgotten_turn_on(database: TestDatabase) -> None:
     unit.hand_on()
     unit.clear()
     assert unit.way("R002").way == "native"  # type: ignore[union-attr]
+
+
+def test_the_contact_names_who_is_next_and_the_order_goes_on_after_that(
+    database: TestDatabase,
+) -> None:
+    unit = Unit(database, Isolation.SEQUENTIAL)
+    with unit.begin() as uow:
+        uow.readers.add("R003", unit.clock())
+        uow.enrolments.put(Enrolment(SET, "R003", "north", consent=True))
+    one = unit.save("R001", 101)
+    unit.hand_on(to="R003")
+    assert (unit.way("R002"), unit.way("R003")) == (None, None)  # the marks are there
+    unit.remove(one)
+    unit.clear()
+    now = show_turns("hospital", SET, begin=unit.begin)
+    assert (now.turn and now.turn.reader, now.waiting, now.named) == ("R003", ("R002",), "")
+    unit.hand_on(to="R001")  # for another turn
+    unit.hand_on(to="R001")
+    unit.clear()
+    assert unit.way("R001").way == "native"  # type: ignore[union-attr]
+    unit.hand_on()
+    unit.clear()
+    assert unit.way("R002").way == "native"  # type: ignore[union-attr]
+    with unit.begin() as uow:
+        named = [(e.subject, e.detail["set"]) for e in uow.events.newest(kind="turn-named")]
+    assert named == [("R001", SET), ("R003", SET)]
+    unit.hand_on()
+    unit.clear()
+    assert show_turns("hospital", SET, begin=unit.begin).turn is None
+    unit.hand_on(to="R003")  # nobody has the turn: whoever is named begins
+    assert unit.way("R003").way == "native"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("reader", "why"),
+    [
+        ("R001", "has the turn just now"),
+        ("R009", "name one of R001, R002, R003"),
+        ("R003", "has not consented yet"),
+    ],
+)
+def test_nobody_is_named_who_cannot_have_the_turn(
+    database: TestDatabase, reader: str, why: str
+) -> None:
+    unit = Unit(database, Isolation.SEQUENTIAL)
+    with unit.begin() as uow:
+        uow.readers.add("R003", unit.clock())
+        uow.enrolments.put(Enrolment(SET, "R003", "north"))
+    with pytest.raises(RefusedInput, match=why):
+        unit.hand_on(to=reader)
+    assert show_turns("hospital", SET, begin=unit.begin).named == ""
+
+
+def test_where_readers_take_no_turns_nobody_is_named(database: TestDatabase) -> None:
+    with pytest.raises(RefusedInput, match="do not take turns"):
+        Unit(database, Isolation.COPIES).hand_on(to="R002")
 
 
 def test_where_notes_work_the_marks_of_a_turn_are_rejected(database: TestDatabase) -> None:

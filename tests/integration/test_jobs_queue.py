@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import sessionmaker
 
 from pacs_bridge.db.engine import make_engine
-from pacs_bridge.db.migrate import migrate
+from pacs_bridge.db.postgresql import MOST_CONNECTIONS
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from pacs_bridge.domain.errors import (
     MailUnavailable,
@@ -22,10 +23,13 @@ from pacs_bridge.domain.errors import (
     StoreBusy,
 )
 from pacs_bridge.domain.loading import Readiness
-from pacs_bridge.jobs.engine import Jobs, migrate_jobs
+from pacs_bridge.jobs.engine import Jobs
 from pacs_bridge.jobs.queue import JobQueue
 from pacs_bridge.jobs.workflows import LoadPace, Services
+from tests.databases import ON_POSTGRESQL, a_database
 from tests.waiting import wait_until
+
+THEIRS = "dbos." if ON_POSTGRESQL else ""  # where the jobs' library has its tables
 
 
 @dataclass
@@ -86,19 +90,17 @@ class Recorder:
 
 
 @pytest.fixture
-def engine_url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-    engine = make_engine(url)
-    migrate(engine)
-    engine.dispose()
-    migrate_jobs(url)
-    return url
+def engine_url(tmp_path: Path) -> Iterator[str]:
+    with a_database(tmp_path, with_jobs=True) as url:
+        yield url
 
 
 @pytest.fixture
 def begin(engine_url):
     engine = make_engine(engine_url)
-    yield partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), JobQueue(engine_url))
+    jobs = JobQueue(engine_url)
+    yield partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
+    jobs.close()
     engine.dispose()
 
 
@@ -138,6 +140,19 @@ def test_a_key_is_used_once_for_good(recorder, begin):
     queue(begin, "mail", "other", key="mail-other")
     wait_until(lambda: ("other",) in recorder.named("mail"), "the other mail")
     assert recorder.named("mail") == [("welcome",), ("other",)]
+
+
+def test_what_a_job_names_reaches_its_service(engine_url, begin):
+    told: list[dict[str, Any]] = []
+    services = replace(Recorder().services(), watch_exposure=lambda *_, **named: told.append(named))
+    jobs = Jobs(engine_url, services)
+    jobs.start()
+    try:
+        job = ("watch_exposure", "hospital", "PERFORMS121", "PERFORMS121101")
+        queue(begin, *job, key="watch", partition="hospital")
+        wait_until(lambda: told == [{"case": "PERFORMS121101"}], "the case to be named")
+    finally:
+        jobs.stop()
 
 
 def test_a_load_sends_until_nothing_is_pending_then_verifies(recorder, begin):
@@ -239,7 +254,7 @@ def test_any_number_of_pacs_that_are_slow_or_dead_delay_no_other(engine_url, beg
     """
     engine = make_engine(engine_url)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE queues SET worker_concurrency = 1"))
+        connection.execute(text(f"UPDATE {THEIRS}queues SET worker_concurrency = 1"))
     engine.dispose()
     recorder, gate = Recorder(), threading.Event()
     answer = recorder.services()
@@ -328,7 +343,8 @@ def test_a_database_that_is_busy_for_a_while_ends_no_job(recorder, begin, call, 
 def test_more_may_wait_for_the_database_than_a_pool_has_places(engine_url):
     """Each that waits for its turn to write has a connection; one more waits like them."""
     engine = make_engine(engine_url)
-    begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), JobQueue(engine_url))
+    jobs = JobQueue(engine_url)
+    begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), jobs)
     writers = [
         threading.Thread(target=queue, args=(begin, "mail", f"{number}"), daemon=True)
         for number in range(40)
@@ -337,11 +353,13 @@ def test_more_may_wait_for_the_database_than_a_pool_has_places(engine_url):
         uow.enqueue("mail", "first")
         for writer in writers:
             writer.start()
-        wait_until(lambda: engine.pool.checkedout() == 41, "all of them to wait")
+        most = MOST_CONNECTIONS if ON_POSTGRESQL else 41  # the others wait for a connection
+        wait_until(lambda: engine.pool.checkedout() == most, "all of them to wait")
     for writer in writers:
         writer.join(60)
     with engine.connect() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM workflow_status")) == 41
+        assert connection.scalar(text(f"SELECT count(*) FROM {THEIRS}workflow_status")) == 41
+    jobs.close()
     engine.dispose()
 
 

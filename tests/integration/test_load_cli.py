@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +11,10 @@ import pytest
 from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
 from pacs_bridge.services.pacs import addresses_of
 from pacs_bridge.services.send import send_next
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.peers import build_mailer, build_peer
+from tests import forked
+from tests.homes import a_home
 from tests.loads import a_passport
 from tests.peers import free_port
 
@@ -25,7 +24,7 @@ SET = "PERFORMS121"
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """A home with a set of two cases."""
-    installation = make_home(tmp_path_factory.mktemp("loads") / "home")
+    installation = a_home(tmp_path_factory.mktemp("loads") / "home")
     with installation.begin() as uow:
         uow.case_sets.add(a_passport(installation.archive, 2))
     return installation
@@ -42,9 +41,7 @@ def run(installation: Installation) -> Any:
     """Run a command to its end: (exit status, stdout, stderr)."""
 
     def run(*words: str) -> tuple[int, str, str]:
-        line = [sys.executable, "-m", "pacs_bridge", *words]
-        line += ["--home", str(installation.config.home)]
-        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+        done = forked.run("pacs_bridge", [*words, "--home", installation.config.home])
         return done.returncode, done.stdout, done.stderr
 
     return run

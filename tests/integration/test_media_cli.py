@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.mammograms import a_folder
 
 
@@ -35,8 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "pacs_bridge", *words, "--home", str(home)]
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+    return forked.run("pacs_bridge", [*words, "--home", home])
 
 
 def told(*words: str, home: Path, json_too: bool = True) -> Any:

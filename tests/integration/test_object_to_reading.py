@@ -341,3 +341,14 @@ def test_figures_that_know_fewer_readings_never_replace_those_that_know_more(wor
         uow.summaries.put("PERFORMS121", "R001", second, {"readings": 60}, world.clock())
         uow.summaries.put("PERFORMS121", "R001", first, {"readings": 59}, world.clock())
         assert uow.summaries.find("PERFORMS121", "R001") == ({"readings": 60}, world.clock())
+
+
+def test_a_closing_that_goes_by_a_clock_that_is_behind_comes_again(world):
+    world.take(a_read_object())
+    queued = len(world.jobs.jobs)
+    assert world.close() == "open"
+    assert world.jobs.jobs[queued:] == [("close", ("PERFORMS121101-R001",))]
+    assert world.close() == "open"
+    assert len(world.jobs.jobs) == queued + 1  # one is enough
+    world.clock.pass_(SETTLE)
+    assert world.close() == "closed"

@@ -15,9 +15,9 @@ from pacs_bridge.domain.objects import Originator
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.upper_layer.command import Command, Field
 from pacs_bridge.upper_layer.pdu import AssociateAccept
-from pacs_bridge.wiring.home import make_home
 from tests.builders import a_passport, a_received_object
 from tests.databases import TestDatabase
+from tests.homes import a_home
 from tests.nodes import encode, our_state, register, running_node
 from tests.ul_peer import STATE, Peer, a_request
 
@@ -60,7 +60,7 @@ def test_who_asked_for_an_object_is_kept_with_it(
 
 
 def test_an_administrator_sees_who_asked_for_an_object(tmp_path: Path) -> None:
-    installation = make_home(tmp_path)
+    installation = a_home(tmp_path)
     now = installation.now()
     asked = replace(a_received_object("1.2.3.1"), originator=Originator("VIEWER1", 7))
     with installation.begin() as uow:

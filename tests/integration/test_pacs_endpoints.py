@@ -21,9 +21,9 @@ from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.services.associations import Admission, judge
 from pacs_bridge.services.pacs_change import Changes, change_pacs
 from pacs_bridge.upper_layer import pdu
-from pacs_bridge.wiring.home import make_home
 from tests.databases import TestDatabase
 from tests.failing_peers import raw_server
+from tests.homes import a_home
 from tests.nodes import associated, register, running_node
 from tests.ul_peer import Peer, a_request
 
@@ -195,7 +195,7 @@ def test_the_likeliest_pacs_of_a_caller_is_the_nearest_by_address() -> None:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command in a fresh home to its end: (exit status, stdout, stderr)."""
     home = tmp_path / "home"
-    make_home(home)
+    a_home(home)
 
     def run(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["pacs-bridge", "pacs", *words, "--home", str(home)])

@@ -22,7 +22,7 @@ from pacs_bridge.services.plan import start_load
 from pacs_bridge.services.probe import PROBE, probe_pacs
 from pacs_bridge.services.send import send_next
 from pacs_bridge.services.site_pack import OurNode
-from pacs_bridge.wiring.home import make_home
+from tests.homes import a_home
 from tests.hospital import KEY_OBJECT, a_hospital, a_mark
 from tests.hospital import send as send_objects
 from tests.intact import SET, a_load, dcmqrscp, send
@@ -152,7 +152,7 @@ def test_a_pacs_that_is_away_is_not_probed(house):
 
 
 def test_an_operator_probes_checks_and_withdraws(tmp_path):
-    installation = make_home(tmp_path / "home")
+    installation = a_home(tmp_path / "home")
     begin, now = installation.begin, installation.now
     with a_hospital() as pacs:
         with begin() as uow:

@@ -26,10 +26,10 @@ from pacs_bridge.services.group_commit import GroupCommit
 from pacs_bridge.services.pull import pulls_due
 from pacs_bridge.services.receipts import show_receipt
 from pacs_bridge.services.receive import Rules, receive_object
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.jobs import build_jobs
 from pacs_bridge.wiring.node import build_node
 from pacs_bridge.wiring.pulling import build_pull
+from tests.homes import a_home
 from tests.hospital import a_hospital
 from tests.nodes import a_request, an_alien, our_report
 from tests.orthanc import running_orthanc
@@ -43,7 +43,7 @@ from tests.web_pacs import PLUGIN, SETTINGS, asked_by_web
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a home once, for every test to have a copy of."""
     folder = tmp_path_factory.mktemp("empty") / "home"
-    make_home(folder).engine.dispose()
+    a_home(folder).engine.dispose()
     return folder
 
 

@@ -17,9 +17,9 @@ from pacs_bridge.domain.retrieving import Asked
 from pacs_bridge.scu.get import get as ask_get
 from pacs_bridge.scu.peer import DimsePeer
 from pacs_bridge.upper_layer.requestor import ContextsRefused
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.node import build_node
 from pacs_bridge.wiring.pulling import build_pull
+from tests.homes import a_home
 from tests.hospital import a_hospital
 from tests.integration.test_scu_retrieve_liars import KINDS, SOME, Shelf, bring, end, get
 from tests.loads import a_pacs
@@ -32,7 +32,7 @@ from tests.waiting import wait_until
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("empty") / "home"
-    make_home(folder).engine.dispose()
+    a_home(folder).engine.dispose()
     return folder
 
 

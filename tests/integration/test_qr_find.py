@@ -210,7 +210,12 @@ def test_a_name_outside_ascii_is_asked_in_its_set_and_answered_in_utf8(
         assert last.status == 0x0000
         return [data_set(each.identifier) for each in matches]
 
-    for asked_in in (("ISO_IR 192", "utf-8"), ("ISO_IR 100", "latin-1")):
+    for asked_in in (
+        ("ISO_IR 192", "utf-8"),
+        ("ISO_IR 100", "latin-1"),
+        ("ISO 2022 IR 100\\ISO 2022 IR 126", "latin-1"),
+        ("GB18030", "gb18030"),
+    ):
         [ds] = ask_by_name("übung*", *asked_in)
         assert (ds.SpecificCharacterSet, str(ds.PatientName)) == ("ISO_IR 192", "Übung^Ä")
         [ds] = ask_by_name("PERFORMS*", *asked_in)

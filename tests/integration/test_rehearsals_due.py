@@ -15,7 +15,7 @@ from pacs_bridge.domain.sending import Sending
 from pacs_bridge.services.rehearsals import rehearsals_due, rehearse_for_round
 from pacs_bridge.services.rehearse import REHEARSED, Rehearsal, Stage
 from pacs_bridge.wiring.checks import check_jobs
-from pacs_bridge.wiring.home import make_home
+from tests.homes import a_home
 from tests.loads import START, House, a_house, a_pacs, a_passport
 from tests.peers import free_port
 
@@ -125,7 +125,7 @@ def test_what_is_ours_to_mend_or_needs_no_mending_is_not_asked_of_the_contact(ho
 
 
 def test_the_jobs_rehearse_with_a_pacs_that_is_down_and_its_contact_hears_of_it(tmp_path):
-    ours = make_home(tmp_path / "home")
+    ours = a_home(tmp_path / "home")
     now = ours.now()
     with ours.begin() as uow:
         passport = a_passport(None, 1)

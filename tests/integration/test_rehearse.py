@@ -23,11 +23,11 @@ from pacs_bridge.services.rehearse import REHEARSED, Health, Rehearsal, health, 
 from pacs_bridge.services.rehearse_mark import READER, Marking
 from pacs_bridge.services.withdraw import REJECTION
 from pacs_bridge.wiring.case_sets import import_set
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from pacs_bridge.wiring.rehearse import rehearsal_set
 from pacs_bridge.wiring.sending import sending_options
 from tests.dying_jobs import Deaths
+from tests.homes import a_home
 from tests.hospital import a_hospital
 from tests.load_desk import FakePeer
 from tests.loads import START, a_pacs
@@ -37,7 +37,7 @@ from tests.peers import free_port
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    return make_home(tmp_path_factory.mktemp("rehearse") / "home")
+    return a_home(tmp_path_factory.mktemp("rehearse") / "home")
 
 
 def rehearsed(installation: Installation, port: int, **how: Any) -> Rehearsal:
@@ -141,7 +141,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     home.mkdir()
     settings = f'[node]\nhost = "127.0.0.1"\nport = {port}\n[marks]\nsettle = 0.2\n'
     (home / "config.toml").write_text(settings)
-    installation, deaths = make_home(home), Deaths()
+    installation, deaths = a_home(home), Deaths()
     deaths.begin(home)
     yield installation
     deaths.close()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pacs_bridge.services.plan import start_load
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
+from tests.homes import a_home
 from tests.loads import START, a_pacs, a_passport
 from tests.peers import free_port
 from tests.round import OutsideInstallation, RunningRoles
@@ -32,7 +32,7 @@ class Home(OutsideInstallation):
         settings = self.home / "config.toml"
         text = settings.read_text().replace("retry_seconds = 0.5", "retry_seconds = 1000.0")
         settings.write_text(text + "max_retry_seconds = 1000.0\n")
-        make_home(self.home)
+        a_home(self.home)
 
 
 class House:

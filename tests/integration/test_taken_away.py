@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
+from pacs_bridge.domain.marks import Observer, Share
 from pacs_bridge.domain.objects import Caller
 from pacs_bridge.domain.people import Round
 from pacs_bridge.services.claim_decisions import decide_claim
@@ -178,3 +179,77 @@ def test_a_note_that_comes_twice_asks_once_and_after_the_round_changes_nothing(
     world.take(a_read_object("1.2.3.5", marks=(a_mark(),), observer=a_read_object().observer))
     world.take(read_object(note("1.2.3.5", uid="1.2.3.97")))
     assert [e.detail["late"] for e in events(world, "object-rejected")][:1] == [True]
+
+
+# Notes that overtake what they reject ---------------------------------------------------------
+
+
+def test_a_note_that_comes_before_its_object_takes_effect_when_that_comes(
+    world: ReadingWorld,
+) -> None:
+    assert world.take(read_object(note("1.2.3.1"))) == "parked"
+    assert events(world, "object-rejected") == []
+    world.take(a_read_object(breasts=both_decided()))
+    assert world.settle() == "asked"
+    (mark,) = world.receipt().marks
+    assert (mark.state, "was deleted there" in mark.question) == ("asked", True)
+    assert len(world.receipt().questions) == 2
+    told = [(e.subject, e.detail["reader"], e.detail["late"]) for e in rejected(world)]
+    assert told == [("1.2.3.1", "R001", False)]
+    assert world.sent() == []
+    world.take(read_object(note("1.2.3.1", uid="1.2.3.98")))  # said again: nothing new
+    assert len(rejected(world)) == 1
+
+
+def test_nobody_but_the_pacs_that_sends_an_object_has_rejected_it_before(
+    world: ReadingWorld,
+) -> None:
+    caller = Caller("OTHER", "PACSBRIDGE", "127.0.0.2", "elsewhere")
+    world.take(read_object(note("1.2.3.1")), caller=caller)
+    world.take(a_read_object(breasts=both_decided()))
+    assert (world.settle(), rejected(world)) == ("closed", [])
+
+
+def test_what_was_rejected_before_it_came_and_names_nobody_is_asked_of_who_claims_it(
+    world: ReadingWorld,
+) -> None:
+    world.take(read_object(note("1.2.3.1")))
+    world.take(a_read_object(observer=Observer(), breasts=both_decided()))
+    assert [e.detail["reader"] for e in rejected(world)] == [""]
+    give(world, "1.2.3.1", "R001", observer=Observer())
+    assert world.settle() == "asked"
+    assert len(rejected(world)) == 1
+
+
+def test_a_part_of_an_object_that_was_rejected_before_it_came_is_rejected_too(
+    world: ReadingWorld,
+) -> None:
+    world.take(read_object(note("1.2.3.1")))
+    share = Share(Observer(login="mjones"), (a_mark(),), both_decided())
+    read = a_read_object(breasts=both_decided(), others=(share,))
+    world.take(read)
+    for uid in [args[0] for job, args in world.jobs.jobs if job == "extract"]:
+        extract_object(
+            uid, begin=world.begin, archive=PathArchive(), read_file=lambda _: read,  # type: ignore[arg-type]
+            now=world.clock, settle=SETTLE,
+        )  # fmt: skip
+    assert [world.settle("R001"), world.settle("R002")] == ["asked", "asked"]
+    assert sorted(e.detail["reader"] for e in rejected(world)) == ["R001", "R002"]
+
+
+def rejected(world: ReadingWorld) -> list[Any]:
+    return events(world, "object-rejected")
+
+
+def test_what_a_deleted_report_had_replaced_is_asked_about_and_never_gone_in_silence(
+    world: ReadingWorld,
+) -> None:
+    world.take(a_read_object("1.2.3.1", breasts=both_decided()))
+    other = a_mark(points=((300.0, 40.0),), centre=(300.0, 40.0))
+    world.take(
+        a_read_object("1.2.3.2", marks=(other,), breasts=both_decided(), predecessors=("1.2.3.1",))
+    )
+    assert [m.state for m in world.receipt().marks] == ["dropped", "read"]
+    world.take(read_object(note("1.2.3.2")))
+    assert [m.state for m in world.receipt().marks] == ["asked", "asked"]
+    assert world.settle() == "asked"

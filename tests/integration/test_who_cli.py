@@ -16,9 +16,9 @@ from pacs_bridge.domain.claims import Waiting
 from pacs_bridge.domain.errors import PacsBridgeError, RefusedInput
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.people import Enrolment, Round, Site
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
 from tests.builders import a_passport, a_received_object
+from tests.homes import a_home
 from tests.who_world import SET
 
 UID = "1.2.3.77"
@@ -27,7 +27,7 @@ UID = "1.2.3.77"
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    installation = make_home(folder)
+    installation = a_home(folder)
     now = installation.now()
     with installation.begin() as uow:
         uow.pacs.put(Pacs("hospital", (Endpoint("HOSPITAL", "10.0.0.1", 104, ("store",)),)), now)

@@ -29,8 +29,8 @@ from pacs_bridge.services.withdraw import (
 )
 from pacs_bridge.sr.rejection import KEY_OBJECT, write_rejection
 from pacs_bridge.wiring.checks import check_jobs
-from pacs_bridge.wiring.home import make_home
 from pacs_bridge.wiring.installation import Installation
+from tests.homes import a_home
 from tests.intact import SET, a_load, send
 from tests.load_desk import FakePeer
 from tests.loads import START, House, a_house, a_pacs, a_passport
@@ -166,7 +166,7 @@ def test_the_list_counts_what_readers_saved_there_by_kind(house, peer):
 
 def test_how_long_after_its_round_a_set_may_stay_is_a_setting(tmp_path):
     home = tmp_path / "home"
-    make_home(home)
+    a_home(home)
     settings = home / "config.toml"
     settings.write_text(settings.read_text().replace("# withdraw_days = 28.0", "withdraw_days = 7"))
     ours = Installation.open(home)

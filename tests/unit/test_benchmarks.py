@@ -18,9 +18,9 @@ from benchmarks.catalogue import BENCHMARKS
 from benchmarks.data import Reports
 from benchmarks.measure import Benchmark, Contest, Place, is_reached, run
 from benchmarks.processes import cpu_seconds, peak_mb
+from tests import forked
 from tests.peers import need
 
-ROOT = Path(__file__).parents[2]
 KEYS = ["name", "ours", "peer", "peer_name", "ratio", "unit", "runs", "bar", "most", "ours_mb",
         "peer_mb", "most_mb", "load"]  # fmt: skip
 
@@ -170,11 +170,9 @@ def test_a_peak_of_memory_is_that_of_the_process_itself():
 def test_each_benchmark_prints_a_well_formed_line_a_peer(name, tmp_path):
     for program, package in BENCHMARKS[name].needs:
         need(program, package)
-    command = [sys.executable, "-m", "benchmarks", name, "--json", "--tiny", "--runs", "1"]
-    done = subprocess.run(
-        [*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True,
-        timeout=200, env={**os.environ, "PYTHONWARNINGS": "default"},
-    )  # fmt: skip
+    words = [name, "--json", "--tiny", "--runs", "1", "--folder", tmp_path]
+    env = {**os.environ, "PYTHONWARNINGS": "default"}
+    done = forked.run("benchmarks", words, env=env, timeout=200)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines

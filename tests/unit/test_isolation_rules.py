@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from pacs_bridge.domain.exposure import (
+    Lift,
     Maker,
     Sighting,
     Watched,
     exposes,
+    is_lifted,
     judge_maker,
     was_in_sight,
 )
@@ -177,6 +179,13 @@ def test_the_maker_is_told_from_whose_it_is_and_what_it_is(
         is_device=device, ours=(),
     )  # fmt: skip
     assert found is maker
+
+
+def test_what_was_lifted_flags_again_once_it_is_known_better_whose_it_is() -> None:
+    lift = Lift("PERFORMS121101-R2", NOON, "Ours.", NOON, "", {"1.2.9": Maker.NOBODY.value})
+    assert is_lifted("1.2.9", Maker.NOBODY, [lift])
+    assert not is_lifted("1.2.9", Maker.READER, [lift])
+    assert not is_lifted("1.2.10", Maker.NOBODY, [lift])
 
 
 def test_only_what_may_lead_a_reader_flags() -> None:

@@ -12,6 +12,7 @@ from pacs_bridge.domain.errors import PeerUnavailable
 from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.domain.ports import Sendable, StoreAnswer
 from pacs_bridge.domain.query import Level
+from pacs_bridge.services import retrieve
 from pacs_bridge.services.retrieve import Wanted, send_to
 
 PACS = Pacs("hospital", (Endpoint("HOSPITAL", "127.0.0.1", 104, ("retrieve",)),))
@@ -37,9 +38,14 @@ class Destination:
             yield StoreAnswer(each.sop_instance_uid, 0x0000)
 
 
-def sent_to(destination: Destination) -> list[str]:
-    wanted = Wanted(Level.STUDY, [OBJECT], [], PACS)
-    answers = send_to(wanted, peer=destination, pauses=(0.0, 0.0))  # type: ignore[arg-type]
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieve, "_AGAIN_SECONDS", 0.0)
+
+
+def sent_to(destination: Destination, patience: float = 60.0) -> list[str]:
+    wanted = Wanted(Level.STUDY, (OBJECT,), (), PACS)
+    answers = send_to(wanted, peer=destination, patience=patience)  # type: ignore[arg-type]
     return [each.sop_instance_uid for each in answers]
 
 
@@ -52,8 +58,8 @@ def test_a_destination_that_listens_a_moment_later_has_everything(failures: int)
 
 def test_a_destination_that_never_listens_has_nothing_in_the_end() -> None:
     destination = Destination(99, "connect")
-    assert sent_to(destination) == []
-    assert destination.calls == 3
+    assert sent_to(destination, patience=0.0) == []
+    assert destination.calls == 1
 
 
 @pytest.mark.parametrize("phase", ["association", "data", "answer"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pacs_bridge.cli.node_process import Orders, read_orders, words_of
-from pacs_bridge.wiring.home import make_home
+from tests.homes import a_home
 from tests.integration.test_node_images_crash import peak_megabytes
 from tests.peers import ROOT
 
@@ -49,7 +49,7 @@ def test_every_other_form_is_left_to_what_reads_all_commands(words: list[str]) -
 def test_a_node_that_serves_holds_nothing_that_it_does_not_need(
     tmp_path: Path, *, plain: bool
 ) -> None:
-    installation = make_home(tmp_path)
+    installation = a_home(tmp_path)
     installation.engine.dispose()
     words = ["--home", str(tmp_path)] if plain else []
     process = subprocess.Popen(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import struct
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -24,6 +27,7 @@ from pacs_bridge.upper_layer.references import (
     encode_request,
 )
 from tests.nodes import encode
+from tests.peers import ROOT
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 ONE, TWO = Reference("1.2.840.10008.5.1.4.1.1.88.33", "1.2.3"), Reference("1.2.4", "1.2.34")
@@ -136,6 +140,37 @@ def test_whatever_a_peer_makes_of_a_list_is_read_or_refused(syntax: str) -> None
             except RefusedRequest:
                 ended[False] += 1
     assert min(ended.values()) > 50
+
+
+def test_a_list_sent_as_unknown_is_read_and_what_is_none_is_refused() -> None:
+    items = encode(a_data_set())[encode(a_data_set()).index(b"\xfe\xff\x00\xe0") :]
+    implicit = encode(a_data_set(), implicit=True)
+    inner = implicit[implicit.index(b"\xfe\xff\x00\xe0") :]
+    head = encode(a_data_set())[:14]  # the transaction UID
+    for value, is_fit in ((inner, True), (items, False), (b"\xff" * 40, False), (b"\0", False)):
+        listed = struct.pack("<HH2sHI", 0x0008, 0x1199, b"UN", 0, len(value)) + value
+        if is_fit:
+            assert decode_request(head + listed, EXPLICIT) == REQUEST
+        else:
+            with pytest.raises(RefusedRequest):
+                decode_request(head + listed, EXPLICIT)
+
+
+def test_who_listens_needs_no_parser_of_data_sets() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _READS_BOTH, encode_request(REQUEST, EXPLICIT).hex()],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.stdout.split() == ["2", "False"]
+
+
+_READS_BOTH = """
+import sys
+import pacs_bridge.scp.commitment, pacs_bridge.scp.availability
+from pacs_bridge.upper_layer.references import decode_request
+read = decode_request(bytes.fromhex(sys.argv[1]), "1.2.840.10008.1.2.1")
+print(len(read.references), "pydicom" in sys.modules)
+"""
 
 
 def test_reasons_are_said_in_words_also_those_that_nobody_knows() -> None:

@@ -194,3 +194,38 @@ def test_a_real_overlay_is_found_where_another_decoder_finds_it():
         edges = (plane[int(y0)], plane[int(y1) - 1], plane[:, int(x0)], plane[:, int(x1) - 1])
         assert all(edge.any() for edge in edges)
     assert not blobs_of(plane * left)  # nothing but dust lies outside the boxes
+
+
+def with_shutter(ds: Dataset, plane: np.ndarray, group=0x6000, shape="BITMAP") -> Dataset:
+    ds.ShutterShape, ds.ShutterOverlayGroup, ds.ShutterPresentationValue = shape, group, 0
+    return with_overlay(ds, plane, group=group)
+
+
+@pytest.mark.parametrize("shape", ["BITMAP", ["RECTANGULAR", "BITMAP"]])
+def test_what_covers_a_part_of_the_image_is_no_drawing(shape):
+    read = read_object(with_shutter(a_state(), a_plane((0, 0, 53, 9)), shape=shape))
+    assert (read.marks, "no drawing" in (read.refused or "")) == ((), True)
+    both = with_overlay(with_shutter(a_state(), a_plane((0, 0, 53, 9))), a_plane((3, 4, 9, 8)),
+                        group=0x6002)  # fmt: skip
+    assert [mark.points for mark in read_object(both).marks] == [((3, 4), (9, 8))]
+
+
+def test_a_bitmap_that_no_shutter_names_stays_a_drawing():
+    state = with_overlay(a_state(ShutterShape="CIRCULAR"), a_plane((3, 4, 9, 8)))
+    assert len(read_object(state).marks) == 1
+
+
+def test_a_single_bitmap_lies_on_the_frame_that_it_names():
+    state = with_overlay(a_state(), a_plane((3, 4, 9, 8)))
+    state.add_new(Tag(0x6000, 0x0051), "US", 7)
+    assert [mark.frame for mark in read_object(state).marks] == [7]
+
+
+def test_a_bitmap_on_somebody_elses_layer_is_theirs():
+    layer = Dataset()
+    layer.GraphicLayer, layer.GraphicLayerDescription = "MARY", "Jones^Mary"
+    state = with_overlay(a_state(GraphicLayerSequence=[layer]), a_plane((3, 4, 9, 8)))
+    state.add_new(Tag(0x6000, 0x1001), "CS", "MARY")
+    read = read_object(state)
+    assert (read.marks, [share.observer.name for share in read.others]) == ((), ["Jones^Mary"])
+    assert read.others[0].marks[0].item == "overlay 6000 on layer MARY, blob 1"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Engine
 from sqlalchemy.orm import sessionmaker
 from werkzeug.test import TestResponse
@@ -50,6 +51,25 @@ NODE = OurNode(
 SignIn = Callable[[str], FlaskClient]
 
 
+class Compiled(BytecodeCache):
+    """Templates as they were compiled for an earlier application of this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what is kept under the template's name and content."""
+        if kept := self._kept.get(bucket.key + bucket.checksum):
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it."""
+        self._kept[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 @contextmanager
 def served(scheme: Scheme, **changes: object) -> Iterator[Flask]:
     """The application over a scheme, as wiring would join it; its connections end with it."""
@@ -66,7 +86,7 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
     read = sessionmaker(reading, expire_on_commit=False)
     write = sessionmaker(writing, expire_on_commit=False)
     given = {"secret": b"for tests only", "idle": timedelta(minutes=5)} | changes
-    return create_app(
+    app = create_app(
         WebSettings(**given),  # type: ignore[arg-type]
         WebServices(
             now=scheme.now,
@@ -93,6 +113,8 @@ def build(scheme: Scheme, reading: Engine, writing: Engine, **changes: object) -
             feedback=feedback_services(scheme.begin, scheme.begin, scheme.now),
         ),
     )
+    app.jinja_env.bytecode_cache = COMPILED
+    return app
 
 
 def token_on(page: str) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from sqlalchemy.orm import sessionmaker
 
 from pacs_bridge.db.engine import make_engine
@@ -44,7 +45,7 @@ from pacs_bridge.domain.ports import Message
 from pacs_bridge.domain.reading import Reading
 from pacs_bridge.domain.sentences import NEEDS_CONTACT, KnownAs, about, word_absent, word_partial
 from pacs_bridge.services.folded import reading_uid_of
-from pacs_bridge.services.passwords import hash_password
+from tests.databases import ON_POSTGRESQL
 from tests.isolation import put_proven
 from tests.web.summaries import a_summary
 
@@ -112,10 +113,19 @@ def an_empty_scheme(folder: Path) -> Scheme:
 
 def open_scheme(folder: Path) -> Scheme:
     """A scheme whose database lies in a folder."""
-    url = f"sqlite:///{folder / DATABASE}"
+    url = _on_postgresql(folder / DATABASE) if ON_POSTGRESQL else f"sqlite:///{folder / DATABASE}"
     engine, queue = make_engine(url), RecordingQueue()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), queue)
     return Scheme(url, queue, [NOW], begin, close=engine.dispose)
+
+
+def _on_postgresql(place: Path) -> str:
+    """Make a database: a copy of the one whose address a file says, which says the copy's then."""
+    from tests.postgres import cluster
+
+    url = cluster().copied(place.read_text()) if place.exists() else cluster().empty()
+    place.write_text(url)
+    return url
 
 
 def a_scheme(folder: Path) -> Scheme:
@@ -371,7 +381,11 @@ def _traffic(uow: UnitOfWork) -> None:
 
 
 def _password_hash() -> str:
-    """Hash the common password once: it is slow on purpose."""
+    """Hash the common password once, as cheaply as can be: what it costs is checked elsewhere.
+
+    A hash says itself what it costs, and hundreds of tests sign in with this one.
+    """
     if not _HASH:
-        _HASH.append(hash_password(PASSWORD))
+        cheap = Argon2id(salt=bytes(16), length=32, iterations=1, lanes=1, memory_cost=8)
+        _HASH.append(cheap.derive_phc_encoded(PASSWORD.encode()))
     return _HASH[0]

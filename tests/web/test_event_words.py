@@ -24,6 +24,9 @@ READING, UID = "PERFORMS121101-R001", "2.25." + "9" * 39
         ("object-rejected", UID, {"reader": "R001", "late": True}, "rejected at its PACS."),
         ("object-rejected", UID, {"reader": ""}, "rejected at its PACS."),
         ("object-read-again", UID, {}, "more of it can be read by now."),
+        ("exposure-lifted", READING, {"by": 7}, "by account 7; it counts again."),
+        ("exposure-lifted", READING, {"by": ""}, "by the command line; it counts again."),
+        ("turn-named", "R003", {"set": "PERFORMS121", "pacs": "royal"}, "PERFORMS121 at royal."),
         ("marks-copied", UID, {"reader": "R002", "others": ["R001"]}, "R001 saved first;"),
     ],
 )  # fmt: skip

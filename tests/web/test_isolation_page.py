@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from flask.testing import FlaskClient
 
+from pacs_bridge.domain.exposure import Exposure, Sighting, word_exposure
 from pacs_bridge.domain.pacs import Isolation
 from pacs_bridge.services.release import release_readers
 from tests.isolation import put_proven
@@ -88,6 +89,68 @@ def test_the_turn_is_shown_and_handed_on_and_a_reader_ends_their_own(
     assert "We are asking the PACS whether the marks have gone." in shown
     assert "Waiting: R102." in shown
     assert ("clear_turn", "northfield", SET) in scheme.queue.jobs
+
+
+def test_the_contact_names_who_has_the_next_turn(sign_in: SignIn, scheme: Scheme) -> None:
+    set_mode(scheme, Isolation.SEQUENTIAL, proven=True)
+    with scheme.begin() as uow:
+        release_readers(uow, uow.loads.get(scheme.loads["northfield"]), scheme.now(), "")
+    client, page = sign_in("contact"), page_of(scheme)
+    assert 'value="R102"' in client.get(page).text
+    status, told = post(client, f"{page}/hand-on", to="R102")
+    assert status == 200
+    assert "R102 is next, and begins once the marks have gone." in told
+    assert "R102 was named to be next." in told
+    assert post(client, f"{page}/hand-on", to="R299")[0] == 422
+
+
+def flag(scheme: Scheme, number: int = 113) -> str:
+    """Flag a reading of R102's."""
+    case = f"{SET}{number}"
+    with scheme.begin() as uow:
+        uow.exposures.add(
+            Exposure(
+                f"{case}-R102", SET, case, "R102", "northfield", scheme.now(), ("1.2.88.1",),
+                word_exposure(["a report of a CAD or AI program"]),
+            )
+        )  # fmt: skip
+    return f"{case}-R102"
+
+
+def test_an_administrator_lifts_a_wrong_flag_and_a_contact_only_sees_it(
+    sign_in: SignIn, scheme: Scheme
+) -> None:
+    reading, page = flag(scheme), page_of(scheme)
+    contact, admin = sign_in("contact"), sign_in("admin")
+    seen = contact.get(page).text
+    assert "Readings marked as exposed" in seen
+    assert "A reading is marked wrongly" not in seen
+    form = {"reading": reading, "why": "It was our own <test>."}
+    assert post(contact, f"{page}/lift", **form)[0] == 403
+    assert "Somebody else" in sign_in("midway").get(f"/reading/{SET}/{SET}113").text
+    assert post(admin, f"{page}/lift", **form | {"why": " "})[0] == 422
+    assert post(admin, f"{page}/lift", **form | {"reading": f"{SET}114-R102"})[0] == 422
+    status, told = post(admin, f"{page}/lift", **form)
+    assert status == 200
+    assert "No reading is marked as exposed." in told
+    assert "It was our own &lt;test&gt;." in told
+    assert "Somebody else" not in sign_in("midway").get(f"/reading/{SET}/{SET}113").text
+
+
+def test_a_case_that_is_opened_is_asked_about_and_what_is_known_shows_at_once(
+    sign_in: SignIn, scheme: Scheme
+) -> None:
+    with scheme.begin() as uow:
+        uow.sightings.see(
+            Sighting(
+                "northfield", "1.2.88.1", SET, 0, f"{SET}113", "1.2.1", "1.2.2",
+                "1.2.840.10008.5.1.4.1.1.88.50", "SR", scheme.now(),
+            )
+        )  # fmt: skip
+    reader = sign_in("midway")
+    assert "Somebody else" in reader.get(f"/reading/{SET}/{SET}113").text
+    reader.get(f"/reading/{SET}/{SET}113")
+    assert scheme.queue.jobs.count(("watch_exposure", "northfield", SET, f"{SET}113")) == 1
 
 
 def test_another_hospitals_pacs_cannot_be_proven(sign_in: SignIn, scheme: Scheme) -> None:

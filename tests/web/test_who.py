@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 
 from pacs_bridge.domain.claims import Waiting
 from pacs_bridge.domain.handshake import Proof
+from pacs_bridge.domain.identity import SHARED_LOGIN
+from pacs_bridge.domain.marks import Observer
 from pacs_bridge.domain.objects import Caller
 from tests.builders import a_received_object
 from tests.web.conftest import SignIn, token_on
@@ -41,6 +43,31 @@ def unnamed(scheme: Scheme, *numbers: int, at: str = "MAMMO-WS2") -> list[str]:
                         "2026-11-22T10:00:00", received_at)
             )  # fmt: skip
     return uids
+
+
+def test_what_came_on_the_copy_under_a_shared_log_in_is_stated_at_once(
+    sign_in: SignIn, scheme: Scheme
+) -> None:
+    uid, page = "2.25.7.113.102", f"/reading/{SET}/{SET}113"
+    with scheme.begin() as uow:
+        read = uow.marks.find(uid)
+        assert read is not None
+        seen = replace(read, observer=Observer(evidence={SHARED_LOGIN: "may be another's"}))
+        uow.marks.keep(seen, accession=f"{SET}113", reader="R102")
+    client = sign_in("midway")
+    assert "1 save of this case came on your copy" in client.get(page).text
+    own = f"{CLAIMS}/own/{SET}113"
+    token = token_on(client.get(page).text)
+    said = client.post(own, data={"csrf_token": token}, follow_redirects=True)
+    assert "Say whether it is yours or not." in said.text
+    assert (
+        client.post(f"{CLAIMS}/own/x", data={"csrf_token": token, "mine": "yes"}).status_code == 404
+    )
+    said = client.post(own, data={"csrf_token": token, "mine": "yes"}, follow_redirects=True)
+    assert "1 save kept as yours." in said.text
+    assert ("extract", uid) in scheme.queue.jobs
+    with scheme.begin() as uow:
+        assert [each.reader for each in uow.claims.said_of([uid])[uid]] == ["R102"]
 
 
 def test_a_reader_is_told_what_to_draw_where_and_until_when(sign_in: SignIn) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables.answers import AnswerRow
@@ -72,6 +73,15 @@ class Answers:
                 .distinct()
             )
         )
+
+    def given_at(self, reading_uids: Iterable[str]) -> dict[str, datetime]:
+        """Give when the last answer to readings was given."""
+        query = (
+            select(AnswerRow.reading_uid, func.max(AnswerRow.given_at))
+            .where(AnswerRow.reading_uid.in_(list(reading_uids)))
+            .group_by(AnswerRow.reading_uid)
+        )
+        return dict(self._session.execute(query).all())
 
     def of_reading(self, reading_uid: str) -> list[GivenAnswer]:
         """List the answers to one reading, oldest first."""

@@ -107,6 +107,19 @@ class Claims:
         self._session.flush()
         return reader
 
+    def read_at(self, pacs: str) -> list[tuple[str, str, str]]:
+        """List the objects from a PACS that are readers': UID, case as the PACS has it, reader."""
+        rows = self._session.execute(
+            select(ObjectRow.sop_instance_uid, ObjectRow.accession, ObjectRow.reader)
+            .where(
+                ObjectRow.pacs == pacs,
+                ObjectRow.reader.is_not(None),
+                ObjectRow.accession.is_not(None),
+            )
+            .order_by(ObjectRow.arrival)
+        )
+        return [(uid, accession or "", reader or "") for uid, accession, reader in rows]
+
     def of_reader_at(self, pacs: str, reader: str) -> list[str]:
         """List the objects from a PACS that are a reader's."""
         rows = self._session.scalars(

@@ -9,9 +9,16 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pacs_bridge.db.tables.isolation import ExposureRow, IsolationRow, ReadingTurnRow, SightingRow
+from pacs_bridge.db.tables.isolation import (
+    ExposureLiftRow,
+    ExposureRow,
+    IsolationRow,
+    ReadingTurnRow,
+    SightingRow,
+    TurnWishRow,
+)
 from pacs_bridge.db.tables.objects import ObjectRow, ReadObjectRow
-from pacs_bridge.domain.exposure import Exposure, Sighting
+from pacs_bridge.domain.exposure import Exposure, Lift, Sighting
 from pacs_bridge.domain.isolation import Statement, Step
 from pacs_bridge.domain.pacs import Isolation
 from pacs_bridge.domain.turns import Turn
@@ -175,30 +182,74 @@ class Sightings:
 
 
 class Exposures:
-    """Readings that somebody else's objects may have influenced."""
+    """Readings that somebody else's objects may have influenced; what staff lifted is told by."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def add(self, exposure: Exposure) -> bool:
-        """Keep one; false where this reading is flagged already."""
-        if self._session.get(ExposureRow, exposure.reading_uid) is not None:
+        """Keep one; false where this reading is flagged already, and nobody lifted that."""
+        row = self._session.get(ExposureRow, exposure.reading_uid)
+        if row is not None and row.lifted_by is None:
             return False
-        self._session.add(ExposureRow(**{**vars(exposure), "objects": list(exposure.objects)}))
+        row = row or ExposureRow(reading_uid=exposure.reading_uid)
+        for name, value in vars(exposure).items():
+            setattr(row, name, value)
+        row.objects, row.lifted_by = list(exposure.objects), None
+        self._session.add(row)
         self._session.flush()
         return True
 
     def of_set(self, set_name: str, reader: str = "") -> dict[str, Exposure]:
-        """List those of a set, or of one reader's, by reading."""
-        query = select(ExposureRow).where(ExposureRow.set_name == set_name)
+        """List those of a set, or of one reader's, by reading; none that was lifted."""
+        query = select(ExposureRow).where(
+            ExposureRow.set_name == set_name, ExposureRow.lifted_by.is_(None)
+        )
         if reader:
             query = query.where(ExposureRow.reader == reader)
-        return {row.reading_uid: _exposure(row) for row in self._session.scalars(query)}
+        rows = self._session.scalars(query.order_by(ExposureRow.reading_uid))
+        return {row.reading_uid: _exposure(row) for row in rows}
 
     def find(self, reading_uid: str) -> Exposure | None:
-        """Give the flag of one reading."""
+        """Give the flag of one reading; none that was lifted."""
         row = self._session.get(ExposureRow, reading_uid)
-        return None if row is None else _exposure(row)
+        return None if row is None or row.lifted_by is not None else _exposure(row)
+
+    def lift(self, lift: Lift) -> int:
+        """Keep that a flag was lifted; gives the number of the statement."""
+        given = {name: value for name, value in vars(lift).items() if name != "lift_id"}
+        row = ExposureLiftRow(**{**given, "objects": dict(lift.objects)})
+        self._session.add(row)
+        self._session.flush()
+        self._session.get_one(ExposureRow, lift.reading_uid).lifted_by = row.lift_id
+        self._session.flush()
+        return row.lift_id
+
+    def lifts_of(self, reading_uid: str) -> list[Lift]:
+        """List what staff said of the flags of a reading, oldest first."""
+        rows = self._session.scalars(
+            select(ExposureLiftRow)
+            .where(ExposureLiftRow.reading_uid == reading_uid)
+            .order_by(ExposureLiftRow.lift_id)
+        )
+        return [_lift(row) for row in rows]
+
+    def lifts_of_set(self, set_name: str, pacs: str) -> list[Lift]:
+        """List what staff said of the flags of a set at a PACS, oldest first."""
+        rows = self._session.scalars(
+            select(ExposureLiftRow)
+            .join(ExposureRow, ExposureRow.reading_uid == ExposureLiftRow.reading_uid)
+            .where(ExposureRow.set_name == set_name, ExposureRow.pacs == pacs)
+            .order_by(ExposureLiftRow.lift_id)
+        )
+        return [_lift(row) for row in rows]
+
+
+def _lift(r: ExposureLiftRow) -> Lift:
+    return Lift(
+        r.reading_uid, r.at, r.because, r.flagged_at, r.words, dict(r.objects), r.account_id,
+        r.lift_id,
+    )  # fmt: skip
 
 
 def _exposure(r: ExposureRow) -> Exposure:
@@ -219,6 +270,31 @@ class ReadingTurns:
         self._session.add(row)
         self._session.flush()
         return _turn(row)
+
+    def wish(
+        self, set_name: str, pacs: str, reader: str, now: datetime, account_id: int | None
+    ) -> None:
+        """Keep who is to have the next turn."""
+        last = max((turn.turn_id for turn in self.at(set_name, pacs)), default=0)
+        row = TurnWishRow(set_name=set_name, pacs=pacs, reader=reader, after_turn=last, at=now)
+        row.account_id = account_id
+        self._session.add(row)
+        self._session.flush()
+
+    def wished(self, set_name: str, pacs: str) -> str | None:
+        """Give who was named last for the next turn; None where no turn is due by that."""
+        row = self._session.scalar(
+            select(TurnWishRow)
+            .where(TurnWishRow.set_name == set_name, TurnWishRow.pacs == pacs)
+            .order_by(TurnWishRow.wish_id.desc())
+            .limit(1)
+        )
+        if row is None or any(
+            turn.reader == row.reader and turn.turn_id > row.after_turn
+            for turn in self.at(set_name, pacs)
+        ):
+            return None
+        return row.reader
 
     def put(self, turn: Turn) -> None:
         """Keep how a turn stands."""

@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables.objects import MarkRow, ObjectRow, ReadObjectRow
+from pacs_bridge.domain.identity import SHARED_LOGIN
 from pacs_bridge.domain.marks import BreastDecision, Code, Mark, Observer, ReadObject, Share
 from pacs_bridge.domain.reading import is_location
 from pacs_bridge.domain.revision import Save
@@ -118,6 +119,19 @@ class Marks:
         )
         return {uid or "": pacs or "" for uid, pacs in rows}
 
+    def came_at(
+        self, reading_uids: Iterable[str], end: datetime | None = None
+    ) -> dict[str, datetime]:
+        """Give when the last object of readings came, of those that came before an end."""
+        query = (
+            select(ObjectRow.reading_uid, func.max(ObjectRow.received_at))
+            .where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
+            .group_by(ObjectRow.reading_uid)
+        )
+        if end is not None:
+            query = query.where(ObjectRow.received_at < end)
+        return {uid or "": at for uid, at in self._session.execute(query)}
+
     def known_readings(self, reading_uids: Iterable[str]) -> set[str]:
         """Give those of these readings that have objects."""
         return set(
@@ -171,6 +185,7 @@ def _save(row: ObjectRow, body: dict[str, Any]) -> Save:
         workstation=f"{row.pacs or ''} {station}",
         pacs=row.pacs or "",
         rejected=row.rejected_by is not None,
+        unsure=SHARED_LOGIN in read.observer.evidence,
     )
 
 

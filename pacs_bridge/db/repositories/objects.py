@@ -81,7 +81,7 @@ def row_of(received: ReceivedObject) -> dict[str, Any]:
 
 _OF_ONE = {
     "sop_instance_uid", "part_of", "state", "reason", "kind", "reader", "observed_at",
-    "repeats", "reading_uid", "read_by",
+    "repeats", "reading_uid", "read_by", "rejected_by",
 }  # fmt: skip
 """What a part of an object has for itself."""
 
@@ -156,6 +156,13 @@ class Objects:
         self._session.flush()
         return [_object(row) for row in rows]
 
+    def reject_one(self, sop_instance_uid: str, note: str) -> bool:
+        """Note that its PACS took one object out of use; false where that is known."""
+        row = self._session.get_one(ObjectRow, sop_instance_uid)
+        is_new = row.rejected_by is None
+        row.rejected_by = row.rejected_by or note
+        return is_new
+
     def same_content(self, sop_instance_uid: str) -> str | None:
         """Give the digest of an object's content; None where the object is not here."""
         found: str | None = (
@@ -167,6 +174,12 @@ class Objects:
         """Look an object up."""
         row = self._session.get(ObjectRow, sop_instance_uid)
         return None if row is None else _object(row)
+
+    def last_of(self, sop_instance_uids: Sequence[str]) -> datetime | None:
+        """Give when the last of these came; None where none is here."""
+        uid = ObjectRow.sop_instance_uid
+        query = select(func.max(ObjectRow.received_at)).where(uid.in_(sop_instance_uids))
+        return self._session.scalar(query)
 
     def known(self, sop_instance_uids: Sequence[str]) -> set[str]:
         """Give those of them that are here."""

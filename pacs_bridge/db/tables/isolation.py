@@ -58,6 +58,41 @@ class ExposureRow(Base):
     at: Mapped[datetime]
     objects: Mapped[list[str]] = mapped_column(JSON)
     words: Mapped[str] = mapped_column(String(300))
+    lifted_by: Mapped[int | None]
+
+
+class ExposureLiftRow(Base):
+    """A statement of staff that a reading was flagged wrongly; none is ever changed.
+
+    `objects` are those that the flag was for, each with who made it, as far as that was known.
+    """
+
+    __tablename__ = "pb_exposure_lift"
+    lift_id: Mapped[int] = mapped_column(primary_key=True)
+    reading_uid: Mapped[str] = mapped_column(String(64), index=True)
+    at: Mapped[datetime]
+    because: Mapped[str] = mapped_column(String(300))
+    account_id: Mapped[int | None]
+    flagged_at: Mapped[datetime]
+    words: Mapped[str] = mapped_column(String(300))
+    objects: Mapped[dict[str, Any]]
+
+
+class TurnWishRow(Base):
+    """Who is to have the next turn, as the contact said; the last saying holds until it is had.
+
+    `after_turn` is the last turn that had begun by then, 0 for none.
+    """
+
+    __tablename__ = "pb_turn_wish"
+    __table_args__ = (Index("ix_pb_turn_wish_of", "set_name", "pacs"),)
+    wish_id: Mapped[int] = mapped_column(primary_key=True)
+    set_name: Mapped[str] = mapped_column(String(16))
+    pacs: Mapped[str] = mapped_column(ForeignKey(PacsRow.name))
+    reader: Mapped[str] = mapped_column(ForeignKey(ReaderRow.code))
+    after_turn: Mapped[int] = mapped_column(default=0)
+    at: Mapped[datetime]
+    account_id: Mapped[int | None]
 
 
 class ReadingTurnRow(Base):

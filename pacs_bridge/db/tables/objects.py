@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pacs_bridge.db.tables.base import Base
+from pacs_bridge.db.tables.base import Base, Bytes
 
 
 class ObjectRow(Base):
@@ -29,7 +29,7 @@ class ObjectRow(Base):
     transfer_syntax_uid: Mapped[str] = mapped_column(String(64))
     content_hash: Mapped[str] = mapped_column(String(64))
     same_content: Mapped[str] = mapped_column(String(64))
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(Bytes)
     pacs: Mapped[str | None] = mapped_column(String(32), index=True)
     calling_ae: Mapped[str] = mapped_column(String(16))
     address: Mapped[str] = mapped_column(String(64))
@@ -84,7 +84,7 @@ class RefusalRow(Base):
     calling_ae: Mapped[str] = mapped_column(String(16))
     address: Mapped[str] = mapped_column(String(64))
     sop_class_uid: Mapped[str] = mapped_column(String(64))
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(Bytes)
     status: Mapped[int]
     kind: Mapped[str] = mapped_column(String(40), index=True)
     reason: Mapped[str] = mapped_column(String(500))

@@ -2,19 +2,19 @@
 // the first stroke on, and sent when the reader saves them, starts the next one or goes on.
 
 const beside = new URL(import.meta.url).search
-const { NAMES, boxOf, circle, ellipse, holds, isWhole, middleOf, moved, onImage, outline, scaled, usual } =
+const { NAMES, bendable, cornersOf, isWhole, middleOf, moved, onImage, scaled, turned, turnerOf, usual } =
   await import(`./sheet_shapes.js${beside}`)
+const { hideMoved, isChanged, savedAfter, savedOn } = await import(`./sheet_saved.js${beside}`)
 const { View, setLight } = await import(`./sheet_view.js${beside}`)
 const { makeToken, read, write } = await import(`./outbox.js${beside}`)
 const { paint, paintCross, svg } = await import(`./sheet_paint.js${beside}`)
+const { Hand, REACH, TURNER } = await import(`./sheet_hand.js${beside}`)
 const { layControls } = await import(`./sheet_controls.js${beside}`)
 
-const SLIP = 4 // pixels of the window: less is a click
-const REACH = 14 // pixels of the window: so close to a handle is on it
-
-export class Sheet {
+export class Sheet extends Hand {
   // outbox: where what is saved goes; say: tells the reader one sentence.
   constructor (root, outbox, say) {
+    super()
     Object.assign(this, { outbox, say, tool: 'POINT', draft: null, past: [], drag: null, pointers: new Map() })
     this.key = `performs-begun-${root.dataset.who}-${root.dataset.case}`
     this.case = root.dataset.case
@@ -64,12 +64,10 @@ export class Sheet {
       form.querySelector('[data-typed]').hidden = true
       form.addEventListener('input', () => this.hear())
       if (this.draft) {
-        const details = form.closest('details')
-        if (details) details.open = true
-        form.elements.finding.value = this.draft.finding ?? ''
-        if (this.draft.rating) form.elements.rating.value = this.draft.rating
+        this.fill(this.draft)
       }
     }
+    for (const button of document.querySelectorAll('[data-edit]')) button.hidden = false
     this.show()
   }
 
@@ -105,105 +103,35 @@ export class Sheet {
     return false
   }
 
+  // Take up a mark that is saved, to be moved and reshaped; what is not finished stays.
+  edit (saved) {
+    if (!this.form) return false
+    if (this.draft && !(this.isComplete && this.save())) {
+      this.ask()
+      return false
+    }
+    if (this.outbox.entries.some(({ mark }) => mark?.key === saved.key)) {
+      this.say(`Mark ${saved.mark} is being saved; take it up again in a moment.`)
+      return false
+    }
+    this.past.push(null)
+    this.draft = saved
+    this.fill(saved)
+    this.show()
+    this.say(`Mark ${saved.mark}, ${NAMES[saved.shape]} on ${this.viewOf(saved).what}: move or reshape it, then save it with Enter. Discard leaves it as it was.`)
+    return true
+  }
+
+  fill ({ finding, rating }) {
+    const details = this.form.closest('details')
+    if (details) details.open = true
+    this.form.elements.finding.value = finding ?? ''
+    for (const each of this.form.elements.rating) each.checked = each.value === String(rating)
+  }
+
   ask () {
     const what = this.draft.open ? 'close the outline (Enter)' : this.draft.finding ? 'choose the level of concern' : 'choose what you see'
     this.say(`The ${NAMES[this.draft.shape]} on ${this.viewOf(this.draft).what} is not finished: ${what}, or discard it.`)
-  }
-
-  press (view, event) {
-    view.cross.focus({ preventScroll: true })
-    this.pointers.set(event.pointerId, event)
-    if (this.pointers.size === 2) {
-      this.drag = { how: 'pinch', view, zoom: view.zoom, apart: this.apart() }
-      return this.show()
-    }
-    const at = view.placeOf(event.clientX, event.clientY)
-    const begun = { view, at, last: at, from: event, before: this.draft, trail: [at], far: false }
-    if (event.button === 2) this.drag = { ...begun, how: 'light' }
-    else if (event.button === 1 || this.tool === 'HAND') this.drag = { ...begun, how: 'pan' }
-    else if (event.button === 0) this.drag = this.takes(view, at, begun)
-    if (!this.drag) return
-    view.cross.setPointerCapture(event.pointerId)
-    if (event.button === 1) event.preventDefault()
-  }
-
-  takes (view, at, begun) {
-    const { draft } = this
-    if (draft && !draft.open && draft.view === view.number) {
-      const corner = this.corners(draft).findIndex((each) => Math.hypot(each[0] - at[0], each[1] - at[1]) <= REACH * view.pixel)
-      if (corner >= 0) return { ...begun, how: 'scale', corner }
-      if (holds(draft, at, REACH * view.pixel)) return { ...begun, how: 'move' }
-    }
-    if (!this.mayBegin(view)) return null
-    return { ...begun, before: this.draft, how: 'draw' }
-  }
-
-  pull (view, event) {
-    if (!this.pointers.has(event.pointerId) || !this.drag) return
-    const before = this.pointers.get(event.pointerId)
-    this.pointers.set(event.pointerId, event)
-    const { drag } = this
-    if (drag.how === 'pinch') return view.zoomTo(drag.zoom * this.apart() / drag.apart, ...this.between())
-    const [x, y] = [event.clientX - before.clientX, event.clientY - before.clientY]
-    if (drag.how === 'pan') return view.panBy(x, y)
-    if (drag.how === 'light') return this.lighten(-y / 200, x / 200)
-    drag.far ||= Math.hypot(event.clientX - drag.from.clientX, event.clientY - drag.from.clientY) >= SLIP
-    drag.last = onImage(view.placeOf(event.clientX, event.clientY), view.size)
-    drag.trail.push(drag.last)
-    if (drag.far) this.preview(drag)
-  }
-
-  preview (drag) {
-    const { view, at, last, before } = drag
-    const { size } = view
-    const by = last.map((each, axis) => each - at[axis])
-    if (drag.how === 'move') this.draft = { ...before, ...moved(before, by, size) }
-    else if (drag.how === 'scale') this.draft = { ...before, ...this.stretched(before, drag.corner, last, size) }
-    else this.draft = { ...(before ?? {}), view: view.number, drawn: true, ...this.sketch(drag) }
-    this.show()
-  }
-
-  sketch ({ view, at, last, trail, before }) {
-    const radius = Math.hypot(last[0] - at[0], last[1] - at[1])
-    if (this.tool === 'CIRCLE') return circle(at, radius, view.size)
-    if (this.tool === 'ELLIPSE') return ellipse(at, last, view.size)
-    if (this.tool === 'POINT') return { shape: 'POINT', points: [last] }
-    return { shape: 'POLYGON', points: before?.open ? [...before.points, last] : trail, open: true }
-  }
-
-  stretched (before, corner, there, size) {
-    const corners = this.corners(before)
-    const about = before.shape === 'CIRCLE' ? before.points[0] : corners[(corner + 2) % 4]
-    const from = corners[corner].map((each, axis) => each - about[axis])
-    const to = there.map((each, axis) => each - about[axis])
-    const whole = Math.hypot(...to) / Math.max(Math.hypot(...from), 0.01)
-    const factors = before.shape === 'CIRCLE' ? [whole, whole] : to.map((each, axis) => each / (from[axis] || 1))
-    if (Math.min(...factors) <= 0.02) return {}
-    return scaled(before, factors, about, size)
-  }
-
-  release (view, event) {
-    this.pointers.delete(event.pointerId)
-    const { drag } = this
-    this.drag = null
-    if (!drag || ['pan', 'light', 'pinch'].includes(drag.how)) return this.show()
-    const changed = this.draft
-    this.draft = drag.before
-    if (drag.how !== 'draw') {
-      if (drag.far) this.change(changed)
-      return this.show()
-    }
-    view.at = onImage(view.placeOf(event.clientX, event.clientY), view.size)
-    if (this.tool === 'POLYGON') this.trace(view, drag)
-    else if (this.tool === 'POINT' || !drag.far) this.set(view, usual(this.tool, view.at, view.size))
-    else this.set(view, { shape: changed.shape, points: changed.points })
-    this.tellSet()
-  }
-
-  trace (view, { far, trail, before }) {
-    const drawn = outline(trail, view.pixel / 2)
-    if (far && !before?.open && isWhole(drawn)) return this.set(view, drawn)
-    this.addCorner(view, view.at)
   }
 
   addCorner (view, at) {
@@ -239,23 +167,6 @@ export class Sheet {
     if (details) details.open = true
   }
 
-  cancel (view, event) {
-    this.pointers.delete(event.pointerId)
-    if (this.drag && 'before' in this.drag) this.draft = this.drag.before
-    this.drag = null
-    this.show()
-  }
-
-  apart () {
-    const [a, b] = [...this.pointers.values()]
-    return b ? Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY) : 1
-  }
-
-  between () {
-    const [a, b] = [...this.pointers.values()]
-    return b ? [(a.clientX + b.clientX) / 2, (a.clientY + b.clientY) / 2] : [a.clientX, a.clientY]
-  }
-
   // Keeping ---------------------------------------------------------------------------------
 
   undo () {
@@ -266,9 +177,11 @@ export class Sheet {
   }
 
   discard () {
-    if (!this.draft) return this.say('There is no mark to discard. A saved mark is taken back in the list of marks.')
+    const { draft } = this
+    if (!draft) return this.say('There is no mark to discard. A saved mark is taken back in the list of marks.')
     this.change(null)
-    this.say('The mark is discarded; Undo brings it back.')
+    if (draft.key) this.clear()
+    this.say(draft.key ? `Mark ${draft.mark} stays as it was saved.` : 'The mark is discarded; Undo brings it back.')
   }
 
   // Send what is drawn, or say what it lacks; gives whether it is on its way.
@@ -286,21 +199,32 @@ export class Sheet {
     }
     const { draft, form } = this
     const view = this.viewOf(draft)
+    if (draft.key && !isChanged(draft, view)) {
+      this.draft = null
+      this.past = []
+      this.clear()
+      this.show()
+      this.say(`Mark ${draft.mark} is as it was; nothing is to be saved.`)
+      return true
+    }
     const body = new URLSearchParams(new FormData(form))
     const points = draft.points.map((p) => p.map((each) => each.toFixed(2)).join(',')).join(' ')
-    const said = { image: draft.view, frame: draft.frame, shape: draft.shape, points, token: makeToken() }
+    const said = { image: draft.view, frame: draft.frame, shape: draft.shape, points, key: draft.key ?? '', token: makeToken() }
     for (const [name, value] of Object.entries(said)) body.set(name, value)
     const chosen = form.elements.finding.selectedOptions[0].textContent
     const words = `${view.what}, ${NAMES[draft.shape]}, ${chosen.toLowerCase()}, ${draft.rating}`
     this.draft = null
     this.past = []
-    form.elements.finding.value = ''
-    for (const each of form.elements.rating) each.checked = false
-    delete form.dataset.touched
+    this.clear()
     this.show()
     view.cross.focus({ preventScroll: true })
     this.outbox.keep({ url: form.action, body: body.toString(), then: view.cross.id, case: this.case, mark: draft, words })
     return true
+  }
+
+  clear () {
+    this.fill({ finding: '', rating: '' })
+    delete this.form.dataset.touched
   }
 
   // A mark that could not be taken is drawn again, to be mended.
@@ -313,7 +237,9 @@ export class Sheet {
 
   lighten (brightness, contrast) {
     const light = setLight(this.views, {})
-    this.tellLight(setLight(this.views, { brightness: light.brightness + brightness, contrast: light.contrast + contrast }))
+    const now = setLight(this.views, { brightness: light.brightness + brightness, contrast: light.contrast + contrast })
+    this.tellLight?.(now)
+    return now
   }
 
   lightTo (brightness, contrast) {
@@ -355,13 +281,29 @@ export class Sheet {
     }
   }
 
-  // Showing ---------------------------------------------------------------------------------
-
-  corners (draft) {
-    if (draft.shape === 'POINT' || draft.open) return []
-    const [left, top, right, bottom] = boxOf(draft)
-    return [[left, top], [right, top], [right, bottom], [left, bottom]]
+  turn (view, degrees) {
+    const { draft } = this
+    if (draft?.shape !== 'ELLIPSE' || draft.view !== view.number) return this.say('Only an ellipse can be turned.')
+    this.change({ ...draft, ...turned(draft, degrees * Math.PI / 180, view.size) })
+    return this.say(`Turned by ${Math.abs(degrees)} degrees.`)
   }
+
+  // Take up the next saved mark of a view.
+  editNext (view) {
+    const saved = savedAfter(view, this.draft?.key)
+    if (!saved) return this.say(`There is no mark on ${view.what} that was drawn here.`)
+    return this.edit(saved)
+  }
+
+  // Take up a saved mark by its key, from the list of marks.
+  editBy (key) {
+    const view = this.views.find((each) => savedOn(each).some((saved) => saved.key === key))
+    if (!view || !this.edit(savedOn(view).find((saved) => saved.key === key))) return
+    view.cross.focus()
+    view.figure.scrollIntoView({ block: 'nearest' })
+  }
+
+  // Showing ---------------------------------------------------------------------------------
 
   show () {
     const { draft, form } = this
@@ -369,22 +311,27 @@ export class Sheet {
     for (const view of this.views) {
       view.shapes.replaceChildren()
       view.lines.replaceChildren()
-      for (const { mark } of kept) if (this.viewOf(mark) === view && mark.frame === view.shown) paint(view, mark, 'kept', [])
+      for (const { mark } of kept) if (this.viewOf(mark) === view && mark.frame === view.shown) paint(view, mark, 'kept', [], null)
       const here = draft?.view === view.number
-      if (here) paint(view, draft, 'begun', this.corners(draft))
+      if (here) paint(view, draft, 'begun', [...cornersOf(draft), ...bendable(draft)], turnerOf(draft, TURNER * view.pixel, view.size))
       if ((!here || draft.open) && view.cross === document.activeElement) paintCross(view)
       view.cross.dataset.tool = this.tool
       view.cross.classList.toggle('app-cross--held', here || this.tool !== 'POINT')
     }
+    hideMoved(this.views, new Set([draft?.key, ...kept.map(({ mark }) => mark.key)].filter(Boolean)))
     write(this.key, draft)
     if (!form) return
+    const button = form.querySelector('[type="submit"]')
+    const text = draft?.key ? 'Save the change' : 'Save this mark'
+    if (button.textContent !== text) button.textContent = text // written anew under a hand that presses it, it is not pressed
     if (draft) form.dataset.touched = 'yes'
     const told = document.getElementById('new-where')
     told.hidden = !draft
     if (draft) {
       const [x, y] = middleOf(draft)
       const { size, what } = this.viewOf(draft)
-      told.textContent = `${NAMES[draft.shape][0].toUpperCase()}${NAMES[draft.shape].slice(1)} on ${what}: column ${Math.round(x)} of ${size[0]}, row ${Math.round(y)} of ${size[1]}`
+      const name = `${NAMES[draft.shape][0].toUpperCase()}${NAMES[draft.shape].slice(1)}`
+      told.textContent = `${draft.key ? `Mark ${draft.mark}, ${NAMES[draft.shape]}` : name} on ${what}: column ${Math.round(x)} of ${size[0]}, row ${Math.round(y)} of ${size[1]}`
     }
     this.tellTool?.()
   }

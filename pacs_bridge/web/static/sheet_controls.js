@@ -22,6 +22,10 @@ export function layControls (sheet) {
     }, { passive: false })
     addEnlarge(view)
   }
+  document.addEventListener('click', (event) => {
+    const button = event.target.closest('[data-edit]')
+    if (button) sheet.editBy(button.dataset.edit)
+  })
 }
 
 function layTools (sheet, bar) {
@@ -72,6 +76,16 @@ function press (sheet, view, event) {
     z: () => sheet.undo(),
     Delete: () => sheet.discard(),
     Backspace: () => sheet.discard(),
+    m: () => sheet.editNext(view),
+    b: () => light(sheet, 0.1, 0),
+    d: () => light(sheet, -0.1, 0),
+    k: () => light(sheet, 0, 0.1),
+    l: () => light(sheet, 0, -0.1),
+    i: () => light(sheet),
+    ',': () => sheet.turn(view, -5 * view.sense),
+    '.': () => sheet.turn(view, 5 * view.sense),
+    '<': () => sheet.turn(view, -view.sense),
+    '>': () => sheet.turn(view, view.sense),
     '[': () => sheet.resize(view, [1 / 1.15, 1 / 1.15]),
     ']': () => sheet.resize(view, [1.15, 1.15]),
     '{': () => sheet.resize(view, [1, 1 / 1.15]),
@@ -88,10 +102,18 @@ function press (sheet, view, event) {
   return true
 }
 
+// Brighter, darker, more or less contrast; without a number as it was.
+function light (sheet, brightness, contrast) {
+  const now = brightness === undefined ? sheet.lightTo(1, 1) : sheet.lighten(brightness, contrast)
+  sheet.tellLight?.(now)
+  const [b, c] = [now.brightness, now.contrast].map((each) => Math.round(each * 100) / 100)
+  sheet.say(`Brightness ${b}. Contrast ${c}.`)
+}
+
 const done = () => true
 
 function step (sheet, view, way, by) {
-  const shift = way.map((each) => each * by)
+  const shift = way.map((each, axis) => each * by * view.ways[axis])
   const at = sheet.step(view, shift)
   if (view.zoom > 1) view.reveal(at)
   sheet.say(`${view.what}: column ${Math.round(at[0])} of ${view.size[0]}, row ${Math.round(at[1])} of ${view.size[1]}`)

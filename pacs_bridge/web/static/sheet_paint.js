@@ -1,8 +1,8 @@
 // How what is drawn looks: shapes in image coordinates; rings and crosses as wide as they are.
 
-const { drawnAs } = await import(`./sheet_shapes.js${new URL(import.meta.url).search}`)
+const { drawnAs, middleOf } = await import(`./sheet_shapes.js${new URL(import.meta.url).search}`)
 
-export function paint (view, drawn, how, corners) {
+export function paint (view, drawn, how, corners, turner) {
   const [tag, attributes] = drawnAs(drawn)
   const kind = drawn.points.length === 1 ? 'point' : drawn.shape.toLowerCase()
   view.shapes.append(made(tag, `app-shape app-shape--${how} app-shape--${kind}`, attributes))
@@ -12,6 +12,16 @@ export function paint (view, drawn, how, corners) {
     const at = { cx: share(x, view.size[0]), cy: share(y, view.size[1]), r }
     view.lines.append(made('circle', `app-ring app-shape--${how}`, at))
   }
+  if (turner) paintTurner(view, drawn, turner, how)
+}
+
+// What an ellipse is turned by: a filled ring on a stalk.
+function paintTurner (view, drawn, [x, y], how) {
+  const [cx, cy] = [share(x, view.size[0]), share(y, view.size[1])]
+  const [mx, my] = middleOf(drawn)
+  const stalk = { x1: share(mx, view.size[0]), y1: share(my, view.size[1]), x2: cx, y2: cy }
+  view.lines.append(made('line', `app-stalk app-shape--${how}`, stalk))
+  view.lines.append(made('circle', `app-turner app-shape--${how}`, { cx, cy, r: 7 }))
 }
 
 export function paintCross (view) {
