@@ -42,7 +42,7 @@ _AFTER = re.compile(
 )
 _ANSWERED = re.compile(r"\s*[:=?]\s*(?:NO|N|NOT|NEVER)(?!\w)")
 
-_JOINS = re.compile(r"[\s,/&+]*(?:\b(OR|NOR|AND)\b)?((?:\s*\w+)*)\s*")
+_JOINS = re.compile(r"[\s,/&+]*(?:\b(OR|NOR|AND)\b)?([\s\w]*)")
 _LAST_OF_A_LIST = re.compile(r"\b(?:OR|NOR)\b")
 _RATES = re.compile(r"\bM\s?-?\s?[1-5]\b|\b\d+(?:[.,]\d+)?\s*(?:MM|CM)\b")
 

@@ -15,6 +15,7 @@ from pacs_bridge.domain.marks import NOT_A_LOCATION, BreastDecision
 from pacs_bridge.sr import codes
 from pacs_bridge.sr.files import read_file
 from pacs_bridge.sr.geometry import polygon_centroid
+from pacs_bridge.sr.notes import parse_note
 from pacs_bridge.sr.place import Placed, place_marks
 from pacs_bridge.sr.read import read_object
 from tests.unit.sr_builders import (
@@ -208,6 +209,11 @@ def test_a_birads_category_of_the_acr_s_own_scheme_is_no_finding():
     category = a_coded(FINDING, a_code("II.AC.b.4", "BI", "4 - Suspicious"))
     [mark] = read(a_group(category, MASS, coordinates("POINT", 1, 1))).marks
     assert (mark.flags, codes.key(mark.finding)) == ((), codes.key(codes.MASS))
+
+
+def test_a_letter_between_two_findings_takes_no_time_to_speak_of():
+    letter = "A mass is identified " + "in the upper outer quadrant " * 20 + "; calcs are not seen."
+    assert codes.key(parse_note(letter).finding) == codes.key(codes.MASS)
 
 
 # Machines ---------------------------------------------------------------------------------
