@@ -138,6 +138,13 @@ NOTES = frozenset(
         "121111",  # Summary
         "125309",  # Short Label
         "113012",  # Key Object Description
+        "111412",  # Narrative Summary
+        "111033",  # Impression Description
+        "121070",  # Findings, and the headings that follow it, where a text bears their name
+        "121072",  # Impressions
+        "121074",  # Recommendations
+        "121076",  # Conclusions
+        "121078",  # Addendum
     )
 ) | frozenset(
     (value, "LN")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pacs_bridge.domain.marks import NOT_A_LOCATION, Code, Laterality
 from pacs_bridge.sr import codes, elements
@@ -33,6 +33,8 @@ class Said:
         Names the group where it is of one finding and draws it several times.
     side : {"R", "L"} or None
         The one breast that its codes name.
+    several : bool
+        Whether it describes several coordinates, of which each may say more of itself.
     """
 
     group: str | None
@@ -43,6 +45,7 @@ class Said:
     flags: tuple[str, ...]
     link: str | None = None
     side: Laterality | None = None
+    several: bool = False
 
 
 def holder_of(node: Node, referrer: Node | None = None) -> Node:
@@ -230,8 +233,10 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
     flags += [flag for flag in flags_of([note]) if flag not in about_rating]
     if len(findings) > 1:
         flags.append("several-findings")
+    is_group = holder.name == codes.MEASUREMENT_GROUP or holder.name in codes.FINDINGS
+    is_list = not (is_group or ratings or findings or written)  # of what has nothing in common
     return Said(
-        group=tracking_uid or (holder.where() if shared and not alone else None),
+        group=tracking_uid or (holder.where() if shared and not alone and not is_list else None),
         tracking_uid=tracking_uid or None,
         finding=next(iter(findings.values())) if len(findings) == 1 else note.finding,
         rating=ratings.pop() if len(ratings) == 1 else None if ratings else note.rating,
@@ -239,8 +244,27 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
         flags=tuple(dict.fromkeys(flags)),
         link=holder.where() if several and holder.name == codes.MEASUREMENT_GROUP else None,
         side=sides.pop() if len(sides) == 1 else None,
+        several=several,
     )
 
+
+def said_of_one(node: Node, about: Said, words: SiteWords) -> Said:
+    """What is said of one of several coordinates: what they hold themselves, else their group."""
+    if not about.several or all(child.value_type in _OTHERS for child in node.children):
+        return about
+    own_words = said_of(node, words, alone=True)
+    flags = tuple(dict.fromkeys((*about.flags, *own_words.flags)))
+    return replace(
+        about,
+        finding=own_words.finding or about.finding,
+        rating=about.rating if own_words.rating is None else own_words.rating,
+        text=own_words.text or about.text,
+        flags=flags,
+    )
+
+
+_OTHERS = DRAWN | {"IMAGE", "COMPOSITE", "CONTAINER", "UIDREF", ""}
+"""Value types of items that say nothing of the coordinates above them."""
 
 _DIGIT = re.compile(r"\s*M?\s?-?\s?([1-5])(?:\.0*)?\s*", re.IGNORECASE)
 

@@ -25,7 +25,7 @@ from pacs_bridge.domain.marks import (
     ReadObject,
 )
 from pacs_bridge.sr import codes, elements, geometry, sop_classes
-from pacs_bridge.sr.described import Said, drawings, own, said_of
+from pacs_bridge.sr.described import Said, drawings, own, said_of, said_of_one
 from pacs_bridge.sr.notes import parse_breasts
 from pacs_bridge.sr.observers import made_at
 from pacs_bridge.sr.planes import Room
@@ -203,7 +203,10 @@ def _told(
         if holder.path not in said:
             said[holder.path] = said_of(holder, words, alone=holder is node, machine=machine)
             described.update(each.path for each in (holder, *own(holder, into_coordinates=True)))
-        told.append((node, holder, teller, said[holder.path]))
+        about = said[holder.path]
+        if holder is not node:
+            about = said_of_one(node, about, words)
+        told.append((node, holder, teller, about))
         if len(told) > MOST_MARKS:
             break
     return told, described

@@ -166,6 +166,26 @@ def test_a_finding_that_holds_its_coordinates_is_rated_beside_them():
     ]
 
 
+def test_what_one_of_several_coordinates_says_of_itself_is_said_of_it_alone():
+    points = [coordinates("POINT", n, 1, image=i) for n, i in ((1, RCC), (2, LCC), (3, LMLO))]
+    points[0].ContentSequence.append(rated(4))
+    points[1].ContentSequence.append(a_text("M2 calcs"))
+    assert told(read(a_group(rated(1), *points))) == [
+        (RCC, ((1, 1),), 4, ""),
+        (LCC, ((2, 1),), 2, "129769006"),
+        (LMLO, ((3, 1),), 1, ""),
+    ]
+
+
+def test_measurements_in_a_mere_list_are_no_parts_of_one_mark():
+    lines = [
+        a_number(a_code("410668003", "SCT"), "4", coordinates("POLYLINE", 1, 1, n, 9))
+        for n in (5, 7)
+    ]
+    assert [m.group for m in read(*lines).marks] == [None, None]
+    assert [m.group for m in read(a_group(*lines)).marks] == ["1.1.1", "1.1.1"]
+
+
 def test_what_another_group_says_of_coordinates_is_said_of_one_mark():
     link = an_item("", relationship="INFERRED FROM", ReferencedContentItemIdentifier=[1, 1, 1, 1])
     del link.ValueType
