@@ -140,6 +140,7 @@ def test_two_marks_on_two_views_are_said_to_be_one_finding(site: Site) -> None:
         put_in_words(page)
         save(page, number)
     first = page.locator("#mark-1")
+    first.get_by_text("Marked on another view, too?").click()
     first.get_by_label("Same finding on another view").select_option(
         label="Mark 2: R MLO, ill-defined mass, 4"
     )
@@ -148,6 +149,7 @@ def test_two_marks_on_two_views_are_said_to_be_one_finding(site: Site) -> None:
     assert broken_rules(page) == []
     one, two = receipt(site, 140).marks
     assert one.together == (two.key,)
+    page.locator("#one-details-2 summary").click()
     page.locator("#mark-2").get_by_role("button", name="A finding of its own").click()
     expect(first).not_to_contain_text("It counts once")
     assert receipt(site, 140).marks[0].together == ()
