@@ -136,7 +136,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End it, and take its folder away."""
-        self._guardian.communicate(timeout=60)
+        self._guardian.communicate(timeout=300)
 
 
 @cache
