@@ -55,6 +55,7 @@ FINDINGS = frozenset({("121071", "DCM"), ("111059", "DCM")})
 FINDING_SITE = ("363698007", "SCT")
 LATERALITY = ("272741003", "SCT")
 SUSPICION = ("SUSPICION", SCHEME)
+AREA = ("42798000", "SCT")
 CENTRE = ("111010", "DCM")
 """Center: the place itself. What dcmjs draws under it is a pointer, its tip first."""
 FOLLOW_UP = ("111053", "DCM")

@@ -35,6 +35,8 @@ class Said:
         The one breast that its codes name.
     several : bool
         Whether it describes several coordinates, of which each may say more of itself.
+    encloses : bool
+        Whether an area was measured, so that a line encloses what it shows, closed or not.
     """
 
     group: str | None
@@ -46,6 +48,7 @@ class Said:
     link: str | None = None
     side: Laterality | None = None
     several: bool = False
+    encloses: bool = False
 
 
 def holder_of(node: Node, referrer: Node | None = None) -> Node:
@@ -185,7 +188,7 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
     texts: list[str] = []
     beside: list[str] = []
     sides: set[Laterality] = set()
-    devices = persons = False
+    devices = persons = encloses = False
     flags: list[str] = ["machine-mark"] if machine else []
     several = sum(each.value_type in DRAWN for each in holder.walk()) > 1
     shared = several or holder.name == codes.SINGLE_IMAGE_FINDING
@@ -199,6 +202,8 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
             texts.append(each.said())
         elif name in codes.CERTAINTIES:
             beside.append(_measured(each))
+        elif name == codes.AREA:
+            encloses = True
         elif name == codes.ALGORITHM_NAME:
             devices = True
         elif name in codes.PERSONS:
@@ -245,6 +250,7 @@ def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: boo
         link=holder.where() if several and holder.name == codes.MEASUREMENT_GROUP else None,
         side=sides.pop() if len(sides) == 1 else None,
         several=several,
+        encloses=encloses,
     )
 
 

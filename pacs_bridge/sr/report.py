@@ -271,7 +271,9 @@ def _mark(node: Node, said: Said, drawn: OnFrame, flags: tuple[str, ...], *, sev
         frame=drawn.frame,
         shape=drawn.shape,
         points=drawn.points,
-        centre=geometry.centre_of(drawn.shape, drawn.points),
+        centre=geometry.centre_of(
+            "POLYGON" if said.encloses and drawn.shape == "POLYLINE" else drawn.shape, drawn.points
+        ),
         finding=said.finding,
         rating=said.rating,
         text=said.text,

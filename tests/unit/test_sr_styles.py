@@ -98,6 +98,16 @@ def test_a_key_image_is_no_mark_in_the_corner_of_the_image():
     assert (mark.shape, mark.points) == ("POINT", ((0, 0),))
 
 
+def test_a_rectangle_whose_last_side_is_not_drawn_lies_where_its_area_does():
+    corners = (10, 10, 10, 30, 50, 30, 50, 10)
+    sides = [
+        a_number(name, "80", coordinates("POLYLINE", *corners))
+        for name in (a_code("131191004", "SCT"), a_code("G-A166", "SRT", "Area"))
+    ]
+    [mark] = read(a_group(tool("RectangleRoi"), MASS, *sides)).marks
+    assert (mark.shape, mark.centre) == ("POLYLINE", (30, 20))
+
+
 # Which image, which frame -----------------------------------------------------------------
 
 
