@@ -88,6 +88,17 @@ class Cluster:
             self.name_of(url),
         )
 
+    @contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        """Let in nobody to a database for a while, nor who is there: as if its server were off."""
+        name = self.name_of(url)
+        self.ask(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        self.hang_up(url)
+        try:
+            yield
+        finally:
+            self.ask(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
     def drop(self, url: str) -> None:
         """Take a database away, whoever still speaks with it."""
         self.ask(f"DROP DATABASE {self.name_of(url)} WITH (FORCE)")

@@ -35,7 +35,7 @@ from pacs_bridge.wiring.node import build_node
 from pacs_bridge.wiring.web import serve_web
 from tests.builders import a_received_object
 from tests.databases import TestDatabase, opened
-from tests.nodes import register
+from tests.nodes import associated, our_state, register, running_node, send_raw
 from tests.peers import ROOT
 from tests.postgres import Cluster, postgres, postgres_url
 from tests.waiting import wait_until
@@ -330,6 +330,23 @@ def test_a_server_that_is_away_is_said_to_be_away(tmp_path: Path) -> None:
     with pytest.raises(StoreBusy), sessionmaker(engine, class_=TellingSession)() as session:
         session.execute(text("SELECT 1"))
     engine.dispose()
+
+
+def test_a_node_whose_server_is_away_has_objects_sent_again_and_loses_none(
+    database: TestDatabase, postgres: Cluster, postgres_url: str, tmp_path: Path
+) -> None:
+    before, meanwhile = our_state("1.2.3.1"), our_state("1.2.3.2")
+    with (
+        running_node(database, tmp_path) as node,
+        associated(node.port, before.SOPClassUID) as association,
+    ):
+        assert send_raw(association, before).Status == 0
+        with postgres.away(postgres_url):
+            assert send_raw(association, meanwhile).Status == 0xA700
+        assert send_raw(association, meanwhile).Status == 0
+        assert send_raw(association, before).Status == 0  # it may have been sent again, too
+        assert node.hand_over() == 2
+        assert database.jobs.jobs == [("extract", ("1.2.3.1",)), ("extract", ("1.2.3.2",))]
 
 
 @pytest.mark.parametrize(
