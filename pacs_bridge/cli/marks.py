@@ -200,8 +200,8 @@ def _show(file: str, found: ReadObject) -> None:
     for share in found.others:
         screen.print(Text(f"  and in it, by {_who(share.observer) or 'somebody else'}"))
         _show_said(screen, share.breasts, share.marks)
-    if found.refused:
-        screen.print(Text(f"  {found.refused}", style="yellow"))
+    for sentence in _open_questions(found):
+        screen.print(Text(f"  {sentence}", style="yellow"))
 
 
 def _show_said(
@@ -223,6 +223,23 @@ def _show_said(
         for row in rows:
             table.add_row(*(Text(row[column]) for column in used))
         screen.print(table)
+
+
+def _open_questions(found: ReadObject) -> dict[str, None]:
+    """What could not be read, and what readers will be asked of their marks; each once."""
+    from pacs_bridge.domain.questions import ask, asking_flags
+    from pacs_bridge.sr.unread import SENTENCES
+
+    said: dict[str, None] = {}
+    for mark in found.every_mark():
+        said |= dict.fromkeys(SENTENCES[flag] for flag in mark.flags if flag in SENTENCES)
+        question = ask(mark, asking_flags(mark))
+        if question:
+            said[f"The reader will be asked: {question}"] = None
+    if found.refused:
+        said = {each: None for each in said if each not in found.refused}
+        said[found.refused] = None
+    return said
 
 
 def _who(who: Observer) -> str:

@@ -108,6 +108,8 @@ NOT_LESIONS = frozenset(
 )
 """Findings on an image that are no lesions (CID 6014 and 6016)."""
 
+UNFINISHED = frozenset({("111243", "DCM"), ("111245", "DCM")})
+"""What a program says that did not do all that it was to do, and found nothing (CID 6047)."""
 RENDERING_INTENT = ("111056", "DCM")
 NOT_FOR_PRESENTATION = ("111152", "DCM")
 CERTAINTIES = frozenset({("111012", "DCM"), ("111047", "DCM")})

@@ -56,6 +56,8 @@ MOST_MARKS = 5_000
 MOST_DECISIONS = 200
 """Coded decisions and densities read of one report; a reader gives four."""
 
+NOTHING_FOUND = "The program found nothing on the images; nothing is to be read."
+UNFINISHED = "The program did not finish and marks nothing; let it run again."
 NOTHING_MARKED = "The report marks no place on an image and decides nothing; nothing is to be read."
 
 
@@ -94,7 +96,7 @@ def read_report(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = No
         or (unread.flags and not marks)
         or "decision-conflict" in unread.flags
     ):
-        refused = unread.sentence(NOTHING_MARKED)
+        refused = unread.sentence(_nothing_found(tree) if machine else NOTHING_MARKED)
     return ReadObject(
         sop_class_uid=elements.uid(ds, "SOPClassUID"),
         sop_instance_uid=elements.uid(ds, "SOPInstanceUID"),
@@ -133,13 +135,25 @@ def _say_what_there_is(tree: Tree, unread: Unread) -> None:
         unread.add("unread-region")
     if not unread.flags and any(node.name == codes.ASSESSMENT for node in tree.root.walk()):
         unread.add("unread-assessment")
-    if not unread.flags and any(node.value_type == "NUM" for node in tree.root.walk()):
+    if not unread.flags and any(map(_is_measured, tree.root.walk())):
         unread.add("unread-measurements")
     if not unread.flags and any(
         node.value_type == "TEXT" and node.relationship in ("CONTAINS", "")
         for node in tree.root.walk()
     ):
         unread.add("unread-text")
+
+
+def _is_measured(node: Node) -> bool:
+    """Whether an item measures something, and does not tell how an image was made."""
+    above = node.parent
+    return node.value_type == "NUM" and (above is None or above.value_type != "IMAGE")
+
+
+def _nothing_found(tree: Tree) -> str:
+    """Why a machine's report holds no marks."""
+    summaries = {codes.key(node.value_code) for node in tree.root.walk()}
+    return UNFINISHED if summaries & codes.UNFINISHED else NOTHING_FOUND
 
 
 # Marks ------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
+from typer.testing import CliRunner
 
+from pacs_bridge.cli.marks import app
 from pacs_bridge.domain.marks import NOT_A_LOCATION, BreastDecision
 from pacs_bridge.sr import codes
 from pacs_bridge.sr.files import read_file
@@ -304,6 +306,31 @@ def test_a_segmentation_beside_a_mark_is_told_of():
         a_group(MASS, coordinates("POINT", 1, 1)), a_group(CALCS, rated(5), a_measured_segment())
     )
     assert [m.flags for m in found.marks] == [("unread-region",)]
+
+
+def test_whoever_reads_a_file_by_hand_is_told_what_is_missing_and_what_is_asked(tmp_path: Path):
+    groups = (
+        a_group(MASS, rated(4), coordinates("POINT", 1, 1)),
+        a_group(CALCS, a_measured_segment()),
+        a_group(CALCS, rated(2), an_image_item(LCC)),
+    )
+    file = tmp_path / "report.dcm"
+    file.write_bytes(written(a_report(*groups), implicit=False))
+    told_of = " ".join(CliRunner().invoke(app, ["read", str(file)]).output.split())
+    assert "It measures a segmentation" in told_of
+    assert "The reader will be asked: You wrote “M2 calcification”" in told_of
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"), [("111241", "found nothing"), ("111245", "did not finish")]
+)
+def test_a_program_that_marks_nothing_is_told_from_one_that_did_not_finish(summary, said):
+    image = an_image_item(RCC, "CONTAINS")
+    image.ContentSequence = [a_number(a_code("111026"), "100")]
+    library = an_item("CONTAINER", a_code("111028"), image)
+    report = a_report(SOPClassUID=MAMMO_CAD)
+    report.ContentSequence = [library, a_coded(a_code("111017"), a_code(summary))]
+    assert said in (read_object(report).refused or "")
 
 
 def test_a_group_that_rates_and_draws_nothing_is_kept_and_asked_about():
