@@ -25,11 +25,12 @@ from pacs_bridge.domain.marks import (
     ReadObject,
 )
 from pacs_bridge.sr import codes, elements, geometry, sop_classes
-from pacs_bridge.sr.described import Said, drawings, own, said_of, said_of_one
+from pacs_bridge.sr.described import drawings
 from pacs_bridge.sr.notes import parse_breasts
 from pacs_bridge.sr.observers import made_at
 from pacs_bridge.sr.planes import Room
 from pacs_bridge.sr.references import References, references
+from pacs_bridge.sr.said import Said, own, said_of, said_of_one
 from pacs_bridge.sr.shares import Speakers, shares_of
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.solid import OnFrame, on_frames
