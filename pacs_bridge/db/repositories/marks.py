@@ -125,16 +125,14 @@ class Marks:
 
     def came_at(
         self, reading_uids: Iterable[str], end: datetime | None = None
-    ) -> dict[str, datetime]:
-        """Give when the last object of readings came, of those that came before an end."""
-        query = (
-            select(ObjectRow.reading_uid, func.max(ObjectRow.received_at))
-            .where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
-            .group_by(ObjectRow.reading_uid)
-        )
+    ) -> list[tuple[str, str, datetime]]:
+        """List the objects of readings that came before an end: reading, object, and when."""
+        query = select(
+            ObjectRow.reading_uid, ObjectRow.sop_instance_uid, ObjectRow.received_at
+        ).where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
         if end is not None:
             query = query.where(ObjectRow.received_at < end)
-        return {uid or "": at for uid, at in self._session.execute(query)}
+        return [(reading or "", uid, at) for reading, uid, at in self._session.execute(query)]
 
     def known_readings(self, reading_uids: Iterable[str]) -> set[str]:
         """Give those of these readings that have objects."""
