@@ -144,6 +144,16 @@ def write_moment(moment: datetime | None, *, seconds: bool = False) -> Markup:
     )
 
 
+def write_clock(text: str) -> str:
+    """Write a moment by somebody else's clock, which names no zone; a text that is none stays."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    day = _SPACE.join((str(at.day), _MONTHS[at.month - 1], str(at.year)))
+    return f"{day}, {at:%H:%M}"
+
+
 def write_duration(seconds: float) -> str:
     """Write a length of time, rounded to what matters."""
     whole = max(0, round(seconds))
@@ -238,6 +248,7 @@ def set_up_words(app: Flask) -> None:
     app.jinja_env.finalize = show_plainly
     app.jinja_env.filters.update(
         moment=write_moment,
+        clock=write_clock,
         duration=write_duration,
         size=write_size,
         count_of=write_count,
