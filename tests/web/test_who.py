@@ -197,3 +197,5 @@ def test_the_list_of_cases_leads_to_both_pages_and_tells_of_a_silence(
     client.get(VIEWER)
     scheme.pass_time(minutes=4)
     assert "Nothing has reached us since you began" in client.get(f"/reading/{SET}").text
+    case = f"/reading/{SET}/{SET}120"
+    assert "Nothing has reached us since you began" in client.get(case).text
