@@ -24,8 +24,7 @@ from pacs_bridge.db.migrate import migrate
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from tests.builders import NOON
 
-ON_POSTGRESQL = os.environ.pop("PACS_BRIDGE_TEST_DATABASE", "sqlite") == "postgresql"
-"""No setting of ours begins like this: what runs in the tests must not find it."""
+ON_POSTGRESQL = os.environ.get("TESTS_DATABASE", "sqlite") == "postgresql"
 
 of_sqlite = pytest.mark.skipif(ON_POSTGRESQL, reason="this is how SQLite does it")
 

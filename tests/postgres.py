@@ -84,7 +84,7 @@ class Cluster:
     def hang_up(self, url: str) -> None:
         """End every connection to a database, as a server does that is stopped."""
         self.ask(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s",
             self.name_of(url),
         )
 
@@ -174,7 +174,7 @@ def cluster() -> Cluster:
         except psycopg.OperationalError:
             return False
 
-    wait_until(answers, "the server to answer")
+    wait_until(answers, "the server to answer", seconds=240)
     made.ask(f"CREATE ROLE {OWNER} LOGIN")
     return made
 

@@ -126,7 +126,7 @@ def test_two_processes_that_add_at_once_number_what_they_add_one_after_the_other
         with database.begin_for_many() as uow:
             assert uow.arrivals.add(a_received_object(f"1.2.3.{number}"), b"bytes")
             uow.events.add(database.clock(), "noted", "a")
-    other.communicate(timeout=60)
+    other.communicate(timeout=240)
     assert other.returncode == 0
     with database.begin() as uow:
         arrived = uow.connect().execute(text("SELECT arrival FROM pb_object")).scalars()
@@ -149,7 +149,7 @@ def test_a_writer_waits_for_that_of_another_process_and_sees_what_it_wrote(
         wait_until(lambda: waiting(other) == 1, "the second to wait")
         with UnitOfWork(sessionmaker(bind=other)) as uow:
             assert uow.arrivals.add(a_received_object("1.2.3.1"), b"first")
-    thread.join(60)
+    thread.join(240)
     assert came == [False]
 
 
@@ -265,7 +265,7 @@ def test_of_two_that_wait_for_one_another_one_is_told_to_come_again(
             with UnitOfWork(sessionmaker(bare)) as uow:
                 uow.connect().execute(text("SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED"))
                 uow.connect().execute(text(change.format(first)))
-                met.wait(60)
+                met.wait(240)
                 uow.connect().execute(text(change.format(then)))
             outcomes.append(None)
         except StoreBusy as error:
@@ -276,7 +276,7 @@ def test_of_two_that_wait_for_one_another_one_is_told_to_come_again(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert sorted(type(each).__name__ for each in outcomes) == ["NoneType", "StoreBusy"]
     with engine.connect() as connection:
         assert connection.execute(text("SELECT sum(said) FROM word")).scalar_one() == 2
