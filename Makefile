@@ -8,6 +8,8 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 LOCKS := requirements/build.txt requirements/run.txt requirements/dev.txt
 ARGS ?=
+# Tests start hundreds of processes of ours: none is to compile again what another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup peers demo test check format bench matrix faults zoo fuzz lock clean
@@ -25,7 +27,7 @@ demo: $(RUN) ## a whole round in front of you: images, PACS, marks, scores (ARGS
 	@tools/demo.sh $(ARGS)
 
 test: $(DEV) peers ## run all tests
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(DEV) ## before each commit: format, lint, types, layers, fast tests
 	@$(BIN)/ruff format --check .

@@ -104,7 +104,11 @@ def find_patient_root(stage: Stage) -> None:
 
 @check(GDCM, "gdcmscu", IT, "C-MOVE Study Root, to its own port")
 def move(stage: Stage) -> None:
-    """Ask twice at most: gdcmscu listens on its port only after it has asked, and may miss us."""
+    """Ask twice at most: gdcmscu listens on its port only after it has asked, and may miss us.
+
+    It listens for a second, reads our first answer, and listens for one more, with nobody there
+    between. The node calls it again for five seconds, which also serves one that is three late.
+    """
     came = [_moved(stage, stage.folder / "gdcm-moved")]
     if came != [4]:
         came.append(_moved(stage, stage.folder / "gdcm-moved-again"))

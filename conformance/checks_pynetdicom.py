@@ -1,7 +1,10 @@
 """pynetdicom's own programs and its AE, towards the node and from it.
 
-Its requestor loses one quick answer in a thousand to a thread of its own (decision 0018): what
-fails is asked again, twice at most.
+Its requestor loses one quick answer in a thousand to a thread of its own (decision 0018). Where
+both of its threads are held up between the request and the wait for the answer, the other one
+takes it off the queue and throws it away: "Received unexpected ... service message". Held up there
+on purpose, it loses every answer of DCMTK's storescp, too. What fails is asked again, twice at
+most.
 """
 
 from __future__ import annotations

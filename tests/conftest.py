@@ -18,12 +18,16 @@ settings.register_profile("check", max_examples=60, derandomize=True, **_SLOW)
 settings.register_profile("fuzz", max_examples=20_000, **_SLOW)
 settings.load_profile("check")
 
+# Our programs would take it for a setting that they do not know.
+if "PACS_BRIDGE_TEST_DATABASE" in os.environ:
+    os.environ["TESTS_DATABASE"] = os.environ.pop("PACS_BRIDGE_TEST_DATABASE")
+
 _SLOW_WEIGHS = 50  # as many others
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let connections to PostgreSQL end with who had them, as files of SQLite's do unsaid."""
-    if "PACS_BRIDGE_TEST_DATABASE" in os.environ:
+    if os.environ.get("TESTS_DATABASE") == "postgresql":
         of_threads = "Exception ignored in. <function BaseConnection.__del__"
         config.addinivalue_line("filterwarnings", "ignore:<psycopg.Connection:ResourceWarning")
         config.addinivalue_line(

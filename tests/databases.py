@@ -24,7 +24,9 @@ from pacs_bridge.db.migrate import migrate
 from pacs_bridge.db.unit_of_work import UnitOfWork
 from tests.builders import NOON
 
-ON_POSTGRESQL = os.environ.get("PACS_BRIDGE_TEST_DATABASE", "sqlite") == "postgresql"
+ON_POSTGRESQL = os.environ.get("TESTS_DATABASE", "sqlite") == "postgresql"
+
+of_sqlite = pytest.mark.skipif(ON_POSTGRESQL, reason="this is how SQLite does it")
 
 
 @dataclass
@@ -73,12 +75,16 @@ class TestDatabase:
 
 
 @cache
-def migrated() -> bytes:
+def migrated(*, with_jobs: bool = False) -> bytes:
     """An empty database with this version's tables, as the bytes of its file; made once."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "empty.sqlite"
         engine = make_engine(f"sqlite:///{path}")
         migrate(engine)
+        if with_jobs:
+            from pacs_bridge.jobs.engine import migrate_jobs
+
+            migrate_jobs(str(engine.url))
         engine.dispose()  # the last connection to close leaves nothing beside the file
         assert not path.with_name("empty.sqlite-wal").exists()
         return path.read_bytes()
@@ -93,13 +99,8 @@ def a_database(folder: Path, *, with_jobs: bool = False) -> Iterator[str]:
         with cluster().lent(with_jobs=with_jobs) as url:
             yield url
         return
-    (folder / "test.sqlite").write_bytes(migrated())
-    url = f"sqlite:///{folder / 'test.sqlite'}"
-    if with_jobs:
-        from pacs_bridge.jobs.engine import migrate_jobs
-
-        migrate_jobs(url)
-    yield url
+    (folder / "test.sqlite").write_bytes(migrated(with_jobs=with_jobs))
+    yield f"sqlite:///{folder / 'test.sqlite'}"
 
 
 @contextmanager

@@ -84,9 +84,20 @@ class Cluster:
     def hang_up(self, url: str) -> None:
         """End every connection to a database, as a server does that is stopped."""
         self.ask(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s",
             self.name_of(url),
         )
+
+    @contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        """Let in nobody to a database for a while, nor who is there: as if its server were off."""
+        name = self.name_of(url)
+        self.ask(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        self.hang_up(url)
+        try:
+            yield
+        finally:
+            self.ask(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     def drop(self, url: str) -> None:
         """Take a database away, whoever still speaks with it."""
@@ -136,7 +147,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End it, and take its folder away."""
-        self._guardian.communicate(timeout=60)
+        self._guardian.communicate(timeout=300)
 
 
 @cache
@@ -163,7 +174,7 @@ def cluster() -> Cluster:
         except psycopg.OperationalError:
             return False
 
-    wait_until(answers, "the server to answer")
+    wait_until(answers, "the server to answer", seconds=240)
     made.ask(f"CREATE ROLE {OWNER} LOGIN")
     return made
 

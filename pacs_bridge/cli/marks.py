@@ -12,7 +12,9 @@ from pacs_bridge.cli.marks_pull import pull
 from pacs_bridge.cli.terminal import Home, Json, console, open_home, print_json, say
 
 if TYPE_CHECKING:
-    from pacs_bridge.domain.marks import Mark, ReadObject
+    from rich.console import Console
+
+    from pacs_bridge.domain.marks import BreastDecision, Mark, Observer, ReadObject
     from pacs_bridge.domain.objects import ReceivedObject
     from pacs_bridge.services.claim_decisions import AskedOf
     from pacs_bridge.sr.site_words import SiteWords
@@ -185,36 +187,64 @@ def _waiting(asked: AskedOf | None) -> dict[str, object]:
 
 def _show(file: str, found: ReadObject) -> None:
     """Print one object for people: who, when, what was decided, and the marks."""
-    from rich.table import Table
     from rich.text import Text
 
     # Text, never markup: what an object says must not steer the terminal.
     screen = console()
     screen.print(Text(file, style="bold"), Text(f" {found.kind}"))
-    if found.observer.name or found.observer.login or found.observer.id or found.observer.device:
-        screen.print(Text(f"  by {_who(found)}"))
+    if _who(found.observer):
+        screen.print(Text(f"  by {_who(found.observer)}"))
     if found.observed_at:
         screen.print(Text(f"  at {found.observed_at.isoformat(sep=' ')}"))
-    for breast in found.breasts:
+    _show_said(screen, found.breasts, found.marks)
+    for share in found.others:
+        screen.print(Text(f"  and in it, by {_who(share.observer) or 'somebody else'}"))
+        _show_said(screen, share.breasts, share.marks)
+    for sentence in _open_questions(found):
+        screen.print(Text(f"  {sentence}", style="yellow"))
+
+
+def _show_said(
+    screen: Console, breasts: tuple[BreastDecision, ...], marks: tuple[Mark, ...]
+) -> None:
+    """Print what one person, or a device, says in an object."""
+    from rich.table import Table
+    from rich.text import Text
+
+    for breast in breasts:
         rating = f", rating {breast.rating}" if breast.rating else ""
         density = f", density {breast.density}" if breast.density else ""
         side = {"R": "right", "L": "left"}[breast.laterality]
         screen.print(Text(f"  {side} breast: {breast.decision or 'no decision'}{rating}{density}"))
-    if found.marks:
-        rows = [_row(mark) for mark in found.marks]
+    if marks:
+        rows = [_row(mark) for mark in marks]
         used = [column for column in range(len(_COLUMNS)) if any(row[column] for row in rows)]
         table = Table(*(_COLUMNS[column] for column in used))
         for row in rows:
             table.add_row(*(Text(row[column]) for column in used))
         screen.print(table)
+
+
+def _open_questions(found: ReadObject) -> dict[str, None]:
+    """What could not be read, and what readers will be asked of their marks; each once."""
+    from pacs_bridge.domain.questions import ask, asking_flags
+    from pacs_bridge.sr.unread import SENTENCES
+
+    said: dict[str, None] = {}
+    for mark in found.every_mark():
+        said |= dict.fromkeys(SENTENCES[flag] for flag in mark.flags if flag in SENTENCES)
+        question = ask(mark, asking_flags(mark))
+        if question:
+            said[f"The reader will be asked: {question}"] = None
     if found.refused:
-        screen.print(Text(f"  {found.refused}", style="yellow"))
+        said = {each: None for each in said if each not in found.refused}
+        said[found.refused] = None
+    return said
 
 
-def _who(found: ReadObject) -> str:
-    who = found.observer
+def _who(who: Observer) -> str:
     names = list(dict.fromkeys(filter(None, (who.name, who.login, who.id))))
-    return ", ".join(names) + (" (a device)" if who.device else "")
+    return (", ".join(names) + (" (a device)" if who.device else "")).strip()
 
 
 def _row(mark: Mark) -> list[str]:

@@ -42,6 +42,8 @@ class Save:
         Whether its PACS saves anew all that is drawn; None where nobody knows.
     rejected : bool
         Whether its PACS says that it was taken out of use there.
+    note : str
+        The object with which it says so; empty where it does not.
     unsure : bool
         Whether it may be somebody else's, drawn on this reader's copy.
     """
@@ -54,6 +56,7 @@ class Save:
     pacs: str = ""
     whole: bool | None = None
     rejected: bool = False
+    note: str = ""
     unsure: bool = False
 
     @property

@@ -59,9 +59,8 @@ def _come_again(uow: UnitOfWork, state: ReadingState, moment: datetime, silence:
     What came last has a job of its own; but that one may go by another clock, or by one that was
     set back, and nobody else would close the reading before the round ends.
     """
-    last, left = state.last_object_at, silence - (moment - state.last_object_at)
-    slot = int(moment.timestamp() // max(silence.total_seconds(), 1.0))
-    key = f"close-{state.reading_uid}-after-{last:%Y%m%dT%H%M%S%f}-{slot}"
+    left = silence - (moment - state.last_object_at)
+    key = f"close-{state.reading_uid}-again-{moment:%Y%m%dT%H%M%S%f}"
     uow.enqueue("close", state.reading_uid, key=key, delay=left.total_seconds())
 
 

@@ -32,17 +32,24 @@ def flag_copied(
     drawn = [mark for mark in read.marks if is_drawn(mark)]
     if not drawn or not (read.predecessors or any(mark.tracking_uid for mark in drawn)):
         return read
-    theirs = uow.marks.of_others(received.caller.pacs or "", case.master, reader)
+    before = _asked_before(uow, received)
+    theirs = [
+        (uid, whose, other, before is None or arrival < uow.marks.arrival_of(read.sop_instance_uid))
+        for uid, whose, arrival, other in uow.marks.of_others(
+            received.caller.pacs or "", case.master, reader
+        )
+    ]
     copied = {
         id(mark)
         for mark in drawn
-        for uid, _, other in theirs
+        for uid, _, other, is_first in theirs
+        if is_first or any(same_mark(mark, each) for each in before or ())
         if _is_copy(mark, other, continues=uid in read.predecessors)
     }
     if not copied:
         return read
     others = sorted({
-        whose for uid, whose, other in theirs
+        whose for uid, whose, other, _ in theirs
         if any(_is_copy(m, other, continues=uid in read.predecessors) for m in drawn)
     })  # fmt: skip
     uow.events.add(now, "marks-copied", received.sop_instance_uid, reader=reader, others=others)
@@ -53,6 +60,18 @@ def flag_copied(
             for mark in read.marks
         ),
     )
+
+
+def _asked_before(uow: UnitOfWork, received: ReceivedObject) -> list[Mark] | None:
+    """The marks of an object that were asked about when it was read before; None the first time.
+
+    An object that is looked into anew copies nobody who came after it: they may have copied it.
+    What somebody said to be a reader's is looked at as if for the first time.
+    """
+    uid = received.sop_instance_uid
+    is_new = not received.read_by or bool(uow.claims.said_of([uid])[uid])
+    known = None if is_new else uow.marks.find(uid)
+    return None if known is None else [mark for mark in known.marks if ANOTHERS in mark.flags]
 
 
 def _is_copy(mark: Mark, other: Mark, *, continues: bool) -> bool:

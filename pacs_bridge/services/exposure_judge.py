@@ -9,9 +9,9 @@ DESIGN.md 5; QUIRKS.md C8.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pacs_bridge.db.repositories.isolation import KnownObject
 from pacs_bridge.db.unit_of_work import UnitOfWork
@@ -33,6 +33,9 @@ from pacs_bridge.services.folded import end_of, fold_reading, reading_uid_of
 from pacs_bridge.services.isolation import isolation_of
 from pacs_bridge.sr.write import derive_uid
 
+COMING = timedelta(minutes=30)
+"""How long it is waited for a mark that lies at a PACS to come from there, or to be claimed."""
+
 Windows = list[tuple[datetime, datetime | None]]
 """From when to when somebody may look at cases; an end of None has not come yet."""
 
@@ -49,6 +52,8 @@ class Beside:
         UIDs of objects of our own making.
     effective : Isolation
         What the PACS is trusted with.
+    at : datetime
+        When that is judged.
     """
 
     pacs: str
@@ -58,6 +63,12 @@ class Beside:
     machines: Collection[str]
     ours: Collection[str]
     effective: Isolation
+    at: datetime
+
+    @property
+    def first_seen(self) -> dict[str, datetime]:
+        """When each object was known to be there for the first time."""
+        return {each.sop_instance_uid: each.first_seen_at for each in self.sightings}
 
     def maker_of(self, each: Sighting, reader: str) -> Maker:
         """Tell who made an object, seen from one reader."""
@@ -75,6 +86,20 @@ class Beside:
         """Whether it came and is just being looked into, so that it is known soon whose it is."""
         arrived = self.known.get(each.sop_instance_uid)
         return arrived is not None and arrived.state == "received"
+
+    def may_be_decided(self, each: Sighting) -> bool:
+        """Whether a mark that lay there before an object may be a reader's own, on its way to us.
+
+        Then that reader may have decided before the object came; it is judged once that is known.
+        """
+        return any(
+            other.is_mark
+            and (other.accession, other.copy) == (each.accession, each.copy)
+            and other.first_seen_at < each.first_seen_at
+            and self.at - other.first_seen_at < COMING
+            and self.is_unclear(other)
+            for other in self.sightings
+        )
 
     def is_unclear(self, each: Sighting) -> bool:
         """Whether an object is there of which nobody knows yet whose it is."""
@@ -123,6 +148,7 @@ def look_beside(
         uow.readers.machines(),
         _notes_of(cases) | uow.feedback.known(list(seen)),
         isolation_of(uow, pacs, moment).effective,
+        moment,
     )
 
 
@@ -151,7 +177,7 @@ def find_led(uow: UnitOfWork, beside: Beside, only: str = "") -> list[Led]:
         windows = windows_of(uow, enrolment, beside.pacs, beside.effective)
         if not windows or only not in ("", enrolment.reader):
             continue
-        decided = decided_at(uow, enrolment, by_case)
+        decided = decided_at(uow, enrolment, by_case, beside.first_seen)
         for master, sightings in by_case.items():
             led = tuple(
                 (maker, each)
@@ -174,6 +200,8 @@ def _leads(
     if beside.is_being_read(each):
         return None
     maker = beside.maker_of(each, enrolment.reader)
+    if decided is None and maker is not Maker.NOBODY and beside.may_be_decided(each):
+        return None
     for since, until in windows:
         ends = min((m for m in (decided, until) if m is not None), default=None)
         watched = Watched(enrolment.reader, enrolment.copy, since, ends)
@@ -207,12 +235,15 @@ def windows_of(uow: UnitOfWork, enrolment: Enrolment, pacs: str, effective: Isol
 
 
 def decided_at(
-    uow: UnitOfWork, enrolment: Enrolment, masters: Collection[str]
+    uow: UnitOfWork,
+    enrolment: Enrolment,
+    masters: Collection[str],
+    first_seen: Mapping[str, datetime],
 ) -> dict[str, datetime]:
     """When this reader had decided cases: with the last thing that they said of each.
 
     A reading that was opened again because of something else, such as a question of ours, was
-    decided when it was.
+    decided when it was. What is fetched was said when it was first seen, if that was earlier.
     """
     states = {
         state.reading_uid: state
@@ -220,11 +251,14 @@ def decided_at(
         if state.accession in masters and _is_decided(uow, state)
     }
     end = end_of(uow, enrolment.set_name, enrolment.reader)
-    came = uow.marks.came_at(states, end)
+    came: dict[str, datetime] = {}
+    for reading, uid, received_at in uow.marks.came_at(states, end):
+        at = min(received_at, first_seen.get(uid, received_at))
+        came[reading] = max(at, came.get(reading, at))
     answered = uow.answers.given_at(states)
     decided = {}
     for uid, state in states.items():
-        said = [came.get(uid), answered.get(uid), _scored_of(uow, state)]
+        said = [came.get(uid) or _scored_of(uow, state), answered.get(uid)]
         decided[state.accession] = max(
             (at for at in said if at is not None), default=state.closed_at or state.last_object_at
         )

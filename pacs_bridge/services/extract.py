@@ -226,7 +226,7 @@ def _place(
         return reader
     reading_uid = reading_uid_of(case.master, reader)
     read = flag_copied(uow, received, case, read, reader, now)
-    read = ask_whether_own(uow, received, case, read, reader)
+    read = ask_whether_own(uow, received, case, read, reader, now)
     if received.read_by:
         read = ask_about_changes(uow, received, read, reading_uid)
     uow.marks.keep(read, accession=case.accession, reader=reader)

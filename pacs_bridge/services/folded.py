@@ -50,12 +50,23 @@ def fold_readings(
     found = {}
     for uid in reading_uids:
         ends = None if _is_practice(uid, reader) else end
-        mine = [replace(save, whole=whole.get(save.pacs)) for save in saves.get(uid, ())]
+        mine = [
+            replace(save, whole=whole.get(save.pacs), rejected=_is_rejected(uow, save, ends))
+            for save in saves.get(uid, ())
+        ]
         late = [save for save in mine if ends is not None and save.received_at >= ends]
         in_time = [save for save in mine if save not in late]
         given = tuple(answers.get(uid, ()))
         found[uid] = StandingReading(fold(in_time, given), tuple(mine), tuple(late), given)
     return found
+
+
+def _is_rejected(uow: UnitOfWork, save: Save, ends: datetime | None) -> bool:
+    """Whether its PACS took a save out of use; what it says after the end changes nothing."""
+    if not save.rejected or ends is None:
+        return save.rejected
+    said_at = uow.rejections.came_at(save.note)
+    return said_at is None or said_at < ends
 
 
 def _is_practice(reading_uid: str, reader: str) -> bool:

@@ -28,7 +28,12 @@ from pacs_bridge.services.whose import whom_it_names
 
 
 def ask_whether_own(
-    uow: UnitOfWork, received: ReceivedObject, case: KnownCase, read: ReadObject, reader: str
+    uow: UnitOfWork,
+    received: ReceivedObject,
+    case: KnownCase,
+    read: ReadObject,
+    reader: str,
+    now: datetime,
 ) -> ReadObject:
     """Note in its evidence that an object on a reader's copy may be a colleague's.
 
@@ -46,6 +51,10 @@ def ask_whether_own(
     named = whom_it_names(uow, pacs, read.observer, received.caller.ae_title)
     if any(aliases[n][0] == reader for each in named for n in each.names if n in aliases):
         return read
+    end = end_of(uow, case.set_name, reader)
+    before = uow.marks.find(uid) if received.read_by and end is not None and now >= end else None
+    if before is not None and SHARED_LOGIN not in before.observer.evidence:
+        return read  # it was counted while something could be said of it
     said = {**read.observer.evidence, SHARED_LOGIN: "may be another's"}
     return replace(read, observer=replace(read.observer, evidence=said))
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 
 from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
@@ -97,7 +98,8 @@ def _conditions(asked: Dataset, keys: Mapping[str, str]) -> dict[str, Condition]
     made = {}
     for keyword, vr in keys.items():
         text = _text(asked, keyword)
-        condition = condition_of(Attribute(0, vr, Level.STUDY), text) if text else None
+        tag = tag_for_keyword(keyword) or 0
+        condition = condition_of(Attribute(tag, vr, Level.STUDY), text) if text else None
         if condition is not None:
             made[keyword] = condition
     return made
@@ -164,6 +166,8 @@ def _wanted(entry: Dataset, asked: Dataset) -> Dataset:
     for keyword in ("AccessionNumber", "PatientName", "PatientID", "StudyInstanceUID",
                     "RequestedProcedureID", "ScheduledProcedureStepSequence"):  # fmt: skip
         answer[keyword] = entry[keyword]
+    if not str(answer.PatientName).isascii():  # all else is ours, and ASCII
+        answer.SpecificCharacterSet = "ISO_IR 192"
     return answer
 
 

@@ -55,6 +55,7 @@ FINDINGS = frozenset({("121071", "DCM"), ("111059", "DCM")})
 FINDING_SITE = ("363698007", "SCT")
 LATERALITY = ("272741003", "SCT")
 SUSPICION = ("SUSPICION", SCHEME)
+AREA = ("42798000", "SCT")
 CENTRE = ("111010", "DCM")
 """Center: the place itself. What dcmjs draws under it is a pointer, its tip first."""
 FOLLOW_UP = ("111053", "DCM")
@@ -107,6 +108,8 @@ NOT_LESIONS = frozenset(
 )
 """Findings on an image that are no lesions (CID 6014 and 6016)."""
 
+UNFINISHED = frozenset({("111243", "DCM"), ("111245", "DCM")})
+"""What a program says that did not do all that it was to do, and found nothing (CID 6047)."""
 RENDERING_INTENT = ("111056", "DCM")
 NOT_FOR_PRESENTATION = ("111152", "DCM")
 CERTAINTIES = frozenset({("111012", "DCM"), ("111047", "DCM")})
@@ -138,6 +141,13 @@ NOTES = frozenset(
         "121111",  # Summary
         "125309",  # Short Label
         "113012",  # Key Object Description
+        "111412",  # Narrative Summary
+        "111033",  # Impression Description
+        "121070",  # Findings, and the headings that follow it, where a text bears their name
+        "121072",  # Impressions
+        "121074",  # Recommendations
+        "121076",  # Conclusions
+        "121078",  # Addendum
     )
 ) | frozenset(
     (value, "LN")

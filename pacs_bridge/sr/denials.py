@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _NO = (
     r"NO|NOT|WITHOUT|ABSENT|DENIES|NIL|NEVER|NOTHING|NEITHER|NOR|CANNOT|NEGATIVE\s+FOR|FREE\s+OF"
@@ -42,15 +42,24 @@ _AFTER = re.compile(
 )
 _ANSWERED = re.compile(r"\s*[:=?]\s*(?:NO|N|NOT|NEVER)(?!\w)")
 
-_JOINS = re.compile(r"[\s,/&+]*(?:\b(OR|NOR|AND)\b)?((?:\s*\w+)*)\s*")
+_JOINS = re.compile(r"[\s,/&+]*(?:\b(OR|NOR|AND)\b)?([\s\w]*)")
 _LAST_OF_A_LIST = re.compile(r"\b(?:OR|NOR)\b")
 _RATES = re.compile(r"\bM\s?-?\s?[1-5]\b|\b\d+(?:[.,]\d+)?\s*(?:MM|CM)\b")
+
+
+_FAR = 200
+"""Characters before something in which a denial is looked for."""
+
+
+def _denials(text: str, start: int) -> Iterator[re.Match[str]]:
+    """Denials before a place of a text, with the words between."""
+    return _NEGATION.finditer(text[max(0, start - _FAR) : start])
 
 
 def is_denied(text: str, start: int, end: int) -> bool:
     """Whether the words before or after a finding say that it is not there."""
     return _AFTER.match(text, end) is not None or any(
-        _reaches(*match.groups()) for match in _NEGATION.finditer(text[:start])
+        _reaches(*match.groups()) for match in _denials(text, start)
     )
 
 
@@ -60,13 +69,13 @@ def is_called_off(text: str, start: int, end: int) -> bool:
         return True
     return any(
         _reaches(match[1], match[2], strictly=match[1] in _OF_THINGS)
-        for match in _NEGATION.finditer(text[:start])
+        for match in _denials(text, start)
     )
 
 
 def is_denied_outright(text: str, start: int) -> bool:
     """Whether a denial stands right before something: ``not M4``."""
-    return any(not match[2].strip() for match in _NEGATION.finditer(text[:start]))
+    return any(not match[2].strip() for match in _denials(text, start))
 
 
 def denied(text: str, places: Sequence[tuple[int, int]]) -> list[bool]:

@@ -1,4 +1,4 @@
-"""What a report says of its coordinates: finding, rating, text, tracking, and where it stands.
+"""Which item of a report describes which coordinates: their group, finding, note or container.
 
 Viewers describe a mark in its measurement group (TID 1410), in the CAD finding above it
 (TID 4006), in the coordinates themselves (old dwv), in a container round the group (AIM),
@@ -13,36 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from pacs_bridge.domain.marks import NOT_A_LOCATION, Code, Laterality
 from pacs_bridge.sr import codes, elements
-from pacs_bridge.sr.notes import flags_of, parse_note
-from pacs_bridge.sr.site_words import SiteWords
-from pacs_bridge.sr.spoken import is_note
 from pacs_bridge.sr.tree import DRAWN, Node, Tree
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a group says of its marks; codes speak before the note in its texts does.
-
-    Parameters
-    ----------
-    link : str or None
-        Names the group where it is of one finding and draws it several times.
-    side : {"R", "L"} or None
-        The one breast that its codes name.
-    """
-
-    group: str | None
-    tracking_uid: str | None
-    finding: Code | None
-    rating: int | None
-    text: str
-    flags: tuple[str, ...]
-    link: str | None = None
-    side: Laterality | None = None
 
 
 def holder_of(node: Node, referrer: Node | None = None) -> Node:
@@ -100,9 +73,10 @@ _KEY_IMAGE = re.compile(r":KeyImage(?::Series)?$")
 
 def _is_nowhere(node: Node) -> bool:
     """Whether cornerstone means an image as a whole: it then writes a point at its corner."""
-    if elements.numbers(node.item, "GraphicData") != [0.0, 0.0]:
+    above = node.parent
+    if above is None or above.name != codes.CENTRE:
         return False
-    group = _group_of(node)
+    group = _group_of(node) if elements.numbers(node.item, "GraphicData") == [0.0, 0.0] else None
     return group is not None and any(
         child.name == codes.TRACKING_ID and _KEY_IMAGE.search(child.said())
         for child in group.children
@@ -121,7 +95,7 @@ def _group_of(node: Node) -> Node | None:
         if each.name == codes.MEASUREMENT_GROUP:
             group = each
             break
-        if nearest is None and _tells(each):
+        if nearest is None and each.tells:
             nearest = each
     if nearest is not None:
         outer = group or _round(nearest)
@@ -137,15 +111,6 @@ def _group_of(node: Node) -> Node | None:
     return before[-1] if before else None
 
 
-def _tells(node: Node) -> bool:
-    """Whether an item says what coordinates below it show."""
-    if node.value_type == "TEXT":
-        return node.name in codes.NOTES or node.concept is None
-    return node.value_type == "CODE" and (
-        node.name in codes.FINDINGS or codes.key(node.value_code) in codes.RATINGS
-    )
-
-
 def _round(nearest: Node) -> Node | None:
     """The container round a finding or note, where it says more of the same."""
     for each in nearest.ancestors():
@@ -159,133 +124,12 @@ def _round(nearest: Node) -> Node | None:
 
 def _is_alone(nearest: Node, outer: Node) -> bool:
     """Whether no other item inside says what coordinates of its own show."""
-    return not any(each is not nearest and _tells(each) and _draws(each) for each in outer.walk())
+    return all(each is nearest for each in outer.tellers)
 
 
-def _draws(node: Node) -> bool:
-    return bool(node.children) and any(each.value_type in DRAWN for each in node.walk())
-
-
-def said_of(holder: Node, words: SiteWords, *, alone: bool = False, machine: bool = False) -> Said:
-    """Collect what the holder says of its marks; of nested groups each says its own.
-
-    Parameters
-    ----------
-    alone : bool
-        Whether the holder is the coordinates themselves, and so no group of several.
-    machine : bool
-        Whether the whole report is a machine's.
-    """
-    tracking_uid = ""
-    findings: dict[tuple[str, str], Code] = {}
-    ratings: set[int] = set()
-    texts: list[str] = []
-    beside: list[str] = []
-    sides: set[Laterality] = set()
-    devices = persons = False
-    flags: list[str] = ["machine-mark"] if machine else []
-    several = sum(each.value_type in DRAWN for each in holder.walk()) > 1
-    shared = several or holder.name == codes.SINGLE_IMAGE_FINDING
-    for each in (holder, *own(holder, into_coordinates=not several)):
-        name = each.name
-        if name == codes.TRACKING_UID and not tracking_uid:
-            tracking_uid = elements.uid(each.item, "UID")
-        elif name == codes.SUSPICION and (value := _rating_of(each)) is not None:
-            ratings.add(value)
-        elif each.value_type == "TEXT" and is_note(each, words):
-            texts.append(each.said())
-        elif name in codes.CERTAINTIES:
-            beside.append(_measured(each))
-        elif name == codes.ALGORITHM_NAME:
-            devices = True
-        elif name in codes.PERSONS:
-            persons = True
-        elif each.value_type != "CODE" or (coded := each.value_code) is None:
-            continue
-        elif coded.value in codes.FREE_TEXT_VALUES:
-            texts.append(coded.meaning)
-        elif name == codes.ASSESSMENT or codes.is_birads(coded):
-            category = codes.BIRADS.get(codes.key(coded))
-            beside.append(f"BI-RADS: {category or coded.meaning or coded.value}")
-        elif name in codes.FINDINGS:
-            findings[codes.key(coded)] = codes.canonical(coded)
-        elif codes.key(coded) in codes.RATINGS:
-            ratings.add(codes.RATINGS[codes.key(coded)])
-        elif name == codes.OBSERVER_TYPE:
-            devices = devices or codes.key(coded) == codes.DEVICE
-        elif name == codes.RENDERING_INTENT and codes.key(coded) == codes.NOT_FOR_PRESENTATION:
-            flags += ["not-for-presentation", NOT_A_LOCATION]
-        elif name in (codes.FINDING_SITE, codes.LATERALITY):
-            sides.update(codes.SIDES.get(codes.key(coded), ()))
-    if devices and not persons and not machine:
-        flags.append("machine-mark")
-    if findings.keys() & codes.NOT_LESIONS:
-        flags.append(NOT_A_LOCATION)
-    written = "\n".join(filter(None, texts))[: elements.LONGEST_TEXT]
-    note = parse_note(written, words)
-    if len(ratings) > 1:
-        flags.append("rating-conflict")
-    # A code goes before the note: its rating leaves nothing to ask about the note's.
-    about_rating = ("rating-conflict", "side-or-scale") if ratings else ()
-    flags += [flag for flag in flags_of([note]) if flag not in about_rating]
-    if len(findings) > 1:
-        flags.append("several-findings")
-    return Said(
-        group=tracking_uid or (holder.where() if shared and not alone else None),
-        tracking_uid=tracking_uid or None,
-        finding=next(iter(findings.values())) if len(findings) == 1 else note.finding,
-        rating=ratings.pop() if len(ratings) == 1 else None if ratings else note.rating,
-        text="\n".join(filter(None, (written, *beside)))[: elements.LONGEST_TEXT],
-        flags=tuple(dict.fromkeys(flags)),
-        link=holder.where() if several and holder.name == codes.MEASUREMENT_GROUP else None,
-        side=sides.pop() if len(sides) == 1 else None,
-    )
-
-
-_DIGIT = re.compile(r"\s*M?\s?-?\s?([1-5])(?:\.0*)?\s*", re.IGNORECASE)
-
-
-def _rating_of(node: Node) -> int | None:
-    """The rating that a text or measurement of that name gives: ``M4``, 4."""
-    values = elements.items(node.item, "MeasuredValueSequence")[:1]
-    said = elements.text(values[0], "NumericValue") if values else node.said()
-    match = None if node.value_type == "CODE" else _DIGIT.fullmatch(said)
-    return None if match is None else int(match[1])
-
-
-def _measured(node: Node) -> str:
-    """A measurement as text: name, value, unit."""
-    for value in elements.items(node.item, "MeasuredValueSequence")[:1]:
-        unit = elements.code(value, "MeasurementUnitsCodeSequence")
-        name = node.concept.meaning if node.concept is not None else ""
-        sign = "" if unit is None else unit.value
-        return f"{name}: {elements.text(value, 'NumericValue')} {sign}".strip()
-    return ""
-
-
-_APART = frozenset({"CONTAINER", "NUM"})
-
-
-def own(holder: Node, *, into_coordinates: bool) -> Iterator[Node]:
-    """Items below a holder, those of groups inside it and of measurements' contexts left out.
-
-    Parameters
-    ----------
-    into_coordinates : bool
-        Whether what coordinates say of themselves holds for all; not where there are several.
-    """
-    waiting = list(reversed(holder.children))
-    while waiting:
-        node = waiting.pop()
-        if _tells(node) and _draws(node) and _speaks_for_itself(node):
-            continue
-        yield node
-        closed = _APART if into_coordinates else _APART | DRAWN
-        if node.value_type not in closed:
-            waiting.extend(reversed(node.children))
-
-
-def _speaks_for_itself(node: Node) -> bool:
+def speaks_for_itself(node: Node) -> bool:
     """Whether coordinates below an item are described by it alone, not by the group round it."""
+    if not (node.tells and node.draws):
+        return False
     drawn = next(each for each in node.walk() if each.value_type in DRAWN)
     return _group_of(drawn) is node

@@ -27,6 +27,7 @@ MOST_WORDS = 16 << 20
 
 _LARGE = 64 << 10  # bytes of a value
 _OPEN = 0xFFFFFFFF  # the length of what ends where a delimiter says so
+_FIRST_GROUP = 8  # of an object, behind its file header
 
 
 def open_file(path: Path, keywords: Iterable[str] = ()) -> pydicom.Dataset:
@@ -94,7 +95,7 @@ def _is_cut(element: pydicom.DataElement | RawDataElement) -> bool:
     """
     value = element.value if isinstance(element, RawDataElement) else None
     is_short = isinstance(value, bytes) and len(value) < element.length < _OPEN
-    return is_short and dictionary_has_tag(element.tag)
+    return is_short and element.tag.group >= _FIRST_GROUP and dictionary_has_tag(element.tag)
 
 
 def _beginning(path: Path) -> bool:

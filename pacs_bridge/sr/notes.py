@@ -254,6 +254,9 @@ def parse_breasts(text: str, words: SiteWords = NATIONAL) -> tuple[BreastDecisio
     A breast said to be two things in one text is left out: see `Note.conflicts`.
     """
     plain, _ = letters_told(normalise(text), words)
+    decides = (words.decision_pattern, *(pattern for pattern, _ in lexicon.DECISIONS))
+    if not any(pattern.search(plain) for pattern in decides):
+        return ()
     return _decided(plain, words)[0]
 
 

@@ -125,7 +125,8 @@ def _planes(ds: Dataset, group: int, unread: Unread) -> Iterator[tuple[int | Non
     """Each frame of one overlay group with its blobs; the number is the image's, 1-based."""
     data = elements.group_bytes(ds, group, 0x3000)
     if not data:
-        if (group, 0x0010) in ds and _number(ds, group, 0x0100, 1) > 1:
+        is_embedded = _number(ds, group, 0x0100, 1) > 1 or _number(ds, group, 0x0102, 0) > 0
+        if (group, 0x0010) in ds and is_embedded:
             unread.add("unread-embedded-overlay")
         elif (group, 0x1001) in ds and elements.group_text(ds, group, 0x1001):
             unread.add("unread-image-overlay")

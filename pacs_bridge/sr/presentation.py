@@ -175,7 +175,7 @@ def _graphics(
             continue
         broken.add(instance)
         if instance is None or all(each.compound != instance for each in simple):
-            unread.add("unread-compound")
+            unread.add(_why_not(ds, item, target))
     return without_twins(simple, compounds, broken)
 
 
@@ -193,6 +193,15 @@ def _compound(ds: Dataset, item: Dataset, target: Target, where: str) -> Mark | 
     if simple is None or shape is None:
         return None
     return _mark(item, shape, simple[1], units, target, where)
+
+
+def _why_not(ds: Dataset, item: Dataset, target: Target) -> str:
+    """Name what is the matter with a compound graphic that cannot be read."""
+    units = elements.text(item, "CompoundGraphicUnits").upper()
+    points = elements.pairs(item, "GraphicData")
+    if points and units == "DISPLAY" and in_pixels(ds, points, units, target) is None:
+        return "unread-display"
+    return "unread-compound"
 
 
 def _scales(annotation: Dataset) -> set[int]:

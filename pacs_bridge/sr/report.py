@@ -25,11 +25,12 @@ from pacs_bridge.domain.marks import (
     ReadObject,
 )
 from pacs_bridge.sr import codes, elements, geometry, sop_classes
-from pacs_bridge.sr.described import Said, drawings, own, said_of
+from pacs_bridge.sr.described import drawings
 from pacs_bridge.sr.notes import parse_breasts
 from pacs_bridge.sr.observers import made_at
 from pacs_bridge.sr.planes import Room
 from pacs_bridge.sr.references import References, references
+from pacs_bridge.sr.said import Said, own, said_of, said_of_one
 from pacs_bridge.sr.shares import Speakers, shares_of
 from pacs_bridge.sr.site_words import NATIONAL, SiteWords
 from pacs_bridge.sr.solid import OnFrame, on_frames
@@ -56,6 +57,8 @@ MOST_MARKS = 5_000
 MOST_DECISIONS = 200
 """Coded decisions and densities read of one report; a reader gives four."""
 
+NOTHING_FOUND = "The program found nothing on the images; nothing is to be read."
+UNFINISHED = "The program did not finish and marks nothing; let it run again."
 NOTHING_MARKED = "The report marks no place on an image and decides nothing; nothing is to be read."
 
 
@@ -94,7 +97,7 @@ def read_report(ds: Dataset, words: SiteWords = NATIONAL, room: Room | None = No
         or (unread.flags and not marks)
         or "decision-conflict" in unread.flags
     ):
-        refused = unread.sentence(NOTHING_MARKED)
+        refused = unread.sentence(_nothing_found(tree) if machine else NOTHING_MARKED)
     return ReadObject(
         sop_class_uid=elements.uid(ds, "SOPClassUID"),
         sop_instance_uid=elements.uid(ds, "SOPInstanceUID"),
@@ -133,13 +136,25 @@ def _say_what_there_is(tree: Tree, unread: Unread) -> None:
         unread.add("unread-region")
     if not unread.flags and any(node.name == codes.ASSESSMENT for node in tree.root.walk()):
         unread.add("unread-assessment")
-    if not unread.flags and any(node.value_type == "NUM" for node in tree.root.walk()):
+    if not unread.flags and any(map(_is_measured, tree.root.walk())):
         unread.add("unread-measurements")
     if not unread.flags and any(
         node.value_type == "TEXT" and node.relationship in ("CONTAINS", "")
         for node in tree.root.walk()
     ):
         unread.add("unread-text")
+
+
+def _is_measured(node: Node) -> bool:
+    """Whether an item measures something, and does not tell how an image was made."""
+    above = node.parent
+    return node.value_type == "NUM" and (above is None or above.value_type != "IMAGE")
+
+
+def _nothing_found(tree: Tree) -> str:
+    """Why a machine's report holds no marks."""
+    summaries = {codes.key(node.value_code) for node in tree.root.walk()}
+    return UNFINISHED if summaries & codes.UNFINISHED else NOTHING_FOUND
 
 
 # Marks ------------------------------------------------------------------------------------
@@ -203,7 +218,10 @@ def _told(
         if holder.path not in said:
             said[holder.path] = said_of(holder, words, alone=holder is node, machine=machine)
             described.update(each.path for each in (holder, *own(holder, into_coordinates=True)))
-        told.append((node, holder, teller, said[holder.path]))
+        about = said[holder.path]
+        if holder is not node:
+            about = said_of_one(node, about, words)
+        told.append((node, holder, teller, about))
         if len(told) > MOST_MARKS:
             break
     return told, described
@@ -268,7 +286,9 @@ def _mark(node: Node, said: Said, drawn: OnFrame, flags: tuple[str, ...], *, sev
         frame=drawn.frame,
         shape=drawn.shape,
         points=drawn.points,
-        centre=geometry.centre_of(drawn.shape, drawn.points),
+        centre=geometry.centre_of(
+            "POLYGON" if said.encloses and drawn.shape == "POLYLINE" else drawn.shape, drawn.points
+        ),
         finding=said.finding,
         rating=said.rating,
         text=said.text,

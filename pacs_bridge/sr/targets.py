@@ -78,9 +78,16 @@ def _add(images: Images, image: str, frames: list[int]) -> None:
 
 
 def target_of(annotation: Dataset, related: Related) -> Target:
-    """The image an annotation names, else the only one that its state is about."""
+    """The image an annotation names, else the only one that its state is about.
+
+    It names a part of what its state is about: where it gives no frames, the state's hold.
+    """
     named = images_of(annotation)
-    return one_image(Related(named) if named else related)
+    if not named:
+        return one_image(related)
+    return one_image(
+        Related({uid: frames or related.images.get(uid, []) for uid, frames in named.items()})
+    )
 
 
 def one_image(related: Related) -> Target:

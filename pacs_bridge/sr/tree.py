@@ -70,6 +70,25 @@ class Node:
         """Value and scheme of the concept name."""
         return codes.key(self.concept)
 
+    @cached_property
+    def tells(self) -> bool:
+        """Whether it is a finding, note or rating, and says what coordinates below it show."""
+        if self.value_type == "TEXT":
+            return self.name in codes.NOTES or self.concept is None
+        return self.value_type == "CODE" and (
+            self.name in codes.FINDINGS or codes.key(self.value_code) in codes.RATINGS
+        )
+
+    @cached_property
+    def draws(self) -> bool:
+        """Whether it is, or holds, coordinates."""
+        return any(each.value_type in DRAWN for each in self.walk())
+
+    @cached_property
+    def tellers(self) -> tuple[Node, ...]:
+        """All in it that say what coordinates of their own show."""
+        return tuple(each for each in self.walk() if each.tells and each.draws)
+
     def said(self) -> str:
         """The value of a TEXT, PNAME, UIDREF or CODE item as text."""
         if self.value_type == "PNAME":

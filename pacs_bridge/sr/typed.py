@@ -19,17 +19,23 @@ _PLAIN = {**_DASHES, **_QUOTES, 0x2044: "/", ord("_"): " "}
 # What is on no screen: soft hyphens, joiners, marks of direction and of byte order.
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
+_SMALL = re.compile("(?<=\\w)(?=[¼-¾⅐-⅞²³¹⁰-⁹])")
+_ENDS = re.compile("[\r\n\t\v\f\x85\u2028\u2029]+")
 _SLASH = re.compile(r"(?<=\w)/(?=[A-Z])|(?<=[A-Z])/(?=\w)")
 
 
 def normalise(text: str) -> str:
     """Capitals; full-width forms, dashes, quotes and line ends made plain (Unicode NFKC)."""
-    seen = _UNSEEN.sub("", text[:LONGEST_NOTE]).translate(_QUOTES)
-    # A fraction or an exponent is no digit of the number before it.
-    apart = re.sub(r"(?<=\w)(?=[¼-¾⅐-⅞²³¹⁰-⁹])", "/", seen)
-    plain = unicodedata.normalize("NFKC", apart).upper().translate(_PLAIN)
+    plain = text[:LONGEST_NOTE]
+    if plain.isascii():
+        plain = plain.upper().translate(_PLAIN)
+    else:
+        seen = _UNSEEN.sub("", plain).translate(_QUOTES)
+        # A fraction or an exponent is no digit of the number before it.
+        apart = _SMALL.sub("/", seen)
+        plain = unicodedata.normalize("NFKC", apart).upper().translate(_PLAIN)
     plain = _SLASH.sub(" / ", plain.replace("W/O", "WITHOUT"))
-    return re.sub(r"[\r\n\t\v\f\x85\u2028\u2029]+", " ; ", plain).strip(" ;")
+    return _ENDS.sub(" ; ", plain).strip(" ;")
 
 
 class Text:
@@ -42,6 +48,8 @@ class Text:
         self, pattern: Pattern[str], unless: Callable[[re.Match[str]], bool] | None = None
     ) -> list[re.Match[str]]:
         """Every match, taken out of the text, but for those that are left in it."""
+        if pattern.search(self.left) is None:  # as of most patterns, in a short text
+            return []
         found = [each for each in pattern.finditer(self.left) if not (unless and unless(each))]
         for match in found:
             self.left = (

@@ -11,9 +11,9 @@ from collections.abc import Container, Iterator
 from pacs_bridge.domain.marks import Mark
 from pacs_bridge.domain.questions import UNLINKED_NOTE
 from pacs_bridge.sr import codes, elements, sop_classes
-from pacs_bridge.sr.described import said_of
 from pacs_bridge.sr.notes import flags_of, parse_note, write_note
 from pacs_bridge.sr.references import References
+from pacs_bridge.sr.said import said_of
 from pacs_bridge.sr.site_words import SiteWords
 from pacs_bridge.sr.spoken import is_note, note_text
 from pacs_bridge.sr.tree import DRAWN, Node, Tree
@@ -130,7 +130,7 @@ def measures_region(node: Node) -> bool:
     if node.value_type not in _PICTURES or not unread_region(node):
         return False
     group = _group_round(node)
-    return group is not node and not any(each.value_type in DRAWN for each in group.walk())
+    return group is not node and not group.draws
 
 
 def is_undrawn(mark: Mark) -> bool:

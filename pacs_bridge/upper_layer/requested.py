@@ -32,7 +32,7 @@ from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.upper_layer.inbox import Inbox, Piece
 from pacs_bridge.upper_layer.outbox import Outbox
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Bytes, Malformed
-from pacs_bridge.upper_layer.taking import OpenStore, Taking
+from pacs_bridge.upper_layer.taking import OpenStore, PeerReleased, Taking
 from pacs_bridge.upper_layer.wire import Deadline, send
 
 _VERIFICATION = "1.2.840.10008.1.1"
@@ -320,9 +320,20 @@ class RequestedAssociation:
         except Malformed as error:
             self._quietly_abort(error.reason)
             raise self.unavailable("answer", f"it broke the protocol: {error.what}") from error
+        except PeerReleased as error:
+            self._answer_release()
+            detail = "it released the association before it had answered"
+            raise self.unavailable("answer", detail) from error
         except (OSError, _Ended) as error:
             self._is_broken = True
             raise self.unavailable("answer", "it broke off") from error
+
+    def _answer_release(self) -> None:
+        self._is_broken = True
+        try:
+            send(self._connection, [pdu.encode(pdu.ReleaseReply())], self._network_deadline())
+        except OSError:
+            pass  # it has gone already
 
     def _quietly_abort(self, reason: AbortReason) -> None:
         try:
@@ -353,7 +364,9 @@ class RequestedAssociation:
         collected = bytearray()
         while True:
             piece = self._inbox.next(left())
-            if isinstance(piece, (pdu.Abort, pdu.ReleaseRequest)):
+            if isinstance(piece, pdu.ReleaseRequest):
+                raise PeerReleased
+            if isinstance(piece, pdu.Abort):
                 raise _Ended
             if not isinstance(piece, Piece):
                 raise Malformed("a PDU came out of turn", AbortReason.UNEXPECTED_PDU)

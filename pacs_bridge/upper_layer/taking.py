@@ -16,12 +16,17 @@ from pacs_bridge.upper_layer.command import Command, Field, decode_command
 from pacs_bridge.upper_layer.contract import Bounds
 from pacs_bridge.upper_layer.inbox import Inbox, Piece, Room
 from pacs_bridge.upper_layer.outbox import Outbox
+from pacs_bridge.upper_layer.pdu import ReleaseRequest
 from pacs_bridge.upper_layer.pdu_items import AbortReason, Malformed
 
 SOP_CLASS_NOT_SUPPORTED = 0x0122
 _RESPONSE = 0x8000
 _LOOK_EVERY = 0.5  # seconds between two looks whether the caller has had enough
 _SLOWEST_LINE = 100_000  # bytes a second
+
+
+class PeerReleased(ConnectionAbortedError):
+    """The peer asks for a release in the middle of an exchange; it is to be answered."""
 
 
 class OpenStore(Protocol):
@@ -162,6 +167,8 @@ class Taking:
 
     def _piece(self, room: Room | None = None) -> Piece:
         arrived = self._inbox.next(self._patience, room)
+        if isinstance(arrived, ReleaseRequest):
+            raise PeerReleased
         if not isinstance(arrived, Piece):
             raise ConnectionAbortedError("the peer ended the association")
         return arrived

@@ -95,7 +95,7 @@ def show(set_name: str, accession: str) -> str:
 def look_case(set_name: str, accession: str) -> ResponseReturnValue:
     """Give the page of a case again where it has changed."""
     line = _released(set_name)
-    if _is_shown(_case_version(_receipt(line, accession), line)):
+    if _is_shown(_case_version(_receipt(line, accession), line, _silence(line))):
         return "", 204
     return _case_page(set_name, accession)
 
@@ -260,6 +260,7 @@ def _case_page(set_name: str, accession: str, trouble: str = "") -> str:
     frames = [_frame_of(place, image, receipt) for place, image in enumerate(receipt.images, 1)]
     marks = list(enumerate(receipt.marks, 1))
     places = {image.sop_instance_uid: place for place, image in enumerate(receipt.images, 1)}
+    silence = _silence(line)
     shown = [_mirrored(image) for image in receipt.images]
     return render_template(
         "reading/show.html",
@@ -286,7 +287,8 @@ def _case_page(set_name: str, accession: str, trouble: str = "") -> str:
         open=_is_open(line, receipt.kind),
         cases=_ours().list_receipts(_reader(), set_name),
         now=services().now(),
-        version=_case_version(receipt, line),
+        silence=silence,
+        version=_case_version(receipt, line, silence),
         seconds=LOOK_SECONDS,
         new_token=_new_token,
         who=_version(_reader()),
@@ -325,8 +327,13 @@ def _is_shown(version: str) -> bool:
     return request.args.get("version", "") == version
 
 
-def _case_version(receipt: Receipt, line: ReaderRound) -> str:
-    return _version(receipt, _is_open(line, receipt.kind))
+def _case_version(receipt: Receipt, line: ReaderRound, silence: str) -> str:
+    return _version(receipt, _is_open(line, receipt.kind), silence)
+
+
+def _silence(line: ReaderRound) -> str:
+    """Say that nothing arrives any more, on the page of a case too: many keep that one open."""
+    return services().who.show_session(_reader(), line.enrolment.set_name).silence
 
 
 def _version(*shown: object) -> str:

@@ -144,6 +144,16 @@ def write_moment(moment: datetime | None, *, seconds: bool = False) -> Markup:
     )
 
 
+def write_clock(text: str) -> str:
+    """Write a moment by somebody else's clock, which names no zone; a text that is none stays."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    day = _SPACE.join((str(at.day), _MONTHS[at.month - 1], str(at.year)))
+    return f"{day}, {at:%H:%M}"
+
+
 def write_duration(seconds: float) -> str:
     """Write a length of time, rounded to what matters."""
     whole = max(0, round(seconds))
@@ -171,21 +181,33 @@ _YES = (
     ("is it a mark?", "Yes, it is a mark"),
     ("is it one?", "Yes, it is a mark"),
     ("mean it?", "Yes, I mean it"),
+    ("are both meant?", "Yes, both are meant"),
+    ("meant so?", "Yes, it is meant so"),
     ("meant?", "Yes, I mean it"),
     ("there?", "Yes, it is there"),
     ("draw it yourself?", "Yes, I drew it"),
     ("is it this one?", "Yes, it is there"),
+    ("what do you mean by it?", "The note changes nothing"),
+    ("is a mark missing here? Draw it here.", "No, nothing is missing"),
+    ("take this one back.", ""),
+    ("decide each breast below.", ""),
 )
-"""How a question ends, and what it is to agree."""
+"""How a question ends, and what it is to agree; empty where only something else answers it."""
 
 
 def agree_to(question: str, words: str) -> str:
-    """Say what a reader says who agrees to a question on a mark, as it is said in words."""
+    """Say what a reader says who agrees to a question on a mark, as it is said in words.
+
+    Empty where nobody can agree: what is asked for is to be done.
+    """
     for end, yes in _YES:
         if question.endswith(end):
             return yes
+    if question.startswith("Does your note") and "belong" in question:
+        return "Yes, it belongs to it"
     said = words.partition(", ")[2]
-    return f"It counts as {said}" if said and "counts?" in question else "That is right"
+    counts = "counts?" in question or question.endswith("rating do you give?")
+    return f"It counts as {said}" if said and counts else "That is right"
 
 
 _LAYOUT = str.maketrans("", "", "\n\t")
@@ -226,6 +248,7 @@ def set_up_words(app: Flask) -> None:
     app.jinja_env.finalize = show_plainly
     app.jinja_env.filters.update(
         moment=write_moment,
+        clock=write_clock,
         duration=write_duration,
         size=write_size,
         count_of=write_count,

@@ -7,8 +7,6 @@ the load and once before the readers read, as one that is started again does.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ import pytest
 
 from pacs_bridge.sandbox.pacs import SandboxPacs, SandboxPacsConfig
 from pacs_bridge.wiring.installation import Installation
+from tests import forked
 from tests.isolation import prove
 from tests.postgres import Cluster, postgres
 from tests.round import OutsideInstallation
@@ -47,10 +46,7 @@ class OnPostgresql(OutsideInstallation):
 
 def set_up(ours: OutsideInstallation, images: Path, pacs_port: int) -> None:
     """Case set, truth, PACS and reader, by commands."""
-    sandbox = [sys.executable, "-m", "pacs_bridge", "sandbox"]
-    subprocess.run(
-        [*sandbox, "images", str(images), "--cases", "2"], check=True, capture_output=True
-    )
+    at_hospital("images", images, "--cases", 2)
     run = ours.command
     run("case-set", "import", str(images), "--prefix", SET, "--title", "SA12 part 1", "--partial")
     run("truth", "import", SET, str(images / "truth.json"))
@@ -69,14 +65,16 @@ def set_up(ours: OutsideInstallation, images: Path, pacs_port: int) -> None:
 
 def read(images: Path, pacs_port: int) -> None:
     """Let the reader read every case at the hospital's viewer."""
-    subprocess.run(
-        [
-            sys.executable, "-m", "pacs_bridge", "sandbox", "read",
-            "--pacs", f"HOSPITAL@127.0.0.1:{pacs_port}", "--set", SET,
-            "--truth", str(images / "truth.json"), "--login", LOGIN, "--as", "both",
-        ],
-        check=True, capture_output=True,
+    at_hospital(
+        "read", "--pacs", f"HOSPITAL@127.0.0.1:{pacs_port}", "--set", SET,
+        "--truth", images / "truth.json", "--login", LOGIN, "--as", "both",
     )  # fmt: skip
+
+
+def at_hospital(*words: object) -> None:
+    """Run a command of the sandbox."""
+    done = forked.run("pacs_bridge", ["sandbox", *words])
+    assert done.returncode == 0, done.stderr
 
 
 def is_well(ours: OutsideInstallation) -> bool:
@@ -89,6 +87,7 @@ def is_well(ours: OutsideInstallation) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_round_goes_from_images_to_scores_over_a_server_that_ends_every_connection(
     tmp_path: Path, postgres: Cluster, url: str
 ) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from pacs_bridge.domain.marks import Observer, ReadObject
+from pacs_bridge.services.extract import extract_object
+from pacs_bridge.services.whose import look_again
 from tests.builders import a_mark, a_read_object, both_decided
 from tests.databases import TestDatabase
-from tests.reading_world import ReadingWorld
+from tests.reading_world import SETTLE, PathArchive, ReadingWorld
 
 
 @pytest.fixture
@@ -64,3 +66,23 @@ def test_two_readers_who_mark_one_place_are_asked_nothing(world: ReadingWorld) -
     world.take(by("mjones", "1.2.3.2", 5.0, track="1.9"))
     world.take(by("jsmith", "1.2.3.3", 5.0, track="1.8", predecessors=("1.2.3.1",)))
     assert (asked(world, "R001"), asked(world, "R002")) == ([], [])
+
+
+def test_whose_mark_was_copied_is_asked_nothing_when_it_is_looked_into_anew(
+    world: ReadingWorld,
+) -> None:
+    """As it is whenever an administrator says something of the log-ins."""
+    reads = {
+        "1.2.3.1": by("jsmith", "1.2.3.1", 5.0, track="1.9"),
+        "1.2.3.2": by("mjones", "1.2.3.2", 5.0, 50.0, track="1.9"),
+    }
+    for read in reads.values():
+        world.take(read)
+    with world.begin() as uow:
+        look_again(uow, reads, "again", world.clock(), SETTLE)
+    for uid in reads:
+        extract_object(
+            uid, begin=world.begin, archive=PathArchive(), read_file=lambda _, uid=uid: reads[uid],  # type: ignore[arg-type, misc]
+            now=world.clock, settle=SETTLE,
+        )  # fmt: skip
+    assert (asked(world, "R001"), asked(world, "R002")) == ([], [5.0])

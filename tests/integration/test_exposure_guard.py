@@ -151,6 +151,33 @@ def test_a_reading_that_is_opened_again_by_us_was_decided_when_it_was(
     assert flags_of_r001(unit) == []
 
 
+def test_what_is_fetched_was_said_when_it_was_seen_for_the_first_time(
+    database: TestDatabase,
+) -> None:
+    unit = unshared(database)
+    one = unit.save("R001", 101, login="own-R001")
+    unit.watch()
+    unit.clock.pass_(5)
+    unit.arrive(unit.save("R002", 101, login="own-R002"))
+    assert flags_of_r001(unit) == []  # that may have been R001's, who had decided then
+    unit.clock.pass_(600)
+    unit.arrive(one)  # the PACS forwards nothing: it is fetched by the clock
+    assert flags_of_r001(unit) == []
+
+
+def test_a_mark_of_which_nothing_is_heard_for_half_an_hour_excuses_nothing(
+    database: TestDatabase,
+) -> None:
+    unit = unshared(database)
+    unit.save("R001", 101, login="own-R001")
+    unit.watch()
+    unit.clock.pass_(5)
+    unit.arrive(unit.save("R002", 101, login="own-R002"))
+    assert flags_of_r001(unit) == []
+    unit.clock.pass_(30 * 60)
+    assert flags_of_r001(unit) == [READING, READING]
+
+
 def test_what_its_reader_says_after_that_is_flagged(database: TestDatabase) -> None:
     unit = closed_beside_another(database)
     decide(unit)

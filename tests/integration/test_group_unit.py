@@ -20,7 +20,7 @@ from pacs_bridge.db.repositories import arrivals
 from pacs_bridge.db.tables.objects import ObjectRow
 from pacs_bridge.domain.errors import NotFound, StoreBusy
 from tests.builders import a_received_object
-from tests.databases import TestDatabase
+from tests.databases import TestDatabase, of_sqlite
 from tests.nodes import register
 
 
@@ -66,6 +66,7 @@ def test_what_fails_leaves_nothing_and_the_next_is_served(
     assert kept(database) == (1, True, 0)
 
 
+@of_sqlite
 def test_a_database_that_refuses_is_busy_and_gets_a_new_connection(database: TestDatabase) -> None:
     def refuse() -> None:
         with database.begin_for_many() as uow:
@@ -132,6 +133,7 @@ def test_the_statements_are_made_for_postgresql_too() -> None:
         assert all(f"%({name})" in compiled.text for name in compiled.names)
 
 
+@of_sqlite
 def test_what_the_driver_refuses_is_refused_as_by_sqlalchemy(database: TestDatabase) -> None:
     with database.begin() as uow:
         connection = uow.open_session().connection()

@@ -96,6 +96,17 @@ def test_without_json_a_person_reads_who_what_and_where(folder):
         assert words in out
 
 
+def test_without_json_a_person_reads_what_somebody_else_said_in_it_too(folder):
+    ds = write_gsps(four_views(), [MASS], [], **WHO)
+    [annotation] = ds.GraphicAnnotationSequence
+    ds.GraphicLayerSequence[0].GraphicLayer = annotation.GraphicLayer = "MARY"
+    ds.GraphicLayerSequence[0].GraphicLayerDescription = "Jones^Mary"
+    ds.save_as(folder / "state.dcm")
+    _, out = run(folder / "state.dcm")
+    assert "and in it, by Jones^Mary" in out
+    assert "ELLIPSE" in out
+
+
 def test_a_file_that_is_no_dicom_is_said_and_the_others_are_read(folder):
     note = folder / "note.txt"
     note.write_text("M4 mass")

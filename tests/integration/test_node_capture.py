@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from pacs_bridge.services.arrivals import file_of, hand_over
 from pacs_bridge.services.group_commit import GroupCommit, Work
 from pacs_bridge.upper_layer.contract import Bounds
 from tests.builders import a_received_object
-from tests.databases import TestDatabase
+from tests.databases import TestDatabase, of_sqlite
 from tests.nodes import (
     EXPLICIT,
     IMPLICIT,
@@ -57,11 +56,9 @@ def received(node: RunningNode, uid: str) -> Any:
 
 
 def repeats(node: RunningNode, uid: str) -> int:
-    with sqlite3.connect(node.folder / "test.sqlite") as connection:
-        query = "SELECT repeats FROM pb_object WHERE sop_instance_uid = ?"
-        (count,) = connection.execute(query, (uid,)).fetchone()
-    connection.close()
-    return int(count)
+    query = text("SELECT repeats FROM pb_object WHERE sop_instance_uid = :uid")
+    with node.database.begin() as uow:
+        return int(uow.connect().execute(query, {"uid": uid}).scalar_one())
 
 
 @pytest.mark.parametrize("sop_class", sorted(STORED))
@@ -134,9 +131,8 @@ def test_an_object_that_came_to_harm_in_the_database_is_parked_and_never_read(
     node: RunningNode,
 ) -> None:
     assert send(node.port, our_state()).Status == SUCCESS
-    with sqlite3.connect(node.folder / "test.sqlite") as connection:
-        connection.execute("UPDATE pb_arrival SET data = zeroblob(9)")
-    connection.close()
+    with node.database.begin() as uow:
+        uow.connect().execute(text("UPDATE pb_arrival SET data = :data"), {"data": bytes(9)})
     assert node.hand_over() == 1
     row = received(node, "1.2.3.9.1")
     assert (row.state, node.database.jobs.jobs) == ("parked", [])
@@ -156,6 +152,7 @@ def test_a_full_archive_leaves_objects_safe_where_they_are(node: RunningNode) ->
     assert node.hand_over() == 1
 
 
+@of_sqlite
 def test_a_full_database_is_told_as_a_full_disk(database: TestDatabase) -> None:
     register(database)
 

@@ -19,7 +19,7 @@ from pacs_bridge.domain.pacs import Endpoint, Pacs
 from pacs_bridge.sandbox.orthanc import Modality
 from pacs_bridge.upper_layer.prescan import scan
 from tests.builders import a_case, a_passport, an_image
-from tests.databases import TestDatabase
+from tests.databases import TestDatabase, of_sqlite
 from tests.dcmtk import data_set_of, dcmtk
 from tests.hostile.peer import Peer
 from tests.mammograms import MAMMOGRAM, a_tomosynthesis, write
@@ -160,6 +160,7 @@ def alien(refusal: Refusal) -> bool:
     return (refusal.kind, refusal.status, len(refusal.keyed_hash)) == ("alien", ALIEN, 64)
 
 
+@of_sqlite
 def test_an_image_of_another_woman_leaves_a_row_and_no_byte(
     node: RunningNode, tmp_path: Path
 ) -> None:

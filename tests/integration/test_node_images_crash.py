@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pacs_bridge.archive.halves import HALF
 from tests.databases import TestDatabase
 from tests.dying_node import dying
 from tests.mammograms import MAMMOGRAM
@@ -70,7 +71,7 @@ def test_a_kill_in_the_middle_of_a_large_image_loses_none_before_and_shows_none_
 ) -> None:
     register(database)
     load(database)
-    size = 2 << 20  # past the page cache in three pieces
+    size = 4 * HALF  # past the page cache in four pieces
     with dying(tmp_path, "write_direct", 5) as (port, process):
         assert send_big(port, size) == 0x0000
         with suppress(OSError):  # whether the end or the next bytes tell us

@@ -35,7 +35,7 @@ from pacs_bridge.wiring.node import build_node
 from pacs_bridge.wiring.web import serve_web
 from tests.builders import a_received_object
 from tests.databases import TestDatabase, opened
-from tests.nodes import register
+from tests.nodes import associated, our_state, register, running_node, send_raw
 from tests.peers import ROOT
 from tests.postgres import Cluster, postgres, postgres_url
 from tests.waiting import wait_until
@@ -126,7 +126,7 @@ def test_two_processes_that_add_at_once_number_what_they_add_one_after_the_other
         with database.begin_for_many() as uow:
             assert uow.arrivals.add(a_received_object(f"1.2.3.{number}"), b"bytes")
             uow.events.add(database.clock(), "noted", "a")
-    other.communicate(timeout=60)
+    other.communicate(timeout=240)
     assert other.returncode == 0
     with database.begin() as uow:
         arrived = uow.connect().execute(text("SELECT arrival FROM pb_object")).scalars()
@@ -149,7 +149,7 @@ def test_a_writer_waits_for_that_of_another_process_and_sees_what_it_wrote(
         wait_until(lambda: waiting(other) == 1, "the second to wait")
         with UnitOfWork(sessionmaker(bind=other)) as uow:
             assert uow.arrivals.add(a_received_object("1.2.3.1"), b"first")
-    thread.join(60)
+    thread.join(240)
     assert came == [False]
 
 
@@ -265,7 +265,7 @@ def test_of_two_that_wait_for_one_another_one_is_told_to_come_again(
             with UnitOfWork(sessionmaker(bare)) as uow:
                 uow.connect().execute(text("SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED"))
                 uow.connect().execute(text(change.format(first)))
-                met.wait(60)
+                met.wait(240)
                 uow.connect().execute(text(change.format(then)))
             outcomes.append(None)
         except StoreBusy as error:
@@ -276,7 +276,7 @@ def test_of_two_that_wait_for_one_another_one_is_told_to_come_again(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert sorted(type(each).__name__ for each in outcomes) == ["NoneType", "StoreBusy"]
     with engine.connect() as connection:
         assert connection.execute(text("SELECT sum(said) FROM word")).scalar_one() == 2
@@ -330,6 +330,23 @@ def test_a_server_that_is_away_is_said_to_be_away(tmp_path: Path) -> None:
     with pytest.raises(StoreBusy), sessionmaker(engine, class_=TellingSession)() as session:
         session.execute(text("SELECT 1"))
     engine.dispose()
+
+
+def test_a_node_whose_server_is_away_has_objects_sent_again_and_loses_none(
+    database: TestDatabase, postgres: Cluster, postgres_url: str, tmp_path: Path
+) -> None:
+    before, meanwhile = our_state("1.2.3.1"), our_state("1.2.3.2")
+    with (
+        running_node(database, tmp_path) as node,
+        associated(node.port, before.SOPClassUID) as association,
+    ):
+        assert send_raw(association, before).Status == 0
+        with postgres.away(postgres_url):
+            assert send_raw(association, meanwhile).Status == 0xA700
+        assert send_raw(association, meanwhile).Status == 0
+        assert send_raw(association, before).Status == 0  # it may have been sent again, too
+        assert node.hand_over() == 2
+        assert database.jobs.jobs == [("extract", ("1.2.3.1",)), ("extract", ("1.2.3.2",))]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -61,13 +61,22 @@ def house(tmp_path: Path) -> Iterator[House]:
     house.installation.reading_engine.dispose()
 
 
+def _read(path: Path) -> str:
+    """What a file of /proc says; nothing where its thread has ended."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
 def child_of(process: int) -> int | None:
     """The process beside another one that reads objects; None while there is none."""
-    for child in Path(f"/proc/{process}/task").glob("*/children"):
-        for number in child.read_text().split():
-            words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
-            if b"--place" in words:
-                return int(number)
+    for thread in Path(f"/proc/{process}/task").glob("*/children"):
+        for number in _read(thread).split():
+            with suppress(OSError):  # it may have ended meanwhile
+                words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+                if b"--place" in words:
+                    return int(number)
     return None
 
 

@@ -258,6 +258,19 @@ def test_a_pacs_that_breaks_off_midway_is_told_from_one_that_has_nothing():
     assert (list(shelf.kept), shelf.forgotten) == (["1.2.3.4.1"], ["1.2.3.4.2"])
 
 
+def test_a_pacs_that_releases_midway_has_its_reply_and_has_not_answered():
+    shelf, heard = Shelf(), list[pdu.Pdu]()
+
+    def release(line: Line, request: Command) -> None:
+        bring(line, "1.2.3.4.1")
+        line.say(pdu.ReleaseRequest())
+        heard.append(line.read())
+
+    said = ("answer", "it released the association before it had answered")
+    assert failing(release, shelf=shelf) == said
+    assert (heard, list(shelf.kept)) == ([pdu.ReleaseReply()], ["1.2.3.4.1"])
+
+
 def test_a_last_answer_that_never_comes_is_not_waited_for():
     def fall_silent(line: Line, request: Command) -> None:
         bring(line, "1.2.3.4.1")

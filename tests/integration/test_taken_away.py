@@ -14,6 +14,7 @@ from pacs_bridge.domain.people import Round
 from pacs_bridge.services.claim_decisions import decide_claim
 from pacs_bridge.services.close import end_rounds
 from pacs_bridge.services.extract import extract_object
+from pacs_bridge.services.whose import look_again
 from pacs_bridge.sr.read import read_object
 from tests.builders import a_mark, a_read_object, both_decided
 from tests.databases import TestDatabase
@@ -253,3 +254,25 @@ def test_what_a_deleted_report_had_replaced_is_asked_about_and_never_gone_in_sil
     world.take(read_object(note("1.2.3.2")))
     assert [m.state for m in world.receipt().marks] == ["asked", "asked"]
     assert world.settle() == "asked"
+
+
+def test_a_note_that_came_after_the_round_changes_nothing_whatever_is_looked_into_later(
+    world: ReadingWorld,
+) -> None:
+    scored(world)
+    with world.begin() as uow:
+        opened = uow.rounds.find("PERFORMS121")
+        assert opened is not None
+        uow.rounds.put(Round("PERFORMS121", opened.opens_at, world.clock()))
+    world.take(read_object(note("1.2.3.1")))
+    assert [e.detail["late"] for e in rejected(world)] == [True]
+    with world.begin() as uow:
+        look_again(uow, ["1.2.3.1"], "again", world.clock(), SETTLE)
+    read = a_read_object(breasts=both_decided())
+    extract_object(
+        "1.2.3.1", begin=world.begin, archive=PathArchive(), read_file=lambda _: read,  # type: ignore[arg-type]
+        now=world.clock, settle=SETTLE,
+    )  # fmt: skip
+    assert world.settle() == "closed"
+    assert [m.state for m in world.receipt().marks] == ["read"]
+    assert len(world.sent()) == 1

@@ -233,6 +233,17 @@ def test_an_abort_for_an_answer_breaks_off():
     assert echoed(lambda line, _: line.say(pdu.Abort(2))) == ("answer", "it broke off")
 
 
+def test_a_release_for_an_answer_is_replied_to_and_said_to_be_one():
+    heard: list[pdu.Pdu] = []
+
+    def release(line: Line, _command: Command) -> None:
+        line.say(pdu.ReleaseRequest())
+        heard.append(line.read())
+
+    assert echoed(release) == ("answer", "it released the association before it had answered")
+    assert heard == [pdu.ReleaseReply()]
+
+
 @pytest.mark.parametrize("ending", [pdu.Abort(2), pdu.ReleaseRequest(), None])
 def test_what_ends_between_two_requests_is_found_before_the_next(ending):
     def take(line: Line) -> None:

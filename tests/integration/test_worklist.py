@@ -13,8 +13,9 @@ from pydicom import Dataset, dcmread
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.domain.caseset import Passport
 from pacs_bridge.domain.errors import UnreadableObject
-from pacs_bridge.domain.query import FindRequest
+from pacs_bridge.domain.query import FindRequest, UnfitIdentifier
 from pacs_bridge.services.worklist import find_worklist
+from tests.builders import a_case, a_passport
 from tests.databases import TestDatabase
 from tests.dcmtk import dcmtk
 from tests.nodes import CALLER, EXPLICIT, IMPLICIT, encode
@@ -118,3 +119,17 @@ def test_a_damaged_question_is_refused_in_words(
     data: Any = memoryview(encode(a_question()) + damage)
     with pytest.raises(UnreadableObject):
         find_worklist(FindRequest(CALLER, WORKLIST, EXPLICIT, data), read=database.begin)
+
+
+def test_a_key_that_is_none_is_named_by_its_tag(database: TestDatabase, passport: Passport) -> None:
+    question = a_question({"ScheduledProcedureStepStartDate": "20250101\\20250102"})
+    request = FindRequest(CALLER, WORKLIST, EXPLICIT, memoryview(encode(question)))
+    with pytest.raises(UnfitIdentifier) as refused:
+        find_worklist(request, read=database.begin)
+    assert refused.value.offending == (0x00400002,)
+
+
+def test_a_name_outside_ascii_is_answered_in_utf8(database: TestDatabase) -> None:
+    load(database, replace(a_passport(), cases=(a_case(101, patient_name="Übung^Ä"),)))
+    [answer] = ask(database, a_question(PatientName=""))
+    assert (answer.SpecificCharacterSet, str(answer.PatientName)) == ("ISO_IR 192", "Übung^Ä")

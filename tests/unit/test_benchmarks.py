@@ -172,7 +172,7 @@ def test_each_benchmark_prints_a_well_formed_line_a_peer(name, tmp_path):
         need(program, package)
     words = [name, "--json", "--tiny", "--runs", "1", "--folder", tmp_path]
     env = {**os.environ, "PYTHONWARNINGS": "default"}
-    done = forked.run("benchmarks", words, env=env, timeout=200)
+    done = forked.run("benchmarks", words, env=env, timeout=280)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines

@@ -70,6 +70,16 @@ def test_a_later_revision_replaces_the_reading(informed):
     assert informed.summary("PERFORMS121", "R1").get_json()["counts"]["readings"] == 1
 
 
+def test_what_is_exposed_is_in_no_figure_until_a_revision_says_that_it_is_not(informed):
+    counted = []
+    for revision, exposed in ((1, False), (2, True), (3, False)):
+        informed.post_reading(body(revision=revision, exposed=exposed))
+        summary = informed.summary("PERFORMS121", "R1").get_json()
+        counted.append((summary["counts"]["readings"], summary["readings_exposed"]))
+        assert informed.result(UID).get_json()["exposed"] is exposed
+    assert counted == [(1, 0), (0, 1), (1, 0)]
+
+
 def test_an_older_revision_that_comes_late_is_kept_and_replaces_nothing(informed):
     informed.post_reading(body(revision=10))
     late = informed.post_reading(body(revision=9, marks=()))

@@ -158,6 +158,12 @@ def test_two_ratings_of_two_breasts_are_no_conflict():
     assert "rating-conflict" in flags_of([parse_note("R RTS M1, L recall M4/5")])
 
 
+@pytest.mark.parametrize("between", ["word ", "w ", "NO ", ", ", "n't ", "or ", "1 - "])
+def test_a_letter_of_any_kind_between_two_findings_ends_soon(between):
+    note = parse_note("mass " + between * 150 + "! calcs")
+    assert note.text.startswith("mass")
+
+
 LEADS = st.sampled_from(["", "Opinion: ", "Case 7\n", "Dr Smith: ", "Marks "])
 JOINS = st.sampled_from(["; ", ", ", "\n", ". ", " / ", " | ", "/"])
 NAMES = {"R": ("R", "right", "Rt breast"), "L": ("L", "left", "Lt breast")}

@@ -229,3 +229,9 @@ def test_a_bitmap_on_somebody_elses_layer_is_theirs():
     read = read_object(state)
     assert (read.marks, [share.observer.name for share in read.others]) == ((), ["Jones^Mary"])
     assert read.others[0].marks[0].item == "overlay 6000 on layer MARY, blob 1"
+
+
+def test_an_overlay_in_a_bit_of_the_pixels_is_named_whatever_is_allocated():
+    image = with_overlay(a_mammogram("L", "CC"), a_plane(), data=False)
+    image[0x6000, 0x0102].value = 12
+    assert "unused bits" in (read_object(image).refused or "")

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
+from typer.testing import CliRunner
 
+from pacs_bridge.cli.marks import app
 from pacs_bridge.domain.marks import NOT_A_LOCATION, BreastDecision
 from pacs_bridge.sr import codes
 from pacs_bridge.sr.files import read_file
 from pacs_bridge.sr.geometry import polygon_centroid
+from pacs_bridge.sr.notes import parse_note
 from pacs_bridge.sr.place import Placed, place_marks
 from pacs_bridge.sr.read import read_object
 from tests.unit.sr_builders import (
@@ -97,6 +100,16 @@ def test_a_key_image_is_no_mark_in_the_corner_of_the_image():
     assert (mark.shape, mark.points) == ("POINT", ((0, 0),))
 
 
+def test_a_rectangle_whose_last_side_is_not_drawn_lies_where_its_area_does():
+    corners = (10, 10, 10, 30, 50, 30, 50, 10)
+    sides = [
+        a_number(name, "80", coordinates("POLYLINE", *corners))
+        for name in (a_code("131191004", "SCT"), a_code("G-A166", "SRT", "Area"))
+    ]
+    [mark] = read(a_group(tool("RectangleRoi"), MASS, *sides)).marks
+    assert (mark.shape, mark.centre) == ("POLYLINE", (30, 20))
+
+
 # Which image, which frame -----------------------------------------------------------------
 
 
@@ -165,6 +178,26 @@ def test_a_finding_that_holds_its_coordinates_is_rated_beside_them():
     ]
 
 
+def test_what_one_of_several_coordinates_says_of_itself_is_said_of_it_alone():
+    points = [coordinates("POINT", n, 1, image=i) for n, i in ((1, RCC), (2, LCC), (3, LMLO))]
+    points[0].ContentSequence.append(rated(4))
+    points[1].ContentSequence.append(a_text("M2 calcs"))
+    assert told(read(a_group(rated(1), *points))) == [
+        (RCC, ((1, 1),), 4, ""),
+        (LCC, ((2, 1),), 2, "129769006"),
+        (LMLO, ((3, 1),), 1, ""),
+    ]
+
+
+def test_measurements_in_a_mere_list_are_no_parts_of_one_mark():
+    lines = [
+        a_number(a_code("410668003", "SCT"), "4", coordinates("POLYLINE", 1, 1, n, 9))
+        for n in (5, 7)
+    ]
+    assert [m.group for m in read(*lines).marks] == [None, None]
+    assert [m.group for m in read(a_group(*lines)).marks] == ["1.1.1", "1.1.1"]
+
+
 def test_what_another_group_says_of_coordinates_is_said_of_one_mark():
     link = an_item("", relationship="INFERRED FROM", ReferencedContentItemIdentifier=[1, 1, 1, 1])
     del link.ValueType
@@ -208,6 +241,11 @@ def test_a_birads_category_of_the_acr_s_own_scheme_is_no_finding():
     category = a_coded(FINDING, a_code("II.AC.b.4", "BI", "4 - Suspicious"))
     [mark] = read(a_group(category, MASS, coordinates("POINT", 1, 1))).marks
     assert (mark.flags, codes.key(mark.finding)) == ((), codes.key(codes.MASS))
+
+
+def test_a_letter_between_two_findings_takes_no_time_to_speak_of():
+    letter = "A mass is identified " + "in the upper outer quadrant " * 20 + "; calcs are not seen."
+    assert codes.key(parse_note(letter).finding) == codes.key(codes.MASS)
 
 
 # Machines ---------------------------------------------------------------------------------
@@ -268,6 +306,31 @@ def test_a_segmentation_beside_a_mark_is_told_of():
         a_group(MASS, coordinates("POINT", 1, 1)), a_group(CALCS, rated(5), a_measured_segment())
     )
     assert [m.flags for m in found.marks] == [("unread-region",)]
+
+
+def test_whoever_reads_a_file_by_hand_is_told_what_is_missing_and_what_is_asked(tmp_path: Path):
+    groups = (
+        a_group(MASS, rated(4), coordinates("POINT", 1, 1)),
+        a_group(CALCS, a_measured_segment()),
+        a_group(CALCS, rated(2), an_image_item(LCC)),
+    )
+    file = tmp_path / "report.dcm"
+    file.write_bytes(written(a_report(*groups), implicit=False))
+    told_of = " ".join(CliRunner().invoke(app, ["read", str(file)]).output.split())
+    assert "It measures a segmentation" in told_of
+    assert "The reader will be asked: You wrote “M2 calcification”" in told_of
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"), [("111241", "found nothing"), ("111245", "did not finish")]
+)
+def test_a_program_that_marks_nothing_is_told_from_one_that_did_not_finish(summary, said):
+    image = an_image_item(RCC, "CONTAINS")
+    image.ContentSequence = [a_number(a_code("111026"), "100")]
+    library = an_item("CONTAINER", a_code("111028"), image)
+    report = a_report(SOPClassUID=MAMMO_CAD)
+    report.ContentSequence = [library, a_coded(a_code("111017"), a_code(summary))]
+    assert said in (read_object(report).refused or "")
 
 
 def test_a_group_that_rates_and_draws_nothing_is_kept_and_asked_about():

@@ -223,3 +223,21 @@ def test_several_points_in_one_graphic_are_as_many_marks_of_one_group():
     marks = marks_of(an_annotation(a_graphic("MULTIPOINT", 1, 2, 3, 4)))
     assert [mark.centre for mark in marks] == [(1, 2), (3, 4)]
     assert len({mark.group for mark in marks} - {None}) == 1
+
+
+def test_where_an_annotation_names_no_frame_those_of_its_state_hold():
+    one = an_annotation(a_graphic("POINT", 1, 1))
+    for frames, frame in ([3], 3), ([3, 4], None):
+        state = a_state(one)
+        state.ReferencedSeriesSequence[0].ReferencedImageSequence = [
+            a_reference(RCC, ReferencedFrameNumber=frames)
+        ]
+        [mark] = read_object(state).marks
+        assert (mark.frame, "ambiguous-frame" in mark.flags) == (frame, frame is None)
+
+
+def test_a_compound_graphic_in_display_units_without_an_area_is_refused_for_that():
+    box = a_compound("RECTANGLE", 0.1, 0.1, 0.2, 0.2, CompoundGraphicUnits="DISPLAY")
+    refused = read_object(a_state(with_compounds(box))).refused or ""
+    assert "DISPLAY" in refused
+    assert "broken" not in refused

@@ -113,19 +113,34 @@ def an_empty_scheme(folder: Path) -> Scheme:
 
 def open_scheme(folder: Path) -> Scheme:
     """A scheme whose database lies in a folder."""
-    url = _on_postgresql(folder / DATABASE) if ON_POSTGRESQL else f"sqlite:///{folder / DATABASE}"
+    url, forget = f"sqlite:///{folder / DATABASE}", _keep
+    if ON_POSTGRESQL:
+        url, forget = _on_postgresql(folder / DATABASE)
     engine, queue = make_engine(url), RecordingQueue()
     begin = partial(UnitOfWork, sessionmaker(engine, expire_on_commit=False), queue)
-    return Scheme(url, queue, [NOW], begin, close=engine.dispose)
+
+    def close() -> None:
+        engine.dispose()
+        forget()
+
+    return Scheme(url, queue, [NOW], begin, close=close)
 
 
-def _on_postgresql(place: Path) -> str:
-    """Make a database: a copy of the one whose address a file says, which says the copy's then."""
+def _on_postgresql(place: Path) -> tuple[str, Callable[[], None]]:
+    """Make a database: a copy of the one whose address a file says, which says the copy's then.
+
+    Gives also what takes a copy away again; what copies are made of is kept.
+    """
     from tests.postgres import cluster
 
-    url = cluster().copied(place.read_text()) if place.exists() else cluster().empty()
+    is_copy = place.exists()
+    url = cluster().copied(place.read_text()) if is_copy else cluster().empty()
     place.write_text(url)
-    return url
+    return url, partial(cluster().drop, url) if is_copy else _keep
+
+
+def _keep() -> None:
+    """Leave a database where it is: a file goes with its folder."""
 
 
 def a_scheme(folder: Path) -> Scheme:

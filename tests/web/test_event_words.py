@@ -53,3 +53,10 @@ def test_what_is_agreed_to_is_said_on_the_button(flag: str, label: str) -> None:
 
 def test_to_a_rejected_mark_one_agrees_that_it_is_meant() -> None:
     assert agree_to(questions.REJECTED, "R CC, 4") == "Yes, I mean it"
+    assert agree_to(questions.MOVED, "R CC, 4") == "Yes, both are meant"
+    assert agree_to(questions.UNREAD, "") == "No, nothing is missing"
+
+
+def test_nobody_is_offered_to_agree_to_what_is_to_be_done() -> None:
+    for flag in ("ambiguous-image", "unknown-image", "decision-conflict", "side-not-said"):
+        assert agree_to(questions.ASKS[flag], "R CC, mass, 4") == ""

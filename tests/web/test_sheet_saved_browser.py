@@ -1,16 +1,18 @@
-"""What is saved on the sheet, taken up again in a real browser: moved, turned, bent, linked."""
+"""The sheet in a real browser: marks taken up again, images mirrored, zoomed in and windowed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
+from tests.waiting import wait_until
 from tests.web.browsing import Site, a_browser, a_site, broken_rules
-from tests.web.desk import COLUMNS, ROWS
+from tests.web.desk import COLUMNS, ROWS, SPOT, STRIPES
 from tests.web.sheets import (
     Place,
     choose,
@@ -29,6 +31,18 @@ from tests.web.sheets import (
 )
 
 pytestmark = pytest.mark.browser
+
+GREYS = """
+(canvas, [place, size]) => {
+  const box = canvas.getBoundingClientRect()
+  const inner = canvas.parentElement.getBoundingClientRect()
+  const [x, y] = place.map((each, axis) => each / size[axis])
+  const left = inner.x + x * inner.width - box.x, top = inner.y + y * inner.height - box.y
+  const at = [left / box.width * canvas.width, top / box.height * canvas.height].map(Math.floor)
+  const { data } = canvas.getContext('2d').getImageData(at[0], at[1], 4, 1)
+  return [...data].filter((_, i) => i % 4 === 0)
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +154,7 @@ def test_two_marks_on_two_views_are_said_to_be_one_finding(site: Site) -> None:
         put_in_words(page)
         save(page, number)
     first = page.locator("#mark-1")
+    first.get_by_text("Marked on another view, too?").click()
     first.get_by_label("Same finding on another view").select_option(
         label="Mark 2: R MLO, ill-defined mass, 4"
     )
@@ -148,22 +163,22 @@ def test_two_marks_on_two_views_are_said_to_be_one_finding(site: Site) -> None:
     assert broken_rules(page) == []
     one, two = receipt(site, 140).marks
     assert one.together == (two.key,)
+    page.locator("#one-details-2 summary").click()
     page.locator("#mark-2").get_by_role("button", name="A finding of its own").click()
     expect(first).not_to_contain_text("It counts once")
     assert receipt(site, 140).marks[0].together == ()
 
 
-@pytest.mark.parametrize("place", [1, 3], ids=["across", "across and down"])
 def test_on_a_mirrored_image_a_mark_lies_where_it_was_drawn_in_the_stored_pixels(
-    place: int, site: Site
+    site: Site,
 ) -> None:
+    place = 3  # mirrored across and down
     page = open_case(site, 107)
     view = page.locator(f"#view-{place}")
-    down = place == 3
     x, y = visible_middle(view)
     left, top, width, height = picture_box(view)
     across, below = (x + 25 - left) / width, (y + 15 - top) / height
-    wanted = ((1 - across) * COLUMNS, (1 - below if down else below) * ROWS)
+    wanted = ((1 - across) * COLUMNS, (1 - below) * ROWS)
     page.mouse.click(x + 25, y + 15)
     page.keyboard.press("ArrowRight")  # to the right as it is shown
     put_in_words(page)
@@ -176,3 +191,84 @@ def test_on_a_mirrored_image_a_mark_lies_where_it_was_drawn_in_the_stored_pixels
     shown, there = middle_of(ring), middle_of(shape)
     assert shown[0] > x + 25
     assert math.dist(shown, there) <= 1
+
+
+def greys_at(view: Locator, x: float, y: float) -> list[int]:
+    """Four greys in a row of what is painted over the picture, from a place of the image on."""
+    found: Any = view.locator("canvas").evaluate(GREYS, [[x, y], [COLUMNS, ROWS]])
+    return list(found)
+
+
+def wait_for(view: Locator, at: tuple[float, float], greys: list[int], within: float = 2) -> None:
+    """Wait for what is painted there: coarser parts may be here first, finer ones come after."""
+
+    def is_so() -> bool:
+        return greys_at(view, *at) == pytest.approx(greys, abs=within)
+
+    wait_until(is_so, f"{greys} to be painted")
+
+
+def test_zoomed_in_every_pixel_is_seen_and_a_window_reaches_every_level(site: Site) -> None:
+    page = open_case(site, 115)
+    view = page.locator("#view-1")
+    canvas = view.locator("canvas")
+    expect(canvas).to_be_hidden()
+    page.locator("#cross-1").focus()
+    for _ in range(5):
+        page.keyboard.press("+")
+    expect(canvas).to_be_visible()
+    at = STRIPES[1] + 30.5, STRIPES[0] + 30.5
+    stripes = [round(level / 4095 * 255) for level in (1000, 1400)]
+    wait_for(view, at, stripes * 2)
+    page.get_by_label("Contrast").fill("0.5")
+    pressed = [round((2048 + (level - 2048) / 2) / 4095 * 255) for level in (1000, 1400)]
+    wait_for(view, at, pressed * 2)
+    page.locator("#cross-1").focus()
+    page.keyboard.press("i")
+    wait_for(view, at, stripes * 2)
+    page.keyboard.press("0")
+    expect(canvas).to_be_hidden()
+    assert broken_rules(page) == []
+
+
+def test_the_whole_image_is_windowed_in_its_own_levels_and_lies_as_the_picture(
+    site: Site,
+) -> None:
+    page = open_case(site, 107)  # its first image is mirrored
+    view = page.locator("#view-2")
+    page.locator("#cross-2").focus()
+    for _ in range(4):
+        page.keyboard.press("k")
+    expect(page.locator("#said")).to_contain_text("Contrast 1.")
+    expect(view.locator("canvas")).to_be_visible()
+    wait_for(view, (SPOT[0] - 8, SPOT[1]), [255] * 4)
+    inside = round((2048 + (1200 - 2048) * 1.4) / 4095 * 255)
+    wait_for(view, (SPOT[0] - 200, SPOT[1]), [inside] * 4)
+    mirrored = page.locator("#view-1")
+    expect(mirrored.locator("canvas")).to_be_visible()
+    shown, picture = (picture_box(mirrored), mirrored.locator("canvas").bounding_box())
+    assert picture is not None
+    assert shown == pytest.approx(
+        tuple(picture[each] for each in ("x", "y", "width", "height")), abs=1
+    )
+
+
+def test_a_part_that_others_hold_up_is_asked_for_again(site: Site) -> None:
+    page = open_case(site, 116)
+    refused: list[str] = []
+
+    def refuse_once(route: Any) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=503)
+
+    page.route("**/images/1/1/part?*", refuse_once)
+    page.locator("#cross-1").focus()
+    for _ in range(4):
+        page.keyboard.press("+")
+    expect(page.locator("#view-1 canvas")).to_be_visible()
+    assert len(refused) == 1
+    complaints = [each for each in site.complaints if "503" in each]
+    site.complaints[:] = [each for each in site.complaints if each not in complaints]

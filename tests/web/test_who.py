@@ -127,7 +127,8 @@ def test_what_waits_is_shown_by_time_place_and_case_and_by_nothing_that_is_on_it
     assert "2 saves, " in page
     assert "MAMMO-WS2" in page
     assert "PERFORMS121114: drawing, arrived" in page
-    assert "made 2026-11-22 10:00:00 by the workstation's clock" in page
+    plain = page.replace("\N{NO-BREAK SPACE}", " ")
+    assert "made 22 Nov 2026, 10:00 by the workstation’s clock" in plain
     assert not re.search(r"suspicio|rating|recall|mass|R102|R101", page, re.IGNORECASE)
 
 
@@ -196,3 +197,5 @@ def test_the_list_of_cases_leads_to_both_pages_and_tells_of_a_silence(
     client.get(VIEWER)
     scheme.pass_time(minutes=4)
     assert "Nothing has reached us since you began" in client.get(f"/reading/{SET}").text
+    case = f"/reading/{SET}/{SET}120"
+    assert "Nothing has reached us since you began" in client.get(case).text

@@ -85,8 +85,8 @@ class Marks:
             saves[came_in] = save if known is None else _joined(known, save)
         return {uid: list(saves.values()) for uid, saves in found.items()}
 
-    def of_others(self, pacs: str, master: str, reader: str) -> list[tuple[str, str, Mark]]:
-        """List what other readers of a PACS marked on a case: object, reader and mark.
+    def of_others(self, pacs: str, master: str, reader: str) -> list[tuple[str, str, int, Mark]]:
+        """List what other readers of a PACS marked: object, reader, place of arrival and mark.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class Marks:
             The case's accession number without a copy; its copies are meant, too.
         """
         rows = self._session.execute(
-            select(MarkRow.object_uid, MarkRow.reader, MarkRow.body)
+            select(MarkRow.object_uid, MarkRow.reader, ObjectRow.arrival, MarkRow.body)
             .join(ObjectRow, ObjectRow.sop_instance_uid == MarkRow.object_uid)
             .where(
                 MarkRow.accession.between(master, f"{master}99"),
@@ -103,7 +103,11 @@ class Marks:
                 ObjectRow.pacs == pacs,
             )
         )
-        return [(uid, whose or "", mark_from_json(body)) for uid, whose, body in rows]
+        return [(uid, whose or "", at, mark_from_json(body)) for uid, whose, at, body in rows]
+
+    def arrival_of(self, sop_instance_uid: str) -> int:
+        """Give the place of an object in the order of arrival."""
+        return self._session.get_one(ObjectRow, sop_instance_uid).arrival
 
     def came_since(self, set_name: str, reader: str, since: datetime) -> dict[str, str]:
         """Give the readings of a reader and set that got objects since a moment, with the PACS."""
@@ -121,16 +125,14 @@ class Marks:
 
     def came_at(
         self, reading_uids: Iterable[str], end: datetime | None = None
-    ) -> dict[str, datetime]:
-        """Give when the last object of readings came, of those that came before an end."""
-        query = (
-            select(ObjectRow.reading_uid, func.max(ObjectRow.received_at))
-            .where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
-            .group_by(ObjectRow.reading_uid)
-        )
+    ) -> list[tuple[str, str, datetime]]:
+        """List the objects of readings that came before an end: reading, object, and when."""
+        query = select(
+            ObjectRow.reading_uid, ObjectRow.sop_instance_uid, ObjectRow.received_at
+        ).where(ObjectRow.reading_uid.in_(list(reading_uids)), *_IS_SOMEBODYS)
         if end is not None:
             query = query.where(ObjectRow.received_at < end)
-        return {uid or "": at for uid, at in self._session.execute(query)}
+        return [(reading or "", uid, at) for reading, uid, at in self._session.execute(query)]
 
     def known_readings(self, reading_uids: Iterable[str]) -> set[str]:
         """Give those of these readings that have objects."""
@@ -185,6 +187,7 @@ def _save(row: ObjectRow, body: dict[str, Any]) -> Save:
         workstation=f"{row.pacs or ''} {station}",
         pacs=row.pacs or "",
         rejected=row.rejected_by is not None,
+        note=row.rejected_by or "",
         unsure=SHARED_LOGIN in read.observer.evidence,
     )
 

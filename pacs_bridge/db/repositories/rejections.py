@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pacs_bridge.db.tables.rejections import RejectionRow
@@ -23,6 +23,12 @@ class Rejections:
             if self._session.get(RejectionRow, (pacs, uid)) is None:
                 self._session.add(RejectionRow(pacs=pacs, sop_instance_uid=uid, note=note, at=now))
         self._session.flush()
+
+    def came_at(self, note: str) -> datetime | None:
+        """Give when a note was looked into; None where nothing is kept of it."""
+        return self._session.scalar(
+            select(func.min(RejectionRow.at)).where(RejectionRow.note == note)
+        )
 
     def note_of(self, pacs: str, *uids: str) -> str:
         """Name the note with which a PACS rejects one of these; empty where none does."""
