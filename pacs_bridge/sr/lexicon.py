@@ -35,7 +35,7 @@ OTHER_SCALES = _word(r"[RUPBCD]\s?-?[0-6][A-C]?")
 """Ratings on other scales: radiographic R, ultrasound U, palpation P, biopsy B, cytology C."""
 
 BIRADS = _word(
-    r"BI-?\s?RADS®?\s*-?\s*(?:CATEGORY|CAT\.?|SCORE|GRADE|ASSESSMENT|CLASS|LEVEL)?"
+    r"BI\s*-?\s*RADS®?\s*-?\s*(?:CATEGORY|CAT\.?|SCORE|GRADE|ASSESSMENT|CLASS|LEVEL)?"
     r"\s*[:=-]?\s*\(?([0-6][ABC]?)\)?"
 )
 
