@@ -106,7 +106,7 @@ def _start_behind_others(role: JobsRole) -> None:
     """Start what no reader waits for, so that it gives way where processors are short.
 
     A thread's priority is its own on Linux, and those it starts have the same: what this process
-    starts beside them, such as the process for receipts, has not (decision 0090).
+    starts beside them, such as the process for receipts, has not (decision 0082).
     """
 
     def start() -> None:

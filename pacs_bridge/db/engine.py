@@ -124,7 +124,7 @@ def make_jobs_engine(url: str) -> Engine:
 
     It would set neither WAL nor ``synchronous``. A job is queued in a transaction of ours, which
     is synced; that it began and how it ended is written by this engine, and need not be: at a power
-    cut some of the last are lost, and those jobs are done again, as after a kill (decision 0090).
+    cut some of the last are lost, and those jobs are done again, as after a kill (decision 0082).
     """
     if not url.startswith("sqlite"):
         return _postgresql(url).make_jobs_postgresql(url)

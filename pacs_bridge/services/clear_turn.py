@@ -65,12 +65,12 @@ def clear_turn(
         cases = uow.case_sets.get(set_name, turn.copy).cases
         removes = acts_on_notes(uow, pacs_name)
     held = list(finder.find_marks(asked, cases, everything=True))
-    beside = _beside(cases, held)
+    beside = seen = _beside(cases, held)
     if removes and beside:
         _reject(asked, turn, cases, beside, reject, begin, now)
         held = list(finder.find_marks(asked, cases, everything=True))
         beside = _beside(cases, held)
-    return _settle(turn, cases, held, beside, begin, now(), public_url)
+    return _settle(turn, cases, held, beside, seen, begin, now(), public_url)
 
 
 def _beside(cases: Sequence[Case], held: Sequence[HeldMarks]) -> Beside:
@@ -113,17 +113,31 @@ def _settle(
     cases: Sequence[Case],
     held: Sequence[HeldMarks],
     beside: Beside,
+    seen: Beside,
     begin: Begin,
     moment: datetime,
     public_url: str,
 ) -> Turn:
-    """Keep what is left; where nothing is, the turn is over and the next reader released."""
+    """Keep what is left; where nothing is, the turn is over and the next reader released.
+
+    What was seen is kept as seen: it may reach us only once it has gone there, and was in nobody
+    else's sight then.
+    """
     with begin() as uow:
         ours = {
             each.sop_instance_uid
             for each in uow.sightings.of_set(turn.pacs, turn.set_name)
             if each.modality == OURS
         }
+        for accession, mark in seen:
+            if mark.sop_instance_uid not in ours:
+                uow.sightings.see(
+                    Sighting(
+                        turn.pacs, mark.sop_instance_uid, turn.set_name, turn.copy, accession,
+                        mark.study_instance_uid, mark.series_instance_uid, mark.sop_class_uid,
+                        mark.modality, moment,
+                    )
+                )  # fmt: skip
         left = _left(cases, held, [each for each in beside if each[1].sop_instance_uid not in ours])
         done = replace(turn, asked_at=moment, left=left)
         load = uow.loads.find(turn.set_name, turn.pacs, turn.copy)

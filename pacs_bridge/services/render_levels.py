@@ -45,8 +45,8 @@ class LevelsRequest:
     target: Path
 
 
-def render_levels(asked: LevelsRequest) -> None:
-    """Write the levels of one frame, as `archive.levels` reads them.
+def render_levels(asked: LevelsRequest) -> int:
+    """Write the levels of one frame, as `archive.levels` reads them; gives how many bytes it took.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def render_levels(asked: LevelsRequest) -> None:
             raise
         except Exception as error:  # decoders and converters raise anything
             raise UnreadableObject("This image cannot be decoded; it is shown nowhere.") from error
-    _write(asked.target, full, look)
+    return _write(asked.target, full, look)
 
 
 def _levels(ds: Dataset, place: int, stored: Values) -> tuple[Values, Values]:
@@ -100,7 +100,7 @@ def _levels(ds: Dataset, place: int, stored: Values) -> tuple[Values, Values]:
     return of_bits, look
 
 
-def _write(target: Path, full: Values, look: Values) -> None:
+def _write(target: Path, full: Values, look: Values) -> int:
     parts, sizes, offset = [full], [], HEADER_BYTES + look.size
     while max(parts[-1].shape) > SMALLEST:
         parts.append(_halved(parts[-1]))
@@ -113,6 +113,7 @@ def _write(target: Path, full: Values, look: Values) -> None:
         file.write(look.tobytes())
         for part in parts:
             file.write(np.ascontiguousarray(part, "<u2").tobytes())
+    return offset
 
 
 def _halved(part: Values) -> Values:

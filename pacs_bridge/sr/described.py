@@ -113,13 +113,9 @@ def _group_of(node: Node) -> Node | None:
 
 def _round(nearest: Node) -> Node | None:
     """The container round a finding or note, where it says more of the same."""
-    for each in nearest.ancestors():
-        if each.parent is not None and any(
-            child.name == codes.TRACKING_UID or codes.key(child.value_code) in codes.RATINGS
-            for child in each.children
-        ):
-            return each
-    return None
+    return next(
+        (each for each in nearest.ancestors() if each.parent is not None and each.gathers), None
+    )
 
 
 def _is_alone(nearest: Node, outer: Node) -> bool:

@@ -35,7 +35,7 @@ OTHER_SCALES = _word(r"[RUPBCD]\s?-?[0-6][A-C]?")
 """Ratings on other scales: radiographic R, ultrasound U, palpation P, biopsy B, cytology C."""
 
 BIRADS = _word(
-    r"BI-?\s?RADS®?\s*-?\s*(?:CATEGORY|CAT\.?|SCORE|GRADE|ASSESSMENT|CLASS|LEVEL)?"
+    r"BI\s*-?\s*RADS®?\s*-?\s*(?:CATEGORY|CAT\.?|SCORE|GRADE|ASSESSMENT|CLASS|LEVEL)?"
     r"\s*[:=-]?\s*\(?([0-6][ABC]?)\)?"
 )
 
@@ -77,6 +77,9 @@ TELLS_SIDE: tuple[tuple[Pattern[str], str, str], ...] = (
 )
 """Pattern, side (B: both), view."""
 
+_ROUND = r"(?:3|THREE)[\s-]*(?:YEAR|YR)(?:LY|S)?"
+"""How long it is from one screening to the next."""
+
 DECISIONS: tuple[tuple[Pattern[str], Decision], ...] = (
     (
         _word(
@@ -86,7 +89,8 @@ DECISIONS: tuple[tuple[Pattern[str], Decision], ...] = (
     ),
     (
         _word(
-            r"ROUTINE[\s-]+(?:RECALL|SCREEN(?:ING)?)|RETURN[\s-]+TO[\s-]+SCREEN(?:ING)?"
+            rf"{_ROUND}[\s-]*RECALL|RECALL\s+(?:(?:IN|AT|EVERY)\s+)?{_ROUND}"
+            r"|ROUTINE[\s-]+(?:RECALL|SCREEN(?:ING)?)|RETURN[\s-]+TO[\s-]+SCREEN(?:ING)?"
             r"|(?:NO|NOT|NO\s+NEED\s+(?:FOR|TO)|(?:DO\s+NOT|DON'?T))\s+RECALL(?:ED)?"
             r"|RECALL\s+(?:IS\s+)?NOT\s+(?:NEEDED|REQUIRED|INDICATED|NECESSARY)"
             r"|RECALL\s*[:=?]\s*NO(?=\s*(?:[.;,)]|$))|RTS|RR|NORMAL|NAD"
@@ -99,6 +103,14 @@ DECISIONS: tuple[tuple[Pattern[str], Decision], ...] = (
     ),
 )
 """In the English programme routine recall is a return to screening, so it comes first."""
+
+_PERIOD = (
+    r"(?!(?:3|THREE)[\s-]*Y)(?:EARLY|SHORT[\s-]+TERM"
+    r"|(?:\d{1,2}|ONE|TWO|SIX|TWELVE)[\s-]*(?:YEAR|YR|MONTH|MTH)(?:LY|S)?)"
+)
+
+OTHER_RECALLS = _word(rf"{_PERIOD}[\s-]+RECALL|RECALL(?:ED)?\s+(?:(?:IN|AT|AFTER)\s+)?{_PERIOD}")
+"""Recalls that are no decision of the scheme: which one is meant has to be asked."""
 
 _CALC = r"(?:MICRO\s?-?)?CALC(?:IFICATION)?S?|CA\s?\+*|MCC|CLUSTER(?:ED|S)?"
 

@@ -96,9 +96,9 @@ def parse_note(text: str, words: SiteWords = NATIONAL) -> Note:
     note = _statement(text, words)
     if note.side != "B" or not (note.decision or "decision" in note.conflicts):
         return note
-    _, unclear, unrated = _decided(letters_told(normalise(text), words)[0], words)
-    conflicts = tuple(each for each in note.conflicts if each != "rating" or unrated)
-    return replace(note, conflicts=(*conflicts, *(("breasts",) if unclear else ())))
+    _, asked = _decided(letters_told(normalise(text), words)[0], words)
+    kept = (each for each in note.conflicts if each not in _OF_ONE_BREAST)
+    return replace(note, conflicts=(*kept, *sorted(asked)))
 
 
 def _statement(text: str, words: SiteWords) -> Note:
@@ -207,6 +207,7 @@ def _short_forms(rest: Text, words: SiteWords) -> tuple[list[Place], set[int]]:
 
 def _decisions(rest: Text, words: SiteWords) -> tuple[set[Decision], bool]:
     """What is to be done, and whether something is said not to be so: ``not normal``."""
+    is_other = bool(rest.take(lexicon.OTHER_RECALLS))
     before = rest.left
     found: set[Decision] = set()
     off: set[Decision] = set()
@@ -217,7 +218,7 @@ def _decisions(rest: Text, words: SiteWords) -> tuple[set[Decision], bool]:
         not_so = denials.is_called_off(before, match.start(), match.end())
         (off if not_so else found).add(decision)
     # "Not normal, recall" and "RTS, not for recall" contradict nothing.
-    return found, bool(off) and (not found or not off.isdisjoint(found))
+    return found, is_other or (bool(off) and (not found or not off.isdisjoint(found)))
 
 
 def _sides(rest: Text) -> tuple[set[Side], set[str]]:
@@ -260,23 +261,29 @@ def parse_breasts(text: str, words: SiteWords = NATIONAL) -> tuple[BreastDecisio
     return _decided(plain, words)[0]
 
 
-def _decided(plain: str, words: SiteWords) -> tuple[tuple[BreastDecision, ...], bool, bool]:
-    """What is decided of each breast, whether any of it is unclear, and whether ratings are."""
+_OF_ONE_BREAST = frozenset({"rating", "rating-and-decision"})
+"""Conflicts that are none where each side of them is of another breast."""
+
+
+def _decided(plain: str, words: SiteWords) -> tuple[tuple[BreastDecision, ...], set[str]]:
+    """What is decided of each breast, and what conflicts there are in what is said of one."""
     dealt = sides.deal_out(plain, words, lambda part: _weight(part, words))
     said: dict[Laterality, list[Note]] = {}
     for side, part in dealt.parts:
         said.setdefault(side, []).append(_statement(part, words))
     breasts = []
-    unclear, unrated = dealt.unclear, False
+    asked = {"breasts"} if dealt.unclear else set()
     for side, notes in said.items():
         decisions = {note.decision for note in notes if note.decision is not None}
         ratings = {note.rating for note in notes if note.rating is not None}
-        if len(decisions) == 1:
+        conflicts = {each for note in notes for each in note.conflicts}
+        if len(decisions) > 1 or "decision" in conflicts:
+            asked.add("breasts")
+        elif len(decisions) == 1:
             rating = ratings.pop() if len(ratings) == 1 else None
             breasts.append(BreastDecision(side, decisions.pop(), rating))
-        unclear = unclear or len(decisions) > 0 or any("decision" in n.conflicts for n in notes)
-        unrated = unrated or len(ratings) > 1 or any("rating" in n.conflicts for n in notes)
-    return tuple(breasts), unclear, unrated
+        asked |= conflicts & _OF_ONE_BREAST | ({"rating"} if len(ratings) > 1 else set())
+    return tuple(breasts), asked
 
 
 def _weight(part: str, words: SiteWords) -> int:

@@ -159,6 +159,7 @@ class Layers:
         self.others: list[Observer] = []
         self._layers: dict[str, int] = {}
         creator, names = normal(elements.person(ds, "ContentCreatorName")), dict[str, int]()
+        nobodys = 0
         for item in elements.items(ds, "GraphicLayerSequence"):
             said = elements.text(item, "GraphicLayerDescription")[:64]
             name = normal(said)
@@ -170,12 +171,17 @@ class Layers:
                 self.others.append(Observer(None if crowd else said, evidence=evidence))
                 names[name] = len(self.others)
             place = names.get(name, len(self.others))
-            self._layers[elements.text(item, "GraphicLayer")[:16]] = place
+            layer = elements.text(item, "GraphicLayer")[:16]
+            if self._layers.setdefault(layer, place) not in (place, nobodys):
+                if not nobodys:  # a layer of two persons
+                    self.others.append(Observer())
+                    nobodys = len(self.others)
+                self._layers[layer] = nobodys
 
     def who(self, mark: Mark) -> int:
         """Tell who drew or wrote a mark: 0 the creator, else a place in `others`."""
         _, _, place = mark.item.partition(" on layer ")
-        return self._layers.get(place.partition(",")[0], 0)
+        return self._layers.get(place.rpartition(", ")[0], 0)
 
 
 def shares_of(

@@ -85,6 +85,14 @@ class Node:
         return any(each.value_type in DRAWN for each in self.walk())
 
     @cached_property
+    def gathers(self) -> bool:
+        """Whether an item right below it tracks or rates something."""
+        return any(
+            each.name == codes.TRACKING_UID or codes.key(each.value_code) in codes.RATINGS
+            for each in self.children
+        )
+
+    @cached_property
     def tellers(self) -> tuple[Node, ...]:
         """All in it that say what coordinates of their own show."""
         return tuple(each for each in self.walk() if each.tells and each.draws)

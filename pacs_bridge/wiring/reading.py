@@ -41,11 +41,11 @@ def build_pictures(installation: Installation) -> Pictures:
     return Pictures(installation.config.home / "pictures", installation.archive.path, make)
 
 
-def make_levels(asked: LevelsRequest) -> None:
+def make_levels(asked: LevelsRequest) -> int:
     """Write the levels of a frame; runs in a limited child process, too."""
     from pacs_bridge.services.render_levels import render_levels
 
-    render_levels(asked)
+    return render_levels(asked)
 
 
 def build_levels(installation: Installation) -> Levels:

@@ -248,3 +248,16 @@ def test_what_was_lifted_flags_no_more_and_what_comes_later_does(database: TestD
     assert unit.sent()[-1]["exposed"] is True
     lift(unit, "That, too.")
     assert "exposed" not in unit.sent()[-1]
+
+
+def test_what_was_gone_before_it_reached_us_was_in_nobodys_sight(database: TestDatabase) -> None:
+    unit = Unit(database, Isolation.SEQUENTIAL)
+    one = unit.save("R001", 101, login="own-R001")
+    unit.finish("R001")
+    unit.clear()
+    unit.remove(one)
+    unit.clear()  # R002's turn begins
+    unit.clock.pass_(60)
+    unit.arrive(one)  # it was on its way to us all the time
+    assert not unit.open_case("R002", 101)
+    assert unit.watch().flagged == ()

@@ -6,6 +6,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -97,11 +98,14 @@ def test_nothing_but_the_metrics_is_served(node: HostileNode) -> None:
 
 def test_monitors_that_say_nothing_hold_nobody_up(node: HostileNode) -> None:
     port = node.roles.ready["metrics"]
-    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
-    assert "pacs_bridge_open_associations" in ask(port)
-    assert_answered_in_time([node.probe()], node.calm)
-    for connection in silent:
-        connection.close()
+    seconds = []
+    with ExitStack() as stack:
+        for _ in range(5):  # one probe alone may meet a moment at which the machine is busy
+            for _ in range(4):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            assert "pacs_bridge_open_associations" in ask(port)
+            seconds.append(node.probe())
+    assert_answered_in_time(seconds, node.calm)
 
 
 def test_a_database_that_does_not_answer_is_said_and_survived() -> None:

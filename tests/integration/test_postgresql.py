@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, UniqueConstraint, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.orm import sessionmaker
 
 from pacs_bridge.config import Config, DatabaseConfig
@@ -24,7 +25,7 @@ from pacs_bridge.db.group_unit import GroupUnits
 from pacs_bridge.db.migrate import is_current, migrate
 from pacs_bridge.db.postgresql import Standing, stand
 from pacs_bridge.db.tables import all_tables
-from pacs_bridge.db.trouble import TellingSession
+from pacs_bridge.db.trouble import TellingSession, not_taken
 from pacs_bridge.db.unit_of_work import Begin, UnitOfWork
 from pacs_bridge.domain.errors import RefusedInput, StorageFull, StoreBusy
 from pacs_bridge.domain.objects import Originator
@@ -309,6 +310,13 @@ def test_a_connection_lost_in_the_middle_keeps_nothing_and_the_same_call_works_a
                 lose(begin)
     with database.begin_for_many() as uow:
         assert uow.arrivals.add(a_received_object(), b"bytes")
+
+
+def test_a_connection_that_is_found_closed_is_a_server_that_was_lost() -> None:
+    closed = psycopg.InterfaceError("the connection is closed")
+    lost = InterfaceError("", None, closed, connection_invalidated=True)
+    assert isinstance(not_taken(lost), StoreBusy)
+    assert not_taken(InterfaceError("", None, closed)) is None
 
 
 def test_who_commits_for_many_does_not_notice_a_server_that_was_started_again(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pacs_bridge.archive.levels import Levels, Part
 from pacs_bridge.domain.errors import NotFound, RefusedInput, UnsupportedObject
 from pacs_bridge.services.render_image import PictureRequest, render_frame
 from pacs_bridge.services.render_levels import LevelsRequest, render_levels
+from pacs_bridge.wiring.reading import build_levels
 from tests.mammograms import a_mammogram, write
 
 NAME = "ab" * 32
@@ -103,3 +105,14 @@ def test_what_was_not_looked_at_for_longest_goes_first_and_what_cannot_be_shown_
     for name in ("../" * 8, "x" * 64):
         with pytest.raises(NotFound):
             levels.of(name, 1, Part(0, 0, 5, 5))
+
+
+def test_levels_are_made_in_a_process_of_its_own(tmp_path: Path) -> None:
+    path = write(a_mammogram(**PLAIN), tmp_path / "image.dcm")
+    installation = SimpleNamespace(
+        config=SimpleNamespace(home=tmp_path), archive=SimpleNamespace(path=lambda _: path)
+    )
+    levels = build_levels(installation)  # type: ignore[arg-type]  # as much as is asked of it
+    header, _, _ = taken(levels.of(NAME, 1, Part(0, 0, 48, 64)))
+    assert (header["columns"], header["rows"]) == (48, 64)
+    assert [each.suffix for each in (tmp_path / "levels").iterdir()] == [".levels"]

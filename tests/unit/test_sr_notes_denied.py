@@ -153,6 +153,22 @@ def test_a_decision_that_may_be_of_either_breast_is_given_to_none_and_asked_abou
     assert "decision-conflict" in flags_of([parse_note(text)])
 
 
+@pytest.mark.parametrize("text", ["3 yearly recall", "recall 3 years", "three-year recall"])
+def test_a_recall_to_the_next_round_is_a_return_to_screening(text):
+    assert decided(f"R {text}") == {"R": ("RTS", None)}
+
+
+@pytest.mark.parametrize("text", ["early recall", "recall in 1 year", "6 month recall"])
+def test_a_recall_that_the_scheme_does_not_know_is_asked_about(text):
+    assert decided(f"R {text}") == {}
+    assert "decision-conflict" in flags_of([parse_note(text)])
+
+
+def test_a_rating_of_one_breast_contradicts_no_decision_of_the_other():
+    assert flags_of([parse_note("R M4, RTS L")]) == ()
+    assert "rating-and-decision" in flags_of([parse_note("R M4 RTS, L recall")])
+
+
 def test_two_ratings_of_two_breasts_are_no_conflict():
     assert flags_of([parse_note("R RTS M1, L recall M4")]) == ()
     assert "rating-conflict" in flags_of([parse_note("R RTS M1, L recall M4/5")])

@@ -104,6 +104,21 @@ def test_the_same_drawing_on_two_images_or_by_two_persons_is_two():
     assert [len(share.marks) for share in shared.others] == [1, 1]
 
 
+def a_layer(name: str, description: str) -> Dataset:
+    ds = Dataset()
+    ds.GraphicLayer, ds.GraphicLayerDescription = name, description
+    return ds
+
+
+def test_a_layer_is_its_persons_whatever_its_name_and_of_two_persons_nobodys():
+    one = an_annotation(a_graphic("POINT", 5, 5), GraphicLayer="A,B")
+    read = read_object(a_state(one, GraphicLayerSequence=[a_layer("A,B", "Jones^Mary")]))
+    assert (read.marks, [share.observer.name for share in read.others]) == ((), ["Jones^Mary"])
+    layers = [a_layer("A,B", "Jones^Mary"), a_layer("A,B", "Smith^John")]
+    read = read_object(a_state(one, GraphicLayerSequence=layers))
+    assert (read.marks, [share.observer.name for share in read.others]) == ((), [None])
+
+
 def test_drawings_of_two_groups_or_tracks_at_one_place_stay_two():
     for said in ({"GraphicGroupID": 1}, {"GraphicGroupID": 2}), (
         {"TrackingUID": "1.2.3"}, {"TrackingUID": "1.2.4"},
