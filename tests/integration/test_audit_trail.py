@@ -27,7 +27,7 @@ from pacs_bridge.services.pacs import add_pacs, set_paused
 from pacs_bridge.upper_layer.pdu import AssociateReject
 from pacs_bridge.wiring.home import make_home
 from tests.audit_schema import check_message
-from tests.databases import TestDatabase
+from tests.databases import TestDatabase, of_sqlite
 from tests.nodes import CALLER, an_alien, our_state, register, running_node, send
 from tests.ul_peer import Peer, a_request
 
@@ -217,6 +217,7 @@ CHANGES = (
 )  # fmt: skip
 
 
+@of_sqlite
 def test_a_message_that_was_changed_or_removed_is_found(database: TestDatabase) -> None:
     happen(database, 5)
     with database.begin() as uow:

@@ -11,7 +11,7 @@ import pytest
 
 from pacs_bridge.archive.local import LocalArchive
 from pacs_bridge.services.tidy import AGE_SECONDS, Tidying
-from tests.databases import TestDatabase
+from tests.databases import TestDatabase, of_sqlite
 from tests.dying_node import dying
 from tests.loads import a_passport
 from tests.mammograms import MAMMOGRAM
@@ -46,6 +46,7 @@ def archive(tmp_path: Path) -> LocalArchive:
     return LocalArchive(tmp_path / "archive")
 
 
+@of_sqlite
 def test_an_image_whose_node_was_killed_before_its_row_stood_is_removed_when_it_is_old(
     database: TestDatabase, archive: LocalArchive, tmp_path: Path
 ) -> None:
