@@ -24,6 +24,7 @@ def open_case(site: Site, case: int, size: tuple[int, int] = WIDE) -> Page:
     """The page of a case, ready to be drawn on."""
     page = site.visit("midway", size)
     page.goto(f"{site.url}/reading/{SET}/{SET}{case}")
+    expect(page.locator("#tools")).to_be_visible()  # scripts have laid the sheet by then
     details = page.locator("#new-details")
     if details.count():
         details.locator("summary").click()

@@ -87,6 +87,7 @@ def test_a_mark_lies_where_it_lies_in_the_picture(size: tuple[int, int], site: S
     page = site.visit("midway", size)
     page.goto(site.url + address(case))
     view = page.locator("#view-1")
+    expect(page.locator("#tools")).to_be_visible()  # nothing moves any more
     view.scroll_into_view_if_needed()
     expect(page.locator("#mark-1")).to_contain_text("R CC, ill-defined mass, 4")
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
@@ -128,6 +129,7 @@ def test_a_mark_is_put_by_mouse_where_it_was_clicked_and_once(site: Site) -> Non
 def test_a_case_is_read_by_keyboard_alone(site: Site) -> None:
     page = site.visit("midway")
     page.goto(site.url + address(124))
+    expect(page.locator("#tools")).to_be_visible()
 
     def tab_to(chosen: str) -> None:
         for _ in range(60):
