@@ -126,10 +126,6 @@ SINCE_NORMAL = (
     "You said that this case is normal, and there is a mark of yours on the {side} breast: what do "
     "you decide of it?"
 )
-SINCE_NORMAL = (
-    "You said that this case is normal, and there is a mark of yours on the {side} breast: what do "
-    "you decide of it?"
-)
 NO_LONGER = (
     "Your last save no longer says what you decided of the {side} breast ({said}): still meant?"
 )
