@@ -47,7 +47,7 @@ matrix: $(DEV) peers ## speak with every peer in every service; writes conforman
 	@MATRIX=write $(BIN)/python -m pytest -q conformance/test_matrix.py $(ARGS)
 
 faults: $(DEV) peers ## break it on purpose: kills, full disks, cut lines
-	@PACS_BRIDGE_FULL_FAULTS=1 $(BIN)/python -m pytest tests/faults $(ARGS)
+	@FULL_FAULTS=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 zoo: $(DEV) ## load 64 cases into each quirk of the sandbox PACS; writes docs/quirks.md (ZOO_SEED=n draws the same again)
 	@ZOO_CASES=64 ZOO_SEED=$${ZOO_SEED:-$$RANDOM} $(BIN)/python -m pytest -q -n 2 --timeout=1800 tests/integration/test_zoo.py tests/integration/test_zoo_combined.py $(ARGS)

@@ -33,7 +33,7 @@ SCORED_BEFORE_THE_KILL = 3
 """Then the scorer keeps what it is sent and does not say so."""
 
 CASES = [pytest.param(6, id="six-cases")]
-if "PACS_BRIDGE_FULL_FAULTS" in os.environ:
+if "FULL_FAULTS" in os.environ:
     CASES.append(pytest.param(64, id="sixty-four-cases", marks=pytest.mark.timeout(1800)))
 
 

@@ -29,7 +29,7 @@ from tests.peers import ROOT
 from tests.round import OutsideInstallation, RunningRoles
 from tests.waiting import wait_until
 
-FULL = "PACS_BRIDGE_FULL_FAULTS" in os.environ
+FULL = "FULL_FAULTS" in os.environ
 ANSWERED_WITHIN = 2.0  # seconds, RELIABILITY.md 1
 MEMORY_BACK_WITHIN = 1.2 if FULL else 2.0  # other workers of a run may press on the short form
 FEWEST_PROBES = 3

@@ -13,7 +13,7 @@ from benchmarks.receive_large import passport_of
 from benchmarks.wire import Call
 from tests.integration.test_node_images_crash import peak_megabytes
 
-MOST_MEGABYTES = 70 if "PACS_BRIDGE_FULL_FAULTS" in os.environ else 90
+MOST_MEGABYTES = 70 if "FULL_FAULTS" in os.environ else 90
 """With the image in memory, once, it would be more than 160."""
 
 

@@ -14,7 +14,7 @@ from pacs_bridge.sandbox.pacs_quirks import Stall
 from tests.zoo import run
 from tests.zoo_table import combination, harmless
 
-_FULL = os.environ.get("PACS_BRIDGE_FULL_FAULTS")
+_FULL = os.environ.get("FULL_FAULTS")
 _DRAWN = random.SystemRandom().randrange(1_000_000) if _FULL else 121
 SEED = int(os.environ.get("ZOO_SEED") or _DRAWN)
 """Named in each test's id; ``ZOO_SEED=n`` draws the same again."""

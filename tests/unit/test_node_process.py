@@ -16,7 +16,7 @@ from tests.homes import a_home
 from tests.integration.test_node_images_crash import peak_megabytes
 from tests.peers import ROOT
 
-MOST_MEGABYTES = 72 if "PACS_BRIDGE_FULL_FAULTS" in os.environ else 130
+MOST_MEGABYTES = 72 if "FULL_FAULTS" in os.environ else 130
 """Systems differ in what they map and count; what must not be there is named below."""
 
 
