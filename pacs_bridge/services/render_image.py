@@ -87,14 +87,19 @@ def unsigned(stored: Values) -> Values:
     return stored.view(np.uint8 if stored.dtype.itemsize == 1 else np.uint16)
 
 
-def grey_table(ds: Dataset, place: int, stored: Values) -> Values:
-    """Give the grey of every value that may be stored, indexed by its bits."""
+def every_value(stored: Values) -> Values:
+    """Give every value that may be stored in the form of these, indexed by its bits."""
     values: Values = np.arange(_STORED)
     if stored.dtype.itemsize == 1:
         values = values.astype(np.uint8).astype(np.int32)
     if stored.dtype.kind == "i":
         values = values.astype(f"i{stored.dtype.itemsize}")
-    values = values.astype(np.float64)
+    return values.astype(np.float64)
+
+
+def grey_table(ds: Dataset, place: int, stored: Values) -> Values:
+    """Give the grey of every value that may be stored, indexed by its bits."""
+    values = every_value(stored)
     padding = is_padding(ds, values)
     shown = _window(
         modality_values(ds, place, values), ds, place, lambda: _range_of(ds, place, stored, padding)

@@ -23,6 +23,7 @@ from pacs_bridge.domain.errors import UnreadableObject, UnsupportedObject
 from pacs_bridge.services.render_image import (
     Values,
     check_frame,
+    every_value,
     grey_table,
     is_inverted,
     is_padding,
@@ -71,12 +72,7 @@ def render_levels(asked: LevelsRequest) -> int:
 
 def _levels(ds: Dataset, place: int, stored: Values) -> tuple[Values, Values]:
     """Give the level of all that may be stored, by its bits, and the grey of every level."""
-    every: Values = np.arange(1 << 16)
-    if stored.dtype.itemsize == 1:
-        every = every.astype(np.uint8).astype(np.int32)
-    if stored.dtype.kind == "i":
-        every = every.astype(f"i{stored.dtype.itemsize}")
-    numbers = every.astype(np.float64)
+    numbers = every_value(stored)
     padding = is_padding(ds, numbers)
     values = modality_values(ds, place, numbers)
     if is_inverted(ds):
